@@ -1,0 +1,59 @@
+//! E07: whoever goes on after its own reset has not sent it.
+
+use flowtable::{AliveBy, Marks, Side};
+
+use crate::case::{Case, hops};
+use crate::verdict::{Evidence, Value};
+use crate::vocabulary::Clue;
+
+pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
+    let after = &case.watch.aftermath;
+    let Some(alive) = after.alive else { return silence(case) };
+    let reset = case.reset();
+    // Two stacks on one machine (a user-space stack beside the kernel, an evasion tool): the same
+    // network card sent both.
+    let is_adjacent = hops(reset.hop_limit) == 0 && hops(alive.hop_limit) == 0;
+    let same_card = alive.mac != 0 && alive.mac == reset.mac && is_adjacent;
+    let same_line = (1..=8).contains(&alive.ip_id.wrapping_sub(reset.ip_id)) && reset.ip_id != 0;
+    // A reset that its receiver must drop is bait for sensors, not an injector's work.
+    // One direction only: a new SYN of the other side would not have been seen.
+    let is_one_way = case.to().packets == 0;
+    let is_bait = reset.marks.has(Marks::SIGNED) && !case.from().has(Side::SIGNED);
+    let (decibans, says) = if same_line && reset.hop_limit == alive.hop_limit && !same_card {
+        (-4.0, "goes on, on the same IP-ID counter: two stacks at one address")
+    } else if is_one_way {
+        (0.0, "goes on, perhaps in a new connection: the other side is not seen")
+    } else if is_bait {
+        (0.0, "goes on, after a reset that nobody was to obey")
+    } else if same_card {
+        (20.0, "goes on from the same network card: the machine itself played this trick")
+    } else {
+        (-30.0, "goes on as if it had never sent the reset")
+    };
+    let what = match alive.what {
+        AliveBy::Data => "new data",
+        AliveBy::Fin => "a FIN",
+        AliveBy::SynAck => "SYN/ACK",
+        AliveBy::Ack => "the handshake's ACK",
+    };
+    Some(Evidence {
+        clue: Clue::AliveAfter,
+        observed: Value::Word(what),
+        expected: Value::Word("silence"),
+        decibans,
+        says,
+    })
+}
+
+/// The other side still talks and gets no answer: the sender is gone, as it said.
+fn silence(case: &Case<'_>) -> Option<Evidence> {
+    let after = &case.watch.aftermath;
+    let speaks = after.receiver_packets >= 3 && after.sender_packets == 0;
+    (case.is_final && speaks).then_some(Evidence {
+        clue: Clue::AliveAfter,
+        observed: Value::Word("silence"),
+        expected: Value::Word("silence"),
+        decibans: 6.0,
+        says: "silent while the other side still talks",
+    })
+}

@@ -1,0 +1,85 @@
+//! E06: a reset that answers bytes which passed here less than a round trip ago cannot be their
+//! receiver's.
+//!
+//! The strongest test there is, and the most delicate: it needs a round trip that is a true lower
+//! bound, and a number in the reset that the sender could not have known otherwise.
+
+use flowtable::{Side, Stack, Ticks};
+
+use crate::case::{Case, RoundTrip};
+use crate::verdict::{Evidence, Value};
+use crate::vocabulary::Clue;
+
+pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
+    let round_trip = case.round_trip()?;
+    let (span, is_strict) = since_provocation(case)?;
+    if round_trip.span < ROUND_TRIP_MIN || is_at_sensor(case) {
+        return None;
+    }
+    let (decibans, says) = weight(span, round_trip, is_strict, case.has_ack())?;
+    Some(Evidence {
+        clue: Clue::Causality,
+        observed: Value::Nanoseconds(span.ns()),
+        expected: Value::Nanoseconds(round_trip.span.ns()),
+        decibans,
+        says,
+    })
+}
+
+fn weight(
+    span: Ticks,
+    round_trip: RoundTrip,
+    is_strict: bool,
+    has_ack: bool,
+) -> Option<(f32, &'static str)> {
+    // A bare reset may answer a later segment than the first that bore its number: being late
+    // says nothing then.
+
+    let (span, whole) = (u64::from(span.0), u64::from(round_trip.span.0));
+    // Clock granularity and reordering inside a mirror: half a round trip leaves room for both.
+    if span * 2 < whole {
+        let decibans = match (round_trip.is_firm, is_strict) {
+            // Delayed acknowledgments make every other sample too long.
+            _ if !round_trip.has_handshake => -12.0,
+            (true, true) => -30.0,
+            (false, true) => -26.0,
+            (true, false) => -18.0,
+            (false, false) => -12.0,
+        };
+        return Some((decibans, "answers sooner than a packet can reach the sender and return"));
+    }
+    (span * 10 >= whole * 9 && is_strict && has_ack)
+        .then_some((3.0, "answers no sooner than a round trip to the sender"))
+}
+
+/// Time since the bytes passed that the reset knows of, and whether it can have known them only
+/// by receiving them.
+fn since_provocation(case: &Case<'_>) -> Option<(Ticks, bool)> {
+    let (reset, to, before) = (case.reset(), case.to(), case.before());
+    let now = reset.time.tick();
+    if to.packets == 0 {
+        return None;
+    }
+    if case.has_ack() {
+        return (reset.ack == to.next && before.retransmissions(case.receiver) == 0)
+            .then(|| (now.since(to.advanced), true));
+    }
+    // A bare reset that answers: its number came with the other side's acknowledgment. A stack
+    // that resets of its own accord with a bare RST knows its own next number anyway; Linux never
+    // does that, and nobody does for a number that is not its own next.
+    let only_by_answering = case.stack() == Stack::Linux
+        || case.from().packets == 0
+        || (reset.seq != case.from().next && !case.from().has(Side::FIN));
+    (case.answers_receiver())
+        .then(|| (now.since(before.ack_advanced(case.receiver)), only_by_answering))
+}
+
+/// The sensor sits on the host itself, or right before it: nothing to measure.
+fn is_at_sensor(case: &Case<'_>) -> bool {
+    let limit = case.from().hop_limit;
+    case.from().packets > 0 && crate::case::hops(limit) == 0 && !case.sender_is_client()
+        || case.round_trip().is_some_and(|round_trip| round_trip.span < ROUND_TRIP_MIN)
+}
+
+/// Below 5 ms capture jitter is as large as the signal.
+const ROUND_TRIP_MIN: Ticks = Ticks::from_ms(5);

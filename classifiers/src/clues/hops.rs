@@ -1,0 +1,97 @@
+//! E01: did the reset come from as far away as its sender's other packets?
+//!
+//! Hop limits are compared as distances from the next higher initial value, because a kernel may
+//! reset with another initial value than the socket had, over the same path.
+
+use flowtable::Side;
+
+use crate::case::{Case, hops, initial_hop_limit};
+use crate::clues::split;
+use crate::verdict::{Evidence, Value};
+use crate::vocabulary::Clue;
+
+pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
+    let observed = case.reset().hop_limit;
+    let (expected, trust) = reference(case)?;
+    // Anonymised captures carry zeros.
+    if observed == 0 || expected == 0 {
+        return None;
+    }
+    let distance = hops(observed).abs_diff(hops(expected));
+    let same_class = initial_hop_limit(observed) == initial_hop_limit(expected);
+    let (decibans, says) = match (distance, trust) {
+        (0, _) if same_class => (5.0, "as far away as the sender's packets"),
+        (0, _) if case.is_bare() => (0.0, "as far away, with another initial hop limit"),
+        (0, _) => (-3.0, "as far away, with another initial hop limit"),
+        // Unrouted: whoever sent it sits on this link, and a host that answered from afar does not.
+        (2.., trust) if hops(observed) == 0 && !case.sender_is_client() => {
+            let decibans = if matches!(trust, Trust::Weak) { -20.0 } else { -26.0 };
+            (decibans, "sent from this very link, unlike the sender's packets")
+        }
+        (1, Trust::Weak) => (-2.0, "one hop off"),
+        (1, _) => (-6.0, "one hop off the sender's packets"),
+        (_, Trust::Firm) => (-20.0, "not as far away as the sender's packets"),
+        (_, Trust::Fair) => (-12.0, "not as far away as the sender's few packets"),
+        // Scanners and spoofed sources vary it themselves (captures README).
+        (_, Trust::Weak) => (-8.0, "not as far away as the sender's only packets, without data"),
+    };
+    Some(Evidence {
+        clue: Clue::Hops,
+        observed: value(observed),
+        expected: value(expected),
+        decibans,
+        says,
+    })
+}
+
+/// How much the sender's earlier hop limits are worth as a reference.
+#[derive(Clone, Copy)]
+enum Trust {
+    Firm,
+    Fair,
+    Weak,
+}
+
+/// The hop limit to expect, and how firm it is.
+fn reference(case: &Case<'_>) -> Option<(u8, Trust)> {
+    let (side, before) = (case.from(), case.before());
+    if side.packets == 0 {
+        let host = case.baseline()?;
+        let trust = match host.agreeing {
+            3.. => Trust::Firm,
+            2 => Trust::Fair,
+            _ => Trust::Weak,
+        };
+        return Some((host.hop_limit, trust));
+    }
+    let syn = before.syn_hop_limit(case.sender);
+    let closest = |limit: u8| hops(limit).abs_diff(hops(case.reset().hop_limit));
+    let expected = if split::is_split(case) && closest(syn) < closest(side.hop_limit) {
+        syn
+    } else {
+        side.hop_limit
+    };
+    let trust = if side.has(Side::DATA) && side.hop_limit_is_stable() {
+        Trust::Firm
+    } else if confirmed_by_others(case, expected)
+        || (side.hop_spread == 0
+            && (side.has(Side::DATA) || (side.packets >= 2 && case.carried_data())))
+    {
+        Trust::Fair
+    } else {
+        Trust::Weak
+    };
+    // Paths that flap by some hops cannot accuse anybody of being that far off.
+    let spread = (side.hop_spread >> 4).max(side.hop_spread & 15);
+    let within_flap = spread > 0 && closest(expected) <= spread && !split::is_split(case);
+    if within_flap { None } else { Some((expected, trust)) }
+}
+
+/// Whether the server's other connections come from as far away.
+fn confirmed_by_others(case: &Case<'_>, expected: u8) -> bool {
+    case.baseline().is_some_and(|host| host.is_stable() && host.hop_limit == expected)
+}
+
+const fn value(hop_limit: u8) -> Value {
+    Value::HopLimit { raw: hop_limit, hops: hops(hop_limit) }
+}

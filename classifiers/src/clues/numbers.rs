@@ -1,0 +1,114 @@
+//! E05: are sequence and acknowledgment numbers those its sender would have written?
+
+use flowtable::Side;
+use wire::SeqNumber;
+
+use crate::case::Case;
+use crate::verdict::{Evidence, Value};
+use crate::vocabulary::{Clue, Shape};
+
+pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
+    if case.is_without_context() {
+        return None;
+    }
+    let (decibans, observed, expected, says) = match case.shape {
+        Shape::Refusal => refusal(case)?,
+        Shape::Reply => reply(case)?,
+        Shape::Active | Shape::Odd => active(case)?,
+    };
+    let relative = |seq: SeqNumber| Value::Relative(case.relative(seq));
+    let (observed, expected) = match case.shape {
+        // The sender has no numbers of its own yet: these are the other side's.
+        Shape::Refusal => {
+            let base = case.before().initial(case.receiver);
+            let relative = |seq: SeqNumber| Value::Relative(i64::from(seq.distance_from(base)));
+            (relative(observed), relative(expected))
+        }
+        _ => (relative(observed), relative(expected)),
+    };
+    Some(Evidence { clue: Clue::Numbers, observed, expected, decibans, says })
+}
+
+type Found = Option<(f32, SeqNumber, SeqNumber, &'static str)>;
+
+/// Sequence number 0, acknowledging exactly what it answers (RFC 9293, 3.10.7.1).
+fn refusal(case: &Case<'_>) -> Found {
+    let (reset, to) = (case.reset(), case.to());
+    if to.packets == 0 {
+        return None;
+    }
+    let (seen, expected) = (reset.ack, to.next);
+    let decibans = match seen.distance_from(expected) {
+        0 => return Some((4.0, seen, expected, "acknowledges exactly the SYN")),
+        -1 if to.has(Side::SYN) => -12.0,
+        1.. => -20.0,
+        _ => return None,
+    };
+    Some((decibans, seen, expected, "acknowledges something else than the SYN"))
+}
+
+/// The sequence number is the acknowledgment of the segment it answers.
+fn reply(case: &Case<'_>) -> Found {
+    let (seq, from, to) = (case.reset().seq, case.from(), case.to());
+    if case.answers_receiver() {
+        return Some((4.0, seq, to.acked, "answers the other side's acknowledgment"));
+    }
+    if from.packets == 0 {
+        return None;
+    }
+    let ahead = seq.distance_from(from.next);
+    // A close that crossed data: the FIN is taken back by one.
+    let own_fin = from.has(Side::FIN) && (-1..=1).contains(&ahead);
+    if ahead == 0 || own_fin {
+        return Some((2.0, seq, from.next, "the sender's next number"));
+    }
+    let unknown = case.before().has_gap() || case.before().is_midstream();
+    if ahead > 0 && !unknown {
+        return Some((beyond(ahead), seq, from.next, "beyond everything the sender has sent"));
+    }
+    None
+}
+
+/// snd_nxt and rcv_nxt of a living socket.
+fn active(case: &Case<'_>) -> Found {
+    let (reset, from, to, before) = (case.reset(), case.from(), case.to(), case.before());
+    let unknown = before.has_gap() || before.is_midstream();
+    if to.packets > 0 && case.has_ack() {
+        let ahead = reset.ack.distance_from(to.next);
+        if ahead == -1 && to.has(Side::SYN) && to.packets == 1 {
+            return Some((-12.0, reset.seq, from.next, "acknowledges one less than the SYN"));
+        }
+        if ahead > 0 && !unknown {
+            // Up to a window's worth may have passed without being captured.
+            let decibans = if ahead <= WINDOW_LEN { -3.0 } else { -20.0 };
+            return Some((decibans, reset.ack, to.next, "acknowledges what was not seen"));
+        }
+    }
+    if from.packets == 0 {
+        return None;
+    }
+    let ahead = reset.seq.distance_from(from.next);
+    let exact_ack = to.packets == 0 || reset.ack == to.next || reset.ack == from.acked;
+    let own_fin = from.has(Side::FIN) && ahead == -1;
+    if (ahead == 0 || own_fin) && exact_ack {
+        return Some((4.0, reset.seq, from.next, "both numbers exact"));
+    }
+    if ahead > 0 && !unknown {
+        let decibans = beyond(ahead);
+        return Some((decibans, reset.seq, from.next, "beyond everything the sender has sent"));
+    }
+    // BSD-like stacks fall back to the first unacknowledged byte after a retransmission.
+    let fell_back = before.retransmissions(case.sender) > 0 || own_fin;
+    if ahead < 0 && !fell_back && !unknown {
+        return Some((-15.0, reset.seq, from.next, "behind what the sender has already sent"));
+    }
+    None
+}
+
+/// Bytes that are in flight without anybody waiting.
+const WINDOW_LEN: i32 = 65_535;
+
+/// Less than a segment beyond may be a last record that the capture lost.
+const fn beyond(bytes: i32) -> f32 {
+    if bytes < 1_460 { -6.0 } else { -15.0 }
+}

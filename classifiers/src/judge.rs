@@ -1,0 +1,208 @@
+//! The decision procedure, in its order (classification.md, section 5.0).
+
+use flowtable::{PayloadClass, Side, Watch};
+
+use crate::case::Case;
+use crate::declared::{self, Reason};
+use crate::origin::{self, Attribution};
+use crate::outcome;
+use crate::role;
+use crate::rules::{self, Finding};
+use crate::verdict::{Alternative, Evidence, Value, Verdict};
+use crate::vocabulary::{Cause, Clue, Origin, Role, Stage};
+
+/// Judges a reset by what was known of its flow before and what was seen of it since.
+///
+/// Called twice for each reset: at once (`is_final` false), and when its watch is over.
+#[must_use]
+pub fn judge(watch: &Watch, is_final: bool) -> Verdict {
+    let case = Case::new(watch, is_final);
+    let role = role::of(&case);
+    let mut attribution = origin::attribute(&case, role);
+    let reason = declared::of(&case).map(|reason| tested(reason, &attribution));
+    let reading = read(&case, role, &attribution, reason);
+    add_context(&case, &mut attribution);
+    let effect = outcome::effect(&case);
+    let client = case.before().client();
+    let unacked = |direction| case.before().unacknowledged(direction);
+    Verdict {
+        role,
+        origin: attribution.origin,
+        origin_confidence: attribution.confidence,
+        origin_decibans: attribution.weighed.decibans,
+        terminator: attribution.terminator,
+        cause: reading.finding.cause,
+        cause_confidence: reading.confidence,
+        alternatives: normalised(
+            alternatives(&case, role, &attribution, &reading),
+            reading.confidence,
+        ),
+        effect,
+        stage: case.stage,
+        impact: outcome::impact(&case, role, reading.finding.cause, effect),
+        shape: case.shape,
+        bytes_unacked: [unacked(client), unacked(client.opposite())],
+        idle: (!case.is_without_context()).then(|| case.idle_before_provocation()),
+        rule: reading.finding.rule,
+        caveat: reading.finding.caveat,
+        declared: reason.map(|reason| reason.declared),
+        evidence: attribution.weighed.evidence,
+    }
+}
+
+/// The cause that is told, and the one under the other hypothesis about the sender.
+struct Reading {
+    finding: Finding,
+    confidence: f32,
+    other: Finding,
+}
+
+fn read(case: &Case<'_>, role: Role, attribution: &Attribution, reason: Option<Reason>) -> Reading {
+    let endpoint = attribution.endpoint_probability();
+    let (by_endpoint, by_device) = (rules::if_endpoint(case), rules::if_device(case));
+    let (mut finding, other) = if endpoint >= 0.5 || case.is_without_context() {
+        (by_endpoint, by_device)
+    } else {
+        (by_device, by_endpoint)
+    };
+    let mut base = finding.base;
+    if role != Role::Primary {
+        finding.confusion = finding.cause;
+        (finding.cause, finding.rule, base) = (Cause::SecondaryRst, "P1", 0.9);
+    }
+    if let Some(Reason { cause: Some(cause), confidence, declared }) = reason
+        && role == Role::Primary
+        && declared.consistent
+    {
+        finding.confusion = finding.cause;
+        (finding.cause, finding.rule, base) = (by_stage(case, cause), "P2", confidence);
+        finding.caveat = "";
+    }
+    let certainty = attribution.confidence.max(endpoint);
+    let mut confidence = base * (0.6 + 0.4 * certainty).min(1.0);
+    if attribution.origin == Origin::Unknown && role == Role::Primary && reason.is_none() {
+        confidence = confidence.min(UNDECIDED_MAX);
+    }
+    Reading { finding, confidence, other }
+}
+
+/// A device that declares an endpoint's reason lies.
+fn tested(mut reason: Reason, attribution: &Attribution) -> Reason {
+    let by_endpoint = matches!(
+        reason.cause,
+        Some(Cause::AppAbort | Cause::DataAfterClose | Cause::TlsFailureAbort | Cause::HealthCheck)
+    );
+    let is_endpoint = matches!(attribution.origin, Origin::Client | Origin::Server);
+    reason.declared.consistent = !by_endpoint || is_endpoint;
+    reason
+}
+
+/// A declared refusal is named by where in the connection it happened.
+fn by_stage(case: &Case<'_>, cause: Cause) -> Cause {
+    match (cause, case.stage) {
+        (Cause::PolicyResetMidstream, Stage::PostSyn) => Cause::PolicyResetSyn,
+        (Cause::PolicyResetMidstream, Stage::PostAck | Stage::PostPsh) => Cause::PolicyResetContent,
+        // A connection that never was cannot be gone: its handshake went wrong.
+        (Cause::StaleConnection, _)
+            if !case.carried_data() && !case.before().is_midstream() && case.idle_s() < 3.0 =>
+        {
+            Cause::UnacceptableSegment
+        }
+        _ => cause,
+    }
+}
+
+/// The two best other readings: the other sender, and the usual confusion.
+fn alternatives(
+    case: &Case<'_>,
+    role: Role,
+    attribution: &Attribution,
+    reading: &Reading,
+) -> [Option<Alternative>; 2] {
+    let endpoint = attribution.endpoint_probability();
+    let (named, device) = (origin::named_endpoint(case), origin::device(case, role));
+    let (here, there, other_share) =
+        if endpoint >= 0.5 { (named, device, 1.0 - endpoint) } else { (device, named, endpoint) };
+    let by_other = Alternative {
+        origin: there,
+        cause: reading.other.cause,
+        confidence: other_share * reading.other.base,
+    };
+    let here = if attribution.origin == Origin::Unknown { here } else { attribution.origin };
+    let confused = Alternative {
+        origin: here,
+        cause: reading.finding.confusion,
+        confidence: ((1.0 - other_share) * (1.0 - reading.finding.base)).max(0.0),
+    };
+    let undecided = Alternative {
+        origin: here,
+        cause: reading.finding.cause,
+        confidence: (1.0 - other_share) * reading.finding.base,
+    };
+    // Undecided between two senders: both are named as candidates.
+    let first = if attribution.origin == Origin::Unknown { undecided } else { confused };
+    if by_other.confidence > first.confidence {
+        [Some(by_other), Some(first)]
+    } else {
+        [Some(first), Some(by_other)]
+    }
+}
+
+/// What is said and what else it may be add up to 1 at most.
+fn normalised(alternatives: [Option<Alternative>; 2], confidence: f32) -> [Option<Alternative>; 2] {
+    let sum: f32 = alternatives.iter().flatten().map(|other| other.confidence).sum();
+    let room = (1.0 - confidence).max(0.0);
+    let scale = if sum > room && sum > 0.0 { room / sum } else { 1.0 };
+    alternatives.map(|other| {
+        other.map(|other| Alternative { confidence: other.confidence * scale, ..other })
+    })
+}
+
+/// Clues that bear on the cause only, for whoever reads the proof sheet.
+fn add_context(case: &Case<'_>, attribution: &mut Attribution) {
+    let before = case.before();
+    let mut push = |clue, observed, says| {
+        attribution.weighed.evidence.push(Evidence {
+            clue,
+            observed,
+            expected: Value::None,
+            decibans: 0.0,
+            says,
+        });
+    };
+    let idle = case.idle_before_provocation();
+    if idle.seconds() >= 1.0 && !case.is_without_context() {
+        let says = if idle > case.idle() {
+            "silence of the named sender before the packet that provoked the reset"
+        } else {
+            "silence before the reset"
+        };
+        push(Clue::Idle, Value::Nanoseconds(idle.ns()), says);
+    }
+    let fins = (case.from().has(Side::FIN), case.to().has(Side::FIN));
+    let says = match fins {
+        (true, true) => "both sides had closed",
+        (true, false) => "the sender had closed, the other side had not",
+        (false, true) => "the other side had closed, the sender had not",
+        (false, false) => "",
+    };
+    if !says.is_empty() {
+        push(Clue::Stage, Value::Word(case.stage.name()), says);
+    }
+    let probes = before.unanswered_probes(case.sender);
+    if probes > 0 {
+        push(Clue::Probes, Value::Number(i64::from(probes)), "keepalive probes unanswered");
+    }
+    let retransmissions = before.retransmissions(case.sender);
+    if retransmissions > 0 {
+        let count = Value::Number(i64::from(retransmissions));
+        push(Clue::Probes, count, "retransmissions of the sender unanswered");
+    }
+    let last = before.last_payload(case.receiver);
+    if matches!(last, PayloadClass::TlsAlert | PayloadClass::TlsClientHello) {
+        push(Clue::Payload, Value::Word("TLS"), "last payload of the other side is a TLS record");
+    }
+}
+
+/// Without a name for the sender no cause is said with more than this.
+const UNDECIDED_MAX: f32 = 0.5;

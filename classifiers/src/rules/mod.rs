@@ -1,0 +1,50 @@
+//! Why: the first rule that fits, given who (classification.md, section 5.3).
+//!
+//! Every rule is asked under one hypothesis about the sender, so that the verdict can also name the
+//! cause that would hold under the other.
+
+mod device;
+mod ending;
+mod handshake;
+mod lonely;
+mod stream;
+
+use crate::case::Case;
+use crate::vocabulary::Cause;
+
+/// A cause, the rule that gave it, and how sure that rule is at best.
+#[derive(Clone, Copy)]
+pub(crate) struct Finding {
+    pub(crate) cause: Cause,
+    pub(crate) base: f32,
+    /// The rule's number in classification.md.
+    pub(crate) rule: &'static str,
+    /// What it is most often confused with.
+    pub(crate) confusion: Cause,
+    /// What cannot be told apart on the wire, as a sentence; or "".
+    pub(crate) caveat: &'static str,
+}
+
+impl Finding {
+    const fn new(rule: &'static str, cause: Cause, base: f32, confusion: Cause) -> Self {
+        Self { cause, base, rule, confusion, caveat: "" }
+    }
+
+    const fn with_caveat(self, caveat: &'static str) -> Self {
+        Self { caveat, ..self }
+    }
+}
+
+/// The cause if the named endpoint sent it.
+pub(crate) fn if_endpoint(case: &Case<'_>) -> Finding {
+    lonely::cause(case)
+        .or_else(|| handshake::cause(case))
+        .or_else(|| ending::cause(case))
+        .or_else(|| stream::cause(case))
+        .unwrap_or(Finding::new("R99", Cause::Unknown, 0.5, Cause::AppAbort))
+}
+
+/// The cause if a device sent it.
+pub(crate) fn if_device(case: &Case<'_>) -> Finding {
+    device::cause(case)
+}

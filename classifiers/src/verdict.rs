@@ -1,0 +1,191 @@
+//! The answer: who, why, how sure, by what evidence.
+
+use flowtable::Ticks;
+use wire::TcpFlags;
+
+use crate::vocabulary::{Cause, Clue, Effect, Impact, Origin, Role, Shape, Stage, Terminator};
+
+/// What is said of one reset; `Copy`, no allocation, made on the packet path.
+#[derive(Clone, Copy, Debug)]
+pub struct Verdict {
+    /// Primary, aftermath, or captured twice.
+    pub role: Role,
+    /// Who sent it.
+    pub origin: Origin,
+    /// Probability of `origin`, 0 to 1.
+    pub origin_confidence: f32,
+    /// Log-odds that the named endpoint sent it, decibans (+10 is ten to one).
+    pub origin_decibans: f32,
+    /// Whether a front end speaks for the server.
+    pub terminator: Terminator,
+    /// Why.
+    pub cause: Cause,
+    /// Probability of `cause`, 0 to 1.
+    pub cause_confidence: f32,
+    /// The two best other readings, best first.
+    pub alternatives: [Option<Alternative>; 2],
+    /// What it did.
+    pub effect: Effect,
+    /// How far the connection had come.
+    pub stage: Stage,
+    /// What it cost.
+    pub impact: Impact,
+    /// Its shape.
+    pub shape: Shape,
+    /// Unacknowledged bytes in flight, of the client and of the server.
+    pub bytes_unacked: [u32; 2],
+    /// Silence of the connection before the reset, or before the late packet that provoked it.
+    pub idle: Option<Ticks>,
+    /// Name of the rule of classification.md section 5.3 that gave the cause.
+    pub rule: &'static str,
+    /// A sentence the ambiguity table (5.4) demands beside this verdict, or "".
+    pub caveat: &'static str,
+    /// The reason the sender declared.
+    pub declared: Option<Declared>,
+    /// What was seen.
+    pub evidence: EvidenceList,
+}
+
+/// Another reading of the same packets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Alternative {
+    /// Who.
+    pub origin: Origin,
+    /// Why.
+    pub cause: Cause,
+    /// Its probability, 0 to 1.
+    pub confidence: f32,
+}
+
+/// A reason that the sender wrote into the reset (classification.md, table 3C).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// Where it was written.
+    pub carrier: Carrier,
+    /// The code; 0 for text.
+    pub code: u16,
+    /// What the code means, or "".
+    pub meaning: &'static str,
+    /// Whether the rest of the evidence agrees.
+    pub consistent: bool,
+}
+
+/// Where a declared reason was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// draft-boucadair-tcpm-rst-diagnostic-payload, compact form.
+    DiagnosticPayload,
+    /// The same draft, free text.
+    DiagnosticText,
+    /// MP_TCPRST (RFC 8684).
+    MptcpReset,
+    /// MP_FASTCLOSE (RFC 8684).
+    MptcpFastClose,
+    /// NetScaler reset code in the window field.
+    NetscalerWindow,
+    /// Text in the payload (RFC 1122, section 4.2.2.12).
+    PayloadText,
+}
+
+impl Carrier {
+    /// The name used in events.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DiagnosticPayload => "diagnostic_payload",
+            Self::DiagnosticText => "diagnostic_text",
+            Self::MptcpReset => "mp_tcprst",
+            Self::MptcpFastClose => "mp_fastclose",
+            Self::NetscalerWindow => "netscaler_window",
+            Self::PayloadText => "payload_text",
+        }
+    }
+}
+
+/// One clue: what was seen, what the named sender would have shown, and what that is worth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evidence {
+    /// Which clue.
+    pub clue: Clue,
+    /// What was seen.
+    pub observed: Value,
+    /// What the named endpoint would have shown.
+    pub expected: Value,
+    /// Weight in decibans: positive speaks for the named endpoint, negative against it, 0 for
+    /// clues that bear on the cause only.
+    pub decibans: f32,
+    /// What it says, as a sentence without values.
+    pub says: &'static str,
+}
+
+/// An observed or expected value, with its unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// Nothing to show.
+    None,
+    /// A plain number.
+    Number(i64),
+    /// A hop limit as sent, and the hops it has behind it.
+    HopLimit {
+        /// As in the header.
+        raw: u8,
+        /// Distance from the next higher initial value.
+        hops: u8,
+    },
+    /// IP identification.
+    Id(u16),
+    /// A span of time.
+    Nanoseconds(u64),
+    /// TCP control bits.
+    Flags(TcpFlags),
+    /// A sequence number relative to the sender's first; negative lies before it.
+    Relative(i64),
+    /// A word.
+    Word(&'static str),
+}
+
+/// Up to [`EvidenceList::MAX`] pieces of evidence, in the order they were weighed.
+#[derive(Clone, Copy, Debug)]
+pub struct EvidenceList {
+    items: [Evidence; Self::MAX],
+    len: u8,
+}
+
+impl EvidenceList {
+    /// Most pieces a verdict carries.
+    pub const MAX: usize = 20;
+
+    const NOTHING: Evidence = Evidence {
+        clue: Clue::Prior,
+        observed: Value::None,
+        expected: Value::None,
+        decibans: 0.0,
+        says: "",
+    };
+
+    /// No evidence yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { items: [Self::NOTHING; Self::MAX], len: 0 }
+    }
+
+    /// Adds a piece; the list is sized so that every clue fits.
+    pub fn push(&mut self, evidence: Evidence) {
+        if let Some(place) = self.items.get_mut(usize::from(self.len)) {
+            *place = evidence;
+            self.len += 1;
+        }
+    }
+
+    /// The pieces.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Evidence] {
+        &self.items[..usize::from(self.len)]
+    }
+}
+
+impl Default for EvidenceList {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Installs what a bare Debian 12 with Rust and gcc lacks.
+#
+#   deploy/prepare.sh demo   what `rstscope demo` calls: ip, tc, nft, ethtool
+#   deploy/prepare.sh test   the same, and what the tests compare with and rebuild
+#
+# Nothing is installed that is already there. Needs root only if something is missing.
+set -euo pipefail
+
+need=()
+wants() { # command package
+    command -v "$1" >/dev/null 2>&1 || need+=("$2")
+}
+
+export PATH="$PATH:/usr/sbin:/sbin"
+wants ip iproute2
+wants nft nftables
+wants ethtool ethtool
+if [ "${1:-demo}" = test ]; then
+    wants clang-14 clang-14
+    wants llvm-strip-14 llvm-14
+fi
+
+[ ${#need[@]} -eq 0 ] && exit 0
+if [ "$(id -u)" -ne 0 ]; then
+    echo "prepare: missing ${need[*]}; run as root: apt-get install ${need[*]}" >&2
+    exit 1
+fi
+echo "prepare: installing ${need[*]}" >&2
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${need[@]}" >&2

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Everything that must hold before a commit: format, lints, the XDP program as built from its
+# source, and all tests. As root, tests make their own network namespaces; without root those are
+# skipped aloud (with CI=true a skipped test is a failed test).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+if [ "$(id -u)" -eq 0 ]; then deploy/prepare.sh test; fi
+export PATH="$PATH:/usr/sbin:/sbin"
+
+cargo fmt --all --check
+cargo clippy --workspace --all-targets --locked -- -D warnings
+if command -v clang-14 >/dev/null 2>&1; then
+    xdp/bpf/build.sh --check
+elif [ "${CI:-}" = true ]; then
+    echo "test: clang-14 is missing, so the XDP program cannot be compared with its source" >&2
+    exit 1
+else
+    echo "SKIPPED: clang-14 is missing, the XDP program was not compared with its source" >&2
+fi
+# Backtraces of property tests run to pages of type names.
+RUST_BACKTRACE=0 cargo test --workspace --locked

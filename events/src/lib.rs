@@ -1,0 +1,48 @@
+//! What we say: the contract with users, sinks and the collector.
+//!
+//! One [`Event`] for each reset, one [`Report`] for a run, both plain owned data with serde. What a
+//! verdict means in words is here too, so that the command, the web page and a log line tell the
+//! same story: [`sentence`] for one clue, [`explain::proof_sheet`] for a whole event.
+//!
+//! | file | what |
+//! |---|---|
+//! | `event.rs` | [`Event`] and its parts, the fields a flow and a packet give |
+//! | `verdict.rs` | [`VerdictFields`]: the fields a [`classifiers::Verdict`] gives |
+//! | `names.rs` | serde for the closed lists of `classifiers`, by their names |
+//! | `report.rs` | [`Report`], [`Start`], [`Status`]: a run as a whole |
+//! | `time.rs` | [`UtcTime`]: nanoseconds inside, RFC 3339 outside |
+//! | `community.rs` | Community ID version 1 |
+//! | `sentence.rs` | values and clues in words |
+//! | `explain.rs` | the proof sheet: who, why, how sure, what was seen, what would disprove it, what to do |
+//! | `advice.rs` | the table of all causes: explanation, disproof, next steps |
+//! | `fill.rs` | the numbers of a flow put into the texts of `advice.rs` |
+//! | `timers.rs` | well-known idle timers |
+//!
+//! **Invariant:** how an event is sent, stored or coloured is not known here.
+#![forbid(unsafe_code)]
+
+mod advice;
+mod community;
+mod event;
+pub mod explain;
+mod fill;
+mod names;
+mod report;
+mod sentence;
+mod time;
+mod timers;
+mod verdict;
+
+pub use community::community_id;
+pub use event::{
+    Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
+    SCHEMA, Side, TunnelFields, event_id,
+};
+pub use report::{
+    Connections, GroupCount, InputReport, Memory, MemoryItem, Report, Resets, Start, StartInput,
+    Status,
+};
+pub use sentence::sentence;
+pub use time::UtcTime;
+pub use timers::{KnownTimer, known_timer};
+pub use verdict::{AlternativeItem, DeclaredItem, EvidenceItem, VerdictFields};

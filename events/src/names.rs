@@ -1,0 +1,40 @@
+//! Serde for the closed lists of `classifiers`: written and read by their names.
+
+/// Makes one module for `#[serde(with = ...)]` for each list.
+macro_rules! by_name {
+    ($($module:ident: $kind:ident;)+) => {$(
+        pub(crate) mod $module {
+            use classifiers::$kind;
+            use serde::de::Error as _;
+            use serde::{Deserialize as _, Deserializer, Serializer};
+
+            pub(crate) fn serialize<S: Serializer>(
+                value: &$kind,
+                serializer: S,
+            ) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(value.name())
+            }
+
+            pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<$kind, D::Error> {
+                let name = String::deserialize(deserializer)?;
+                $kind::from_name(&name).ok_or_else(|| {
+                    D::Error::custom(format!("{} {name:?} is not known here", stringify!($module)))
+                })
+            }
+        }
+    )+};
+}
+
+by_name! {
+    cause: Cause;
+    clue: Clue;
+    effect: Effect;
+    impact: Impact;
+    origin: Origin;
+    role: Role;
+    shape: Shape;
+    stage: Stage;
+    terminator: Terminator;
+}

@@ -1,0 +1,184 @@
+//! Values and clues in words.
+
+use classifiers::{Clue, Value};
+
+use crate::verdict::EvidenceItem;
+
+/// One clue as a sentence: what was seen against what was expected, and what that says.
+///
+/// ```
+/// let item = events::EvidenceItem {
+///     clue: classifiers::Clue::Hops,
+///     e: Some("E01".into()),
+///     observed: Some("62 (2 hops)".into()),
+///     expected: Some("57 (7 hops)".into()),
+///     decibans: -20.0,
+///     says: "the reset came another way than the sender's packets".into(),
+/// };
+/// assert_eq!(
+///     events::sentence(&item),
+///     "TTL 62 (2 hops), expected 57 (7 hops): the reset came another way than the sender's packets"
+/// );
+/// ```
+#[must_use]
+pub fn sentence(item: &EvidenceItem) -> String {
+    let seen = match (&item.observed, &item.expected) {
+        (Some(observed), Some(expected)) if item.clue == Clue::Causality => {
+            format!("answered after {observed}, the round trip takes {expected}")
+        }
+        (Some(observed), Some(expected)) if observed == expected => {
+            format!("{} {observed}, as expected", subject(item.clue))
+        }
+        (Some(observed), Some(expected)) => {
+            format!("{} {observed}, expected {expected}", subject(item.clue))
+        }
+        (Some(observed), None) => format!("{} {observed}", subject(item.clue)),
+        (None, Some(expected)) => format!("{}: expected {expected}", subject(item.clue)),
+        (None, None) => String::new(),
+    };
+    let seen = match item.clue {
+        // Their words say all that their values do.
+        Clue::DontFragment | Clue::Signature if !item.says.is_empty() => "",
+        _ => seen.as_str(),
+    };
+    match (seen, item.says.as_str()) {
+        ("", "") => item.clue.meaning().to_owned(),
+        ("", says) => says.to_owned(),
+        (seen, "") => seen.to_owned(),
+        (seen, says) => format!("{seen}: {says}"),
+    }
+}
+
+/// What a clue's values are values of.
+const fn subject(clue: Clue) -> &'static str {
+    match clue {
+        Clue::Prior => "prior",
+        Clue::Hops => "TTL",
+        Clue::IpId => "IP ID",
+        Clue::Timestamps => "TCP timestamp",
+        Clue::Window => "window",
+        Clue::Numbers => "sequence number",
+        Clue::Causality => "answered after",
+        Clue::AliveAfter => "after its reset:",
+        Clue::Train => "resets in a row:",
+        Clue::Opposite => "reset in the other direction within",
+        Clue::Profile => "known injector",
+        Clue::Dscp => "traffic class",
+        Clue::SplitStack => "second stack",
+        Clue::IdLine => "IP-ID line",
+        Clue::Signature => "signature",
+        Clue::Port => "tap port or MAC",
+        Clue::Stage => "stage",
+        Clue::Idle => "silence",
+        Clue::Probes => "probes",
+        Clue::Payload => "payload",
+        Clue::Volume => "volume",
+        Clue::Declared => "declared reason",
+        Clue::DontFragment => "DF bit",
+        Clue::HostBaseline => "the host's other connections",
+    }
+}
+
+/// A value with its unit; `None` if there is nothing to show.
+pub(crate) fn value_text(value: Value) -> Option<String> {
+    Some(match value {
+        Value::None => return None,
+        Value::Number(number) => number.to_string(),
+        Value::HopLimit { raw, hops: 1 } => format!("{raw} (1 hop)"),
+        Value::HopLimit { raw, hops } => format!("{raw} ({hops} hops)"),
+        Value::Id(id) => id.to_string(),
+        Value::Nanoseconds(ns) => span_text(ns as f64 / 1e9),
+        Value::Flags(flags) => format!("{flags:?}"),
+        Value::Relative(0) => "0".to_owned(),
+        Value::Relative(number) => format!("{number:+}"),
+        Value::Word(word) => word.to_owned(),
+    })
+}
+
+/// A span of time in the unit a person would choose, three significant digits.
+pub(crate) fn span_text(seconds: f64) -> String {
+    let (number, unit) = match seconds {
+        s if s < 1e-6 => return format!("{:.0} ns", s * 1e9),
+        s if s < 1e-3 => (s * 1e6, "µs"),
+        s if s < 1.0 => (s * 1e3, "ms"),
+        s => (s, "s"),
+    };
+    match number {
+        n if n < 10.0 => format!("{n:.2} {unit}"),
+        n if n < 100.0 => format!("{n:.1} {unit}"),
+        n => format!("{n:.0} {unit}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{sentence, span_text, value_text};
+    use crate::verdict::EvidenceItem;
+    use classifiers::{Clue, Value};
+    use wire::TcpFlags;
+
+    #[test]
+    fn values_bear_their_unit() {
+        let cases = [
+            (Value::Number(-3), "-3"),
+            (Value::HopLimit { raw: 62, hops: 2 }, "62 (2 hops)"),
+            (Value::HopLimit { raw: 63, hops: 1 }, "63 (1 hop)"),
+            (Value::Id(37152), "37152"),
+            (Value::Nanoseconds(210_000), "210 µs"),
+            (Value::Flags(TcpFlags(0x14)), "RA"),
+            (Value::Relative(1460), "+1460"),
+            (Value::Relative(0), "0"),
+            (Value::Word("copied"), "copied"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(value_text(value).as_deref(), Some(text));
+        }
+        assert_eq!(value_text(Value::None), None);
+    }
+
+    #[test]
+    fn spans_are_told_in_a_fitting_unit() {
+        let cases = [
+            (0.0, "0 ns"),
+            (2.1e-7, "210 ns"),
+            (2.14e-4, "214 µs"),
+            (0.001_5, "1.50 ms"),
+            (1.0, "1.00 s"),
+            (350.4, "350 s"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(span_text(seconds), text);
+        }
+    }
+
+    #[test]
+    fn values_that_agree_are_said_once() {
+        let mut item = EvidenceItem {
+            clue: Clue::AliveAfter,
+            e: None,
+            observed: Some("silence".to_owned()),
+            expected: Some("silence".to_owned()),
+            decibans: 6.0,
+            says: "silent while the other side still talks".to_owned(),
+        };
+        let text = "after its reset: silence, as expected: silent while the other side still talks";
+        assert_eq!(sentence(&item), text);
+        item.clue = Clue::Signature;
+        assert_eq!(sentence(&item), item.says);
+    }
+
+    #[test]
+    fn every_clue_makes_a_sentence_whatever_it_has() {
+        for &clue in Clue::ALL {
+            for observed in [None, Some("1".to_owned())] {
+                for says in ["", "it says so"] {
+                    let expected = observed.clone();
+                    let (e, says) = (None, says.to_owned());
+                    let observed = observed.clone();
+                    let item = EvidenceItem { clue, e, observed, expected, decibans: 0.0, says };
+                    assert!(!sentence(&item).is_empty());
+                }
+            }
+        }
+    }
+}

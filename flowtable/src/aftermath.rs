@@ -1,0 +1,240 @@
+//! What followed a reset: is its sender alive, did its receiver stop, are there more of its kind?
+
+use wire::SeqNumber;
+
+use crate::key::Direction;
+use crate::record::{FlowRecord, Side};
+use crate::segment::Segment;
+use crate::time::{Ticks, Timestamp};
+
+/// What was seen of a flow after one of its resets. "Sender" is whom the reset names, "receiver"
+/// the other side; nothing here is a judgement.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Aftermath {
+    /// The sender's first new data, FIN or SYN/ACK that it cannot have sent before the reset.
+    pub alive: Option<Alive>,
+    /// Segments of the sender after the reset, resets left out, saturating.
+    pub sender_packets: u16,
+    /// Segments of the receiver, resets left out, saturating.
+    pub receiver_packets: u16,
+    /// New data of the receiver sent when the reset must have reached it.
+    pub receiver_went_on: bool,
+    /// Retransmissions of the receiver sent when the reset must have reached it.
+    pub receiver_retransmits: u8,
+    /// A pure ACK of the receiver right after the reset that repeats what it knew (RFC 5961).
+    pub challenged: bool,
+    /// Resets that followed in the same direction.
+    pub train: Train,
+    /// First reset in the other direction.
+    pub opposite: Option<Opposite>,
+    /// A new SYN on the same 4-tuple came after so long.
+    pub retry: Option<Ticks>,
+    /// That SYN was answered by SYN/ACK.
+    pub retry_accepted: bool,
+}
+
+/// Proof that the sender of a reset did not stop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Alive {
+    /// How long after the reset.
+    pub after: Ticks,
+    /// What it sent.
+    pub what: AliveBy,
+    /// IP ID of that segment.
+    pub ip_id: u16,
+    /// Its hop limit.
+    pub hop_limit: u8,
+    /// Hash of its source MAC.
+    pub mac: u8,
+}
+
+/// What a sender did after its own reset.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AliveBy {
+    /// Sent data beyond what it had sent.
+    Data,
+    /// Sent a FIN it had not sent.
+    Fin,
+    /// Accepted the connection it is said to have refused.
+    SynAck,
+    /// Completed the handshake it is said to have broken off.
+    Ack,
+}
+
+/// Further resets in the direction of the first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Train {
+    /// How many, saturating.
+    pub count: u8,
+    /// Unprovoked, with a number above the first one's and above everything the sender had sent.
+    pub beyond: u8,
+    /// RST|ACKs that repeat the first, with no segment of the receiver in between.
+    pub repeats: u8,
+    /// Whose window differs from the one before by one constant small step.
+    pub window_steps: u8,
+    /// Without any segment of the receiver since the one before.
+    pub unprovoked: u8,
+    last_window: u16,
+    window_step: i16,
+    provoked: bool,
+}
+
+/// A reset in the other direction.
+#[derive(Clone, Copy, Debug)]
+pub struct Opposite {
+    /// How long after.
+    pub after: Ticks,
+    /// Its header.
+    pub hop_limit: u8,
+    /// Its IP ID.
+    pub ip_id: u16,
+    /// Its sequence number.
+    pub seq: SeqNumber,
+    /// Whether the sender of the first one had sent anything in between that it may answer.
+    pub provoked: bool,
+}
+
+impl Aftermath {
+    /// Takes in a segment that followed `reset`, which had come in `sender`'s direction.
+    pub fn observe(
+        &mut self,
+        before: &FlowRecord,
+        reset: &Segment,
+        sender: Direction,
+        direction: Direction,
+        segment: &Segment,
+    ) {
+        let after = segment.time.tick().since(reset.time.tick());
+        match (segment.flags.rst(), direction == sender) {
+            (true, true) => {
+                let next = (before.side(sender).packets > 0).then(|| before.side(sender).next);
+                self.train.observe(next, reset, segment, self.sender_packets > 0);
+            }
+            (true, false) => self.note_opposite(after, segment),
+            (false, _) if segment.flags.syn() && !segment.flags.ack() => {
+                self.retry = self.retry.or(Some(after));
+            }
+            _ if self.retry.is_some() => self.retry_accepted |= segment.flags.syn(),
+            (false, true) => self.observe_sender(before, sender, after, segment),
+            (false, false) => self.observe_receiver(before, reset, sender, after, segment),
+        }
+    }
+
+    /// The time of the reset that the aftermath belongs to plus `after`.
+    #[must_use]
+    pub fn instant(reset: &Segment, after: Ticks) -> Timestamp {
+        reset.time.plus_ns(after.ns())
+    }
+
+    fn note_opposite(&mut self, after: Ticks, segment: &Segment) {
+        self.opposite = self.opposite.or(Some(Opposite {
+            after,
+            hop_limit: segment.hop_limit,
+            ip_id: segment.ip_id,
+            seq: segment.seq,
+            provoked: self.sender_packets > 0,
+        }));
+    }
+
+    fn observe_sender(
+        &mut self,
+        before: &FlowRecord,
+        sender: Direction,
+        after: Ticks,
+        segment: &Segment,
+    ) {
+        self.sender_packets = self.sender_packets.saturating_add(1);
+        let half = before.round_trip(sender).map_or(Ticks(0), |span| Ticks(span.0 / 2));
+        if self.alive.is_some() || after <= half.max(REORDERED_WITHIN) {
+            return;
+        }
+        let side = before.side(sender);
+        let is_new = side.packets == 0 || segment.end().distance_from(side.next) > 0;
+        let what = if segment.flags.syn() {
+            AliveBy::SynAck
+        } else if segment.payload_len > 0 && is_new {
+            AliveBy::Data
+        } else if segment.flags.fin() && !side.has(Side::FIN) && is_new {
+            AliveBy::Fin
+        } else if before.side(sender).packets <= 1
+            && side.has(Side::SYN)
+            && sender == before.client()
+        {
+            AliveBy::Ack
+        } else {
+            return;
+        };
+        let Segment { ip_id, hop_limit, mac, .. } = *segment;
+        self.alive = Some(Alive { after, what, ip_id, hop_limit, mac });
+    }
+
+    fn observe_receiver(
+        &mut self,
+        before: &FlowRecord,
+        reset: &Segment,
+        sender: Direction,
+        after: Ticks,
+        segment: &Segment,
+    ) {
+        self.receiver_packets = self.receiver_packets.saturating_add(1);
+        self.train.provoked = true;
+        let receiver = sender.opposite();
+        let side = before.side(receiver);
+        // What it sent after the reset reached it passes here one round trip to it later; queues
+        // may make that two. Without a round trip nobody knows.
+        let round_trip = before.round_trip(receiver);
+        let reached = Ticks(round_trip.unwrap_or(Ticks(0)).0 * 2).max(JITTER);
+        let is_new = segment.end().distance_from(side.next) > 0;
+        if after > reached && round_trip.is_some() {
+            if segment.occupies() && is_new {
+                self.receiver_went_on = true;
+            } else if segment.occupies() {
+                self.receiver_retransmits = self.receiver_retransmits.saturating_add(1);
+            }
+        }
+        let repeats = segment.seq == side.next && segment.ack == side.acked;
+        let prompt = after <= Ticks(reached.0.saturating_add(JITTER.0));
+        if !segment.occupies() && repeats && prompt && reset.seq != side.acked {
+            self.challenged = true;
+        }
+    }
+}
+
+impl Train {
+    fn observe(
+        &mut self,
+        sender_next: Option<SeqNumber>,
+        first: &Segment,
+        segment: &Segment,
+        sender_went_on: bool,
+    ) {
+        let before = if self.count == 0 { first.window } else { self.last_window };
+        let step = segment.window.wrapping_sub(before) as i16;
+        let provoked = std::mem::take(&mut self.provoked);
+        self.count = self.count.saturating_add(1);
+        let is_small = step != 0 && step.unsigned_abs() <= WINDOW_STEP_MAX;
+        if is_small && (self.count == 1 || step == self.window_step) {
+            self.window_steps = self.window_steps.saturating_add(1);
+        }
+        // NDSS 2009: the second of a back-to-back pair lies above the first and above everything.
+        let above = sender_next.is_some_and(|next| segment.seq.distance_from(next) > 0);
+        if above && !provoked && !sender_went_on && segment.seq.distance_from(first.seq) > 0 {
+            self.beyond = self.beyond.saturating_add(1);
+        }
+        if !provoked {
+            self.unprovoked = self.unprovoked.saturating_add(1);
+            // Replies repeat by nature, one for each segment that was under way.
+            if segment.flags.ack() && segment.seq == first.seq && segment.ack == first.ack {
+                self.repeats = self.repeats.saturating_add(1);
+            }
+        }
+        (self.last_window, self.window_step) = (segment.window, step);
+    }
+}
+
+/// Packets this close together may have changed places on their way through a mirror.
+const REORDERED_WITHIN: Ticks = Ticks::from_ms(10);
+/// Delay that queues and busy hosts add.
+const JITTER: Ticks = Ticks::from_ms(50);
+/// Known injectors step the window by 1 to 10 from one reset to the next.
+const WINDOW_STEP_MAX: u16 = 16;

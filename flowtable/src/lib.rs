@@ -1,0 +1,42 @@
+//! What is remembered of a connection.
+//!
+//! A [`Segment`] is what is left of a packet when its bytes are gone. [`FlowKey`] says whose it is,
+//! [`FlowTable`] finds the [`FlowRecord`] of the connection, which takes the segment in. Resets
+//! leave only a mark there, since they may be forged; each is kept as a [`Watch`] with the record
+//! as it was before it and an [`Aftermath`] that sees what follows for a few seconds.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `time` | instants and spans |
+//! | `key` | endpoints, directions, keys |
+//! | `payload`, `segment` | the facts of one segment |
+//! | `stack` | which stack wrote a SYN |
+//! | `record` | the 128 bytes of a connection |
+//! | `hosts` | what a server's answers look like |
+//! | `table` | the bounded, set-associative table |
+//! | `aftermath`, `watch` | what follows a reset |
+//!
+//! **Invariant:** nothing grows after construction; time is an argument; nothing is judged.
+#![forbid(unsafe_code)]
+
+mod aftermath;
+mod hosts;
+mod key;
+mod payload;
+mod record;
+mod segment;
+mod stack;
+mod table;
+mod time;
+mod watch;
+
+pub use aftermath::{Aftermath, Alive, AliveBy, Opposite, Train};
+pub use hosts::{HostBaseline, HostTable};
+pub use key::{Direction, Endpoint, FlowKey, KeyScope};
+pub use payload::PayloadClass;
+pub use record::{Change, FlowRecord, RoleSource, Side};
+pub use segment::{MIXED_MACS, Marks, Segment, TapPort};
+pub use stack::Stack;
+pub use table::{FlowHash, FlowTable, Slot, TableCounts, TableOptions, Timeouts, WAYS};
+pub use time::{Tick, Ticks, Timestamp};
+pub use watch::{EarlierReset, ResetNote, WATCHES_PER_FLOW, Watch, WatchPool};

@@ -1,0 +1,132 @@
+//! What the first bytes of a payload are: a peek, not a parser.
+
+/// Class of a segment's payload by its first bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[repr(u8)]
+pub enum PayloadClass {
+    /// No payload.
+    #[default]
+    Empty,
+    /// Payload on the wire, not in the capture.
+    Unseen,
+    /// TLS handshake record with a ClientHello.
+    TlsClientHello,
+    /// TLS handshake record with a ServerHello.
+    TlsServerHello,
+    /// Any other TLS handshake or change-cipher-spec record.
+    TlsHandshake,
+    /// Plaintext TLS alert other than close_notify.
+    TlsAlert,
+    /// Plaintext close_notify.
+    TlsCloseNotify,
+    /// Encrypted alert of TLS 1.2 and before (content type 21, longer than 2 bytes).
+    TlsEncryptedAlert,
+    /// TLS application data.
+    TlsData,
+    /// TLS application data of a length that TLS 1.3 alerts have (19 or 24 bytes): a hint only.
+    TlsShortData,
+    /// An HTTP/1 request line.
+    HttpRequest,
+    /// An HTTP/1 status line.
+    HttpResponse,
+    /// SSH identification string.
+    Ssh,
+    /// A three-digit greeting (SMTP, FTP, NNTP ...).
+    Greeting,
+    /// Anything else.
+    Other,
+}
+
+impl PayloadClass {
+    /// Every class, in the order of its number.
+    pub const ALL: [Self; 15] = [
+        Self::Empty,
+        Self::Unseen,
+        Self::TlsClientHello,
+        Self::TlsServerHello,
+        Self::TlsHandshake,
+        Self::TlsAlert,
+        Self::TlsCloseNotify,
+        Self::TlsEncryptedAlert,
+        Self::TlsData,
+        Self::TlsShortData,
+        Self::HttpRequest,
+        Self::HttpResponse,
+        Self::Ssh,
+        Self::Greeting,
+        Self::Other,
+    ];
+
+    /// The class of captured bytes; `wire_len` is what the payload had on the wire.
+    #[must_use]
+    pub fn of(payload: &[u8], wire_len: u32) -> Self {
+        match payload {
+            [] if wire_len == 0 => Self::Empty,
+            [] => Self::Unseen,
+            [kind @ 20..=23, 3, 0..=4, high, low, rest @ ..] => {
+                tls_record(*kind, u16::from_be_bytes([*high, *low]), rest)
+            }
+            [b'H', b'T', b'T', b'P', b'/', ..] => Self::HttpResponse,
+            [b'S', b'S', b'H', b'-', ..] => Self::Ssh,
+            [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] => Self::Greeting,
+            _ if is_http_request(payload) => Self::HttpRequest,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether this is any TLS record.
+    #[must_use]
+    pub const fn is_tls(self) -> bool {
+        self as u8 >= Self::TlsClientHello as u8 && self as u8 <= Self::TlsShortData as u8
+    }
+
+    /// Whether the record belongs to a TLS handshake still under way.
+    #[must_use]
+    pub const fn is_tls_handshake(self) -> bool {
+        matches!(self, Self::TlsClientHello | Self::TlsServerHello | Self::TlsHandshake)
+    }
+}
+
+/// The class of a TLS record by content type and length (RFC 8446, section 5.1).
+fn tls_record(kind: u8, len: u16, rest: &[u8]) -> PayloadClass {
+    match (kind, len, rest) {
+        (22, _, [1, ..]) => PayloadClass::TlsClientHello,
+        (22, _, [2, ..]) => PayloadClass::TlsServerHello,
+        (20 | 22, ..) => PayloadClass::TlsHandshake,
+        (21, 2, [_, 0, ..]) => PayloadClass::TlsCloseNotify,
+        (21, 2, _) => PayloadClass::TlsAlert,
+        (21, ..) => PayloadClass::TlsEncryptedAlert,
+        (_, 19 | 24, _) => PayloadClass::TlsShortData,
+        _ => PayloadClass::TlsData,
+    }
+}
+
+fn is_http_request(payload: &[u8]) -> bool {
+    const METHODS: [&[u8]; 8] =
+        [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT "];
+    METHODS.iter().any(|method| payload.starts_with(method))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PayloadClass;
+
+    #[test]
+    fn records_and_banners_are_told_apart() {
+        let cases: [(&[u8], PayloadClass); 9] = [
+            (b"", PayloadClass::Empty),
+            (b"\x16\x03\x01\x02\x00\x01", PayloadClass::TlsClientHello),
+            (b"\x16\x03\x03\x00\x7a\x02", PayloadClass::TlsServerHello),
+            (b"\x15\x03\x03\x00\x02\x02\x28", PayloadClass::TlsAlert),
+            (b"\x15\x03\x03\x00\x02\x01\x00", PayloadClass::TlsCloseNotify),
+            (b"\x17\x03\x03\x00\x13abc", PayloadClass::TlsShortData),
+            (b"GET / HTTP/1.1", PayloadClass::HttpRequest),
+            (b"220 mail", PayloadClass::Greeting),
+            (b"\x16\x03", PayloadClass::Other),
+        ];
+        for (bytes, class) in cases {
+            assert_eq!(PayloadClass::of(bytes, bytes.len() as u32), class, "{bytes:?}");
+        }
+        assert_eq!(PayloadClass::of(b"", 100), PayloadClass::Unseen);
+    }
+}

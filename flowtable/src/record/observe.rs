@@ -1,0 +1,305 @@
+//! How a record takes in a segment.
+
+use wire::{SeqNumber, TcpFlags};
+
+use super::{
+    Change, FlowRecord, IRREGULAR_IDS, NO_SCALE, PROBE_GAP_UNIT_MS, Side, State, reset_bit,
+};
+use crate::key::Direction;
+use crate::payload::PayloadClass;
+use crate::segment::{MIXED_MACS, Marks, Segment, TapPort};
+use crate::stack::Stack;
+use crate::time::{Tick, Ticks};
+
+impl FlowRecord {
+    /// Takes in a segment; resets leave only their mark, since they may be forged.
+    pub fn observe(&mut self, direction: Direction, segment: &Segment, ports: [u16; 2]) -> Change {
+        if segment.flags.rst() {
+            self.settle_roles(direction, segment, ports);
+            return self.observe_reset(direction, segment);
+        }
+        if self.is_intruding_syn(direction, segment) {
+            return Change::default();
+        }
+        if self.opens_anew(direction, segment) {
+            self.restart();
+        }
+        self.settle_roles(direction, segment, ports);
+        let now = segment.time.tick();
+        self.note_silence(now);
+        let opened = self.observe_opening(direction, segment);
+        if segment.flags.ack() {
+            self.observe_ack(direction, segment, now);
+        }
+        self.observe_sequence(direction, segment, now);
+        self.observe_headers(direction, segment, now);
+        self.note_progress(opened, direction, segment)
+    }
+
+    fn observe_reset(&mut self, direction: Direction, segment: &Segment) -> Change {
+        let first = !self.state.has(State::RESET_FROM_LOW | State::RESET_FROM_HIGH);
+        self.state.set(reset_bit(direction));
+        if self.opened_s == 0 {
+            self.opened_s = segment.time.seconds();
+        }
+        Change { reset: first, ..Change::default() }
+    }
+
+    /// A SYN with a new number on a known 4-tuple is another connection (RFC 6191 aside).
+    fn opens_anew(&self, direction: Direction, segment: &Segment) -> bool {
+        let side = self.side(direction);
+        let is_syn = segment.flags.syn() && !segment.flags.ack();
+        let is_known = side.packets > 0 || self.is_over();
+        let is_other = !side.has(Side::SYN) || self.initial(direction) != segment.seq;
+        is_syn && is_known && (is_other || self.is_over())
+    }
+
+    /// A SYN into a connection that is busy this moment is an attack or a stray; it must not wipe
+    /// what is known (RFC 5961, section 4).
+    fn is_intruding_syn(&self, direction: Direction, segment: &Segment) -> bool {
+        let silence = self.last_activity().map(|last| segment.time.tick().since(last));
+        self.opens_anew(direction, segment)
+            && self.is_established()
+            && !self.is_over()
+            && silence.is_some_and(|silence| silence < SYN_INTRUDES_WITHIN)
+    }
+
+    /// Forgets the old connection but not who watches the tuple.
+    fn restart(&mut self) {
+        let (tag, watch) = (self.tag, self.watch);
+        *self = Self::empty();
+        (self.tag, self.watch) = (tag, watch);
+        self.state.set(State::REUSED);
+    }
+
+    fn settle_roles(&mut self, direction: Direction, segment: &Segment, ports: [u16; 2]) {
+        if self.state.has(State::ROLE_BY_SYN) {
+            return;
+        }
+        let syn = segment.flags.syn() && !segment.flags.rst();
+        let (client, bit) = match (syn, segment.flags.ack()) {
+            (true, false) => (direction, State::ROLE_BY_SYN),
+            (true, true) => (direction.opposite(), State::ROLE_BY_SYN_ACK),
+            _ if self.state.has(State::ROLE_KNOWN) => return,
+            _ if ports[0] < ports[1] => (Direction::FromHigh, 0),
+            _ => (Direction::FromLow, 0),
+        };
+        self.state.0 &= !State::CLIENT_IS_HIGH;
+        self.state.0 |= bit | State::ROLE_KNOWN | client.index() as u16;
+        if !syn {
+            self.state.set(State::MIDSTREAM);
+        }
+    }
+
+    fn note_silence(&mut self, now: Tick) {
+        if let Some(last) = self.last_activity() {
+            // 2^16 ticks of 2^14 ns are 1.07 s; close enough for "the longest gap, in seconds",
+            // and no division on the packet path.
+            let gap = (now.since(last).0 >> 16) as u16;
+            self.longest_gap_s = self.longest_gap_s.max(gap);
+        }
+    }
+
+    fn observe_opening(&mut self, direction: Direction, segment: &Segment) -> bool {
+        let index = direction.index();
+        let first = self.sides[index].packets == 0;
+        if self.opened_s == 0 {
+            self.opened_s = segment.time.seconds();
+        }
+        if segment.flags.syn() {
+            self.initial[index] = segment.seq;
+            self.syn_window[index] = segment.window;
+            self.syn_ip_id[index] = segment.ip_id;
+            self.syn_hop_limit[index] = segment.hop_limit;
+            self.stack[index] = Stack::of(segment);
+            self.window_scale[index] = segment.window_scale.unwrap_or(NO_SCALE);
+        } else if first {
+            self.initial[index] = segment.seq;
+            let answers_syn = segment.flags.ack() && self.side(direction.opposite()).has(Side::SYN);
+            if answers_syn && direction != self.client() {
+                self.state.set(State::ODD_ANSWER);
+            }
+        }
+        segment.flags.syn() && !segment.flags.ack() && first
+    }
+
+    fn observe_ack(&mut self, direction: Direction, segment: &Segment, now: Tick) {
+        let (index, peer) = (direction.index(), direction.opposite().index());
+        let first = self.sides[index].packets == 0 || self.ack_advanced[index] == Tick(0);
+        let step = segment.ack.distance_from(self.sides[index].acked);
+        self.probes[peer] = 0;
+        if !first && !(1..SEQ_JUMP_MAX).contains(&step) {
+            return;
+        }
+        self.sides[index].acked = segment.ack;
+        self.ack_advanced[index] = now;
+        // Karn's rule: an answer to something sent twice measures nothing.
+        let ambiguous = std::mem::take(&mut self.retransmissions[peer]) > 0;
+        let other = self.sides[peer];
+        if other.packets == 0 || segment.ack != other.next {
+            return;
+        }
+        if other.has(Side::FIN) {
+            self.sides[peer].marks |= Side::FIN_ACKED;
+        }
+        // A pure ACK, all that was seen of a side met in mid-stream, provokes no answer: what its
+        // number ends was sent at an unknown time. Nor does what is stamped later than its answer.
+        let is_timed = other.sent_something() && other.advanced.since(now) == Ticks(0);
+        if !ambiguous && is_timed {
+            let answers_syn = other.has(Side::SYN) && !other.has(Side::DATA | Side::FIN);
+            self.sample_round_trip(direction, now.since(other.advanced), answers_syn);
+        }
+    }
+
+    /// The host has answered bytes that passed here so long ago (RFC 6298 samples, at the sensor).
+    fn sample_round_trip(&mut self, direction: Direction, span: Ticks, answers_syn: bool) {
+        let index = direction.index();
+        let span = u16::try_from(span.0).unwrap_or(u16::MAX);
+        self.round_trip[index] = self.round_trip[index].min(span);
+        self.round_trip_samples[index] = self.round_trip_samples[index].saturating_add(1);
+        if answers_syn {
+            self.state.set(State::ROUND_TRIP_LOW << index);
+        }
+    }
+
+    fn observe_sequence(&mut self, direction: Direction, segment: &Segment, now: Tick) {
+        let index = direction.index();
+        let peer_acked = self.sides[direction.opposite().index()].acked;
+        let side = &mut self.sides[index];
+        let (end, first) = (segment.end(), side.packets == 0);
+        let step = end.distance_from(side.next);
+        if segment.marks.has(Marks::FRAGMENT) {
+            // Only its first part was measured.
+            self.state.set(State::GAP);
+        }
+        if first || (segment.flags.syn() && !side.has(Side::SYN)) {
+            (side.next, side.advanced) = (end, now);
+        } else if step > 0 && step < SEQ_JUMP_MAX {
+            if segment.seq.distance_from(side.next) > 0 {
+                self.state.set(State::GAP);
+            }
+            (side.next, side.advanced) = (end, now);
+        } else if is_probe(side, peer_acked, segment) {
+            let gap_ms = now.since(side.last).ns() / 1_000_000;
+            self.probe_gap =
+                u16::try_from(gap_ms / u64::from(PROBE_GAP_UNIT_MS)).unwrap_or(u16::MAX);
+            self.probes[index] = self.probes[index].saturating_add(1);
+        } else if segment.occupies() && !is_captured_twice(side, segment, now) {
+            self.retransmissions[index] = self.retransmissions[index].saturating_add(1);
+        }
+    }
+
+    fn observe_headers(&mut self, direction: Direction, segment: &Segment, now: Tick) {
+        let index = direction.index();
+        self.state.0 &= !State::LAST_FROM_HIGH;
+        self.state.0 |= State::LAST_FROM_HIGH * index as u16;
+        let side = &mut self.sides[index];
+        let step = segment.ip_id.wrapping_sub(side.ip_id) as i16;
+        // The ID of a SYN/ACK is 0, before the socket's counter starts.
+        let counts = side.packets > 1 || (side.packets == 1 && side.ip_id != 0);
+        if counts && !(-ID_REORDER_MAX..=ID_STEP_MAX).contains(&step) {
+            self.zero_windows[index] |= IRREGULAR_IDS;
+        }
+        if side.packets > 0 {
+            side.hop_spread = widen(side.hop_spread, side.hop_limit, segment.hop_limit);
+        }
+        side.hop_limit = segment.hop_limit;
+        side.ip_id = segment.ip_id;
+        side.window = segment.window;
+        side.last = now;
+        side.packets = side.packets.saturating_add(1);
+        side.marks &= !(Side::DF | Side::PORT);
+        side.marks |= marks_of(segment);
+        if let Some(timestamps) = segment.timestamps {
+            self.timestamp_value[index] = timestamps.value;
+        }
+        if segment.payload_len > 0 {
+            if self.first_payload[index] == PayloadClass::Empty {
+                self.first_payload[index] = segment.payload;
+            }
+            self.last_payload[index] = segment.payload;
+        }
+        if segment.window == 0 && !segment.flags.syn() {
+            let (irregular, count) = (
+                self.zero_windows[index] & IRREGULAR_IDS,
+                self.zero_windows[index] & !IRREGULAR_IDS,
+            );
+            self.zero_windows[index] = irregular | (count + 1).min(IRREGULAR_IDS - 1);
+        }
+        self.traffic_class[index] = segment.traffic_class;
+        let is_same_card = self.mac[index] == segment.mac || self.mac[index] == 0;
+        self.mac[index] = if is_same_card { segment.mac } else { MIXED_MACS };
+    }
+
+    fn note_progress(&mut self, opened: bool, direction: Direction, segment: &Segment) -> Change {
+        let mut change = Change { opened, ..Change::default() };
+        let both_syn = self.sides[0].has(Side::SYN) && self.sides[1].has(Side::SYN);
+        let acks = segment.flags.ack() && !segment.flags.syn();
+        if !self.handshake_complete() && both_syn && acks && direction == self.client() {
+            self.state.set(State::HANDSHAKE);
+            change.established = true;
+        }
+        let both_fin = self.sides[0].has(Side::FIN) && self.sides[1].has(Side::FIN);
+        if both_fin && !self.is_over() {
+            self.state.set(State::CLOSED_WELL);
+            change.closed_well = true;
+        }
+        change
+    }
+}
+
+/// A keepalive probe: nothing, or one old byte, just before what was sent (RFC 9293, 3.8.4). One
+/// byte that is not yet acknowledged is a retransmitted keystroke.
+fn is_probe(side: &Side, peer_acked: SeqNumber, segment: &Segment) -> bool {
+    let quiet = !segment.flags.syn() && !segment.flags.fin() && segment.flags.ack();
+    let is_empty = segment.payload_len == 0;
+    let is_old_byte = segment.payload_len == 1 && peer_acked == side.next;
+    quiet && (is_empty || is_old_byte) && segment.seq.distance_from(side.next) == -1
+}
+
+/// A mirror port that shows a packet twice shows the same IP ID within a moment.
+///
+/// Where there is none, the last segment again, and so soon that no timer can have sent it.
+fn is_captured_twice(side: &Side, segment: &Segment, now: Tick) -> bool {
+    let span = now.since(side.last);
+    let has_id = segment.ip_id != 0 && !segment.marks.has(Marks::V6);
+    if has_id {
+        return segment.ip_id == side.ip_id && span < DUPLICATE_WITHIN;
+    }
+    segment.end() == side.next && segment.window == side.window && span < COPY_WITHIN
+}
+
+/// The spread nibbles after the hop limit went from `before` to `now`.
+const fn widen(spread: u8, before: u8, now: u8) -> u8 {
+    let (rise, fall) = (now.saturating_sub(before), before.saturating_sub(now));
+    let (rise, fall) = (if rise > 15 { 15 } else { rise }, if fall > 15 { 15 } else { fall });
+    let (old_rise, old_fall) = (spread >> 4, spread & 15);
+    let rise = if rise > old_rise { rise } else { old_rise };
+    let fall = if fall > old_fall { fall } else { old_fall };
+    rise << 4 | fall
+}
+
+/// The marks of a side that one segment adds.
+fn marks_of(segment: &Segment) -> u8 {
+    let mark = |condition: bool, bit: u8| if condition { bit } else { 0 };
+    mark(segment.flags.contains(TcpFlags::SYN), Side::SYN)
+        | mark(segment.flags.fin(), Side::FIN)
+        | mark(segment.payload_len > 0, Side::DATA)
+        | mark(segment.timestamps.is_some(), Side::TIMESTAMPS)
+        | mark(segment.marks.has(Marks::DF), Side::DF)
+        | mark(segment.marks.has(Marks::SIGNED), Side::SIGNED)
+        | mark(segment.port != TapPort(0), Side::PORT)
+}
+
+/// Steps beyond 1 GiB are not progress but nonsense or an attack.
+const SEQ_JUMP_MAX: i32 = 1 << 30;
+/// Segments that one large send is cut into, each with its own ID.
+const ID_STEP_MAX: i16 = 64;
+/// Segments that changed places.
+const ID_REORDER_MAX: i16 = 16;
+/// A host that reopens a 4-tuple has been silent on it for longer than this.
+const SYN_INTRUDES_WITHIN: Ticks = Ticks::from_ms(1000);
+/// A copy on a mirror port follows its original at once; the shortest retransmission takes longer.
+const COPY_WITHIN: Ticks = Ticks::from_ms(2);
+/// Two copies of one packet are this close together on a mirror port.
+const DUPLICATE_WITHIN: Ticks = Ticks::from_ms(100);

@@ -1,0 +1,190 @@
+//! The facts of one TCP segment: all that travels beyond the bytes.
+
+use wire::{Checksum, Mptcp, Packet, SeqNumber, TcpFlags, Timestamps, Tunnel};
+
+use crate::payload::PayloadClass;
+use crate::time::Timestamp;
+
+/// What is known of one segment once its bytes are gone; `Copy`, about 80 bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    /// When it was received.
+    pub time: Timestamp,
+    /// Sequence number.
+    pub seq: SeqNumber,
+    /// Acknowledgment field, whether or not ACK is set.
+    pub ack: SeqNumber,
+    /// Payload bytes on the wire.
+    pub payload_len: u32,
+    /// Timestamps option.
+    pub timestamps: Option<Timestamps>,
+    /// Right edge of the highest SACK block.
+    pub sack_right_edge: Option<SeqNumber>,
+    /// IPv6 flow label; 0 for IPv4.
+    pub flow_label: u32,
+    /// Layout of the TCP options, see [`wire::TcpOptions::layout`].
+    pub layout: u32,
+    /// Control bits.
+    pub flags: TcpFlags,
+    /// Window as sent.
+    pub window: u16,
+    /// IPv4 identification, or the low 16 bits of the IPv6 flow label.
+    pub ip_id: u16,
+    /// MSS option; 0 if absent.
+    pub mss: u16,
+    /// Window scale option.
+    pub window_scale: Option<u8>,
+    /// TTL or hop limit.
+    pub hop_limit: u8,
+    /// TOS or traffic class.
+    pub traffic_class: u8,
+    /// 8-bit hash of the source MAC address; 0 where the link has none.
+    pub mac: u8,
+    /// The tap port it came in on.
+    pub port: TapPort,
+    /// What the first payload bytes are.
+    pub payload: PayloadClass,
+    /// VLAN identifiers, outermost first; 0 where there is none.
+    pub vlan: [u16; 2],
+    /// The innermost tunnel.
+    pub tunnel: Option<Tunnel>,
+    /// What MPTCP says.
+    pub mptcp: Option<Mptcp>,
+    /// Yes-or-no facts.
+    pub marks: Marks,
+}
+
+/// Which interface of a link a packet came in on: the fibre, on an optical tap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TapPort(pub u8);
+
+/// Yes-or-no facts of a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Marks(pub u8);
+
+impl Marks {
+    /// IPv6.
+    pub const V6: Self = Self(1);
+    /// IPv4 DF.
+    pub const DF: Self = Self(2);
+    /// SACK permitted option.
+    pub const SACK_PERMITTED: Self = Self(4);
+    /// MD5 or AO option.
+    pub const SIGNED: Self = Self(8);
+    /// TCP checksum is known to be wrong (checked on resets only).
+    pub const BAD_CHECKSUM: Self = Self(16);
+    /// First fragment of several.
+    pub const FRAGMENT: Self = Self(32);
+    /// Came out of a tunnel.
+    pub const TUNNELLED: Self = Self(64);
+    /// Fast Open cookie.
+    pub const FAST_OPEN: Self = Self(128);
+
+    /// Whether all of `other` is set.
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    const fn with(self, other: Self, condition: bool) -> Self {
+        if condition { Self(self.0 | other.0) } else { self }
+    }
+}
+
+impl Segment {
+    /// Reads the facts out of a packet; its bytes are not needed afterwards.
+    #[must_use]
+    pub fn of(packet: &Packet<'_>, time: Timestamp, port: TapPort) -> Self {
+        let (ip, tcp) = (&packet.ip, &packet.tcp);
+        let options = &tcp.options;
+        let bad_checksum = tcp.flags.rst() && packet.checksum() == Checksum::Invalid;
+        let marks = Marks::default()
+            .with(Marks::V6, ip.is_v6)
+            .with(Marks::DF, ip.dont_fragment)
+            .with(Marks::SACK_PERMITTED, options.sack_permitted)
+            .with(Marks::SIGNED, options.md5 || options.ao)
+            .with(Marks::BAD_CHECKSUM, bad_checksum)
+            .with(Marks::FRAGMENT, ip.more_fragments)
+            .with(Marks::TUNNELLED, packet.path.tunnel.is_some())
+            .with(Marks::FAST_OPEN, options.fast_open);
+        Self {
+            time,
+            seq: tcp.seq,
+            ack: tcp.ack,
+            payload_len: packet.payload_len,
+            timestamps: options.timestamps,
+            sack_right_edge: options.sack_right_edge,
+            flow_label: ip.flow_label,
+            layout: options.layout,
+            flags: tcp.flags,
+            window: tcp.window,
+            ip_id: if ip.is_v6 { ip.flow_label as u16 } else { ip.identification },
+            mss: options.mss.unwrap_or(0),
+            window_scale: options.window_scale,
+            hop_limit: ip.hop_limit,
+            traffic_class: ip.traffic_class,
+            mac: packet.path.source_mac.map_or(0, mac_hash),
+            port,
+            payload: PayloadClass::of(packet.payload, packet.payload_len),
+            vlan: packet.path.vlan,
+            tunnel: packet.path.tunnel,
+            mptcp: options.mptcp,
+            marks,
+        }
+    }
+
+    /// A segment of nothing, for places that are filled later.
+    #[must_use]
+    pub fn blank() -> Self {
+        Self {
+            time: Timestamp(0),
+            seq: SeqNumber(0),
+            ack: SeqNumber(0),
+            payload_len: 0,
+            timestamps: None,
+            sack_right_edge: None,
+            flow_label: 0,
+            layout: 0,
+            flags: TcpFlags(0),
+            window: 0,
+            ip_id: 0,
+            mss: 0,
+            window_scale: None,
+            hop_limit: 0,
+            traffic_class: 0,
+            mac: 0,
+            port: TapPort(0),
+            payload: PayloadClass::Empty,
+            vlan: [0; 2],
+            tunnel: None,
+            mptcp: None,
+            marks: Marks(0),
+        }
+    }
+
+    /// The sequence number after the segment: SYN and FIN count one each (RFC 9293, section 3.4).
+    #[must_use]
+    pub fn end(&self) -> SeqNumber {
+        let controls = u32::from(self.flags.syn()) + u32::from(self.flags.fin());
+        self.seq + self.payload_len + controls
+    }
+
+    /// Whether the segment takes up sequence space or not.
+    #[must_use]
+    pub fn occupies(&self) -> bool {
+        self.payload_len > 0 || self.flags.syn() || self.flags.fin()
+    }
+}
+
+/// In place of a hash: a side's segments come from several cards (routers that take turns).
+pub const MIXED_MACS: u8 = 0xff;
+
+/// Folds a MAC address to eight bits, never 0 nor [`MIXED_MACS`].
+fn mac_hash(mac: [u8; 6]) -> u8 {
+    let folded = mac.iter().fold(0x5bu8, |hash, byte| hash.rotate_left(3) ^ byte);
+    match folded {
+        0 => 1,
+        MIXED_MACS => 2,
+        folded => folded,
+    }
+}

@@ -1,0 +1,392 @@
+//! The flows of one shard: sixteen-way sets, fixed in size for ever.
+//!
+//! ```text
+//! hash (64 bit, keyed)   | tag: upper 48 bits, in the record | 16-bit mark | set index |
+//! set (64 bytes, a cache line)   16 x u16 mark   16 x u16 age
+//! record (128 bytes)             at index set * 16 + way
+//! ```
+//!
+//! A look-up reads one line of marks and the records whose mark matches, nearly always one. Nothing
+//! is ever moved, so the work per packet is bounded by sixteen ways.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use foldhash::fast::FixedState;
+
+use crate::hosts::HostTable;
+use crate::key::{Endpoint, FlowKey};
+use crate::record::FlowRecord;
+use crate::time::Timestamp;
+
+/// How large a shard is and how long it remembers.
+#[derive(Clone, Copy, Debug)]
+pub struct TableOptions {
+    /// Flows; rounded up to a power of two, at least 16.
+    pub flows: usize,
+    /// Entries of the table of servers.
+    pub hosts: usize,
+    /// Secret of the hash: whoever knows it can choose who is evicted.
+    pub seed: u64,
+    /// Timeouts.
+    pub timeouts: Timeouts,
+}
+
+/// How long a silent flow is remembered, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// Established: longer than the two hours of a default TCP keepalive (RFC 9293, 3.8.4).
+    pub established_s: u32,
+    /// Half-open: longer than a SYN is retried.
+    pub half_open_s: u32,
+    /// After FINs or a reset, for stragglers.
+    pub closed_s: u32,
+    /// An established flow silent for so long may give way to a new one when its set is full.
+    pub yield_s: u32,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { established_s: 7_500, half_open_s: 130, closed_s: 130, yield_s: 300 }
+    }
+}
+
+/// Place of a record; valid until the next [`FlowTable::place`] or [`FlowTable::sweep`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Slot(pub(crate) u32);
+
+/// A key's hash.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FlowHash(pub u64);
+
+/// What became of flows, by name; totals since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TableCounts {
+    /// Records in use.
+    pub occupied: u64,
+    /// Expired while established, without FIN or reset.
+    pub timed_out: u64,
+    /// Expired half-open.
+    pub unanswered: u64,
+    /// Half-open or closed flows that gave way before their time.
+    pub evicted_half_open: u64,
+    /// Established flows, long silent, that gave way.
+    pub evicted_idle: u64,
+    /// Segments whose flow found no place, because its set was full of busier ones.
+    pub not_remembered: u64,
+}
+
+/// The flows of one shard.
+pub struct FlowTable {
+    sets: Box<[Set]>,
+    records: Box<[FlowRecord]>,
+    hosts: HostTable,
+    hasher: FixedState,
+    timeouts: Timeouts,
+    swept: Swept,
+    counts: TableCounts,
+}
+
+impl std::fmt::Debug for FlowTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlowTable").field("counts", &self.counts).finish_non_exhaustive()
+    }
+}
+
+/// Marks and ages of sixteen records: one cache line.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Set {
+    /// 0 is free.
+    marks: [u16; WAYS],
+    /// When the flow was last seen, and whether it is worth keeping.
+    ages: [Age; WAYS],
+}
+
+const _: () = assert!(size_of::<Set>() == 64);
+
+impl Set {
+    /// The ways that bear `mark`, as bits; the compiler makes two vector comparisons of this.
+    fn ways_with(&self, mark: u16) -> u16 {
+        let equal = self.marks.iter().map(|&other| u16::from(other == mark));
+        equal.enumerate().fold(0, |ways, (way, equal)| ways | equal << way)
+    }
+}
+
+/// Fifteen bits of time in units of two seconds (18 hours) below one bit of worth.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Age(u16);
+
+impl Age {
+    const ESTABLISHED: u16 = 1 << 15;
+    /// Units that time may have gone back: half an hour.
+    const BACK_MAX: u16 = 900;
+
+    const fn new(now: Timestamp, established: bool) -> Self {
+        let time = (now.seconds() >> 1) as u16 & !Self::ESTABLISHED;
+        Self(if established { time | Self::ESTABLISHED } else { time })
+    }
+
+    const fn is_established(self) -> bool {
+        self.0 & Self::ESTABLISHED != 0
+    }
+
+    /// Seconds of silence, in steps of two.
+    const fn silent_s(self, now: Timestamp) -> u32 {
+        let now = (now.seconds() >> 1) as u16;
+        let distance = now.wrapping_sub(self.0) & !Self::ESTABLISHED;
+        // A timestamp from before the last one (merged captures) must not look ancient.
+        if distance > Self::ESTABLISHED - Self::BACK_MAX { 0 } else { distance as u32 * 2 }
+    }
+}
+
+/// How far the sweep has come.
+#[derive(Debug, Default)]
+struct Swept {
+    next: usize,
+    last: Timestamp,
+}
+
+impl FlowTable {
+    /// Allocates and touches everything the shard will ever use.
+    #[must_use]
+    pub fn new(options: &TableOptions) -> Self {
+        let sets = (options.flows / WAYS).next_power_of_two().max(1);
+        let empty = Set { marks: [0; WAYS], ages: [Age(0); WAYS] };
+        Self {
+            sets: vec![empty; sets].into_boxed_slice(),
+            records: vec![FlowRecord::empty(); sets * WAYS].into_boxed_slice(),
+            hosts: HostTable::new(options.hosts),
+            hasher: FixedState::with_seed(options.seed),
+            timeouts: options.timeouts,
+            swept: Swept::default(),
+            counts: TableCounts::default(),
+        }
+    }
+
+    /// Flows it holds at most.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Bytes held, servers included.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.sets) + size_of_val(&*self.records) + self.hosts.memory_bytes()
+    }
+
+    /// What became of flows.
+    #[must_use]
+    pub const fn counts(&self) -> TableCounts {
+        self.counts
+    }
+
+    /// The keyed hash of a flow.
+    #[must_use]
+    pub fn hash(&self, key: &FlowKey) -> FlowHash {
+        FlowHash(self.hasher.hash_one(key))
+    }
+
+    /// The keyed hashes of a server: with its port, and without.
+    #[must_use]
+    pub fn host_hashes(&self, server: Endpoint) -> [u64; 2] {
+        let mut hasher = self.hasher.build_hasher();
+        server.address.hash(&mut hasher);
+        let address = hasher.finish();
+        server.port.hash(&mut hasher);
+        [hasher.finish(), address]
+    }
+
+    /// The servers of this shard.
+    #[must_use]
+    pub const fn hosts(&self) -> &HostTable {
+        &self.hosts
+    }
+
+    /// The servers of this shard, to add to.
+    pub const fn hosts_mut(&mut self) -> &mut HostTable {
+        &mut self.hosts
+    }
+
+    /// Loads the line of a set ahead of its look-up. The value is worthless; use it, so that the
+    /// load is not dropped.
+    #[must_use]
+    pub fn touch_set(&self, hash: FlowHash) -> u64 {
+        u64::from(self.sets[self.set_of(hash)].marks[0])
+    }
+
+    /// Loads the second line of a record; finding it has loaded the first.
+    #[must_use]
+    pub fn touch_record(&self, slot: Slot) -> u64 {
+        u64::from(self.record(slot).opened_s())
+    }
+
+    /// The record of a flow, if it is remembered.
+    #[must_use]
+    pub fn find(&self, hash: FlowHash) -> Option<Slot> {
+        let set = self.set_of(hash);
+        self.find_in(set, hash)
+    }
+
+    /// The record of a flow, made if need be; `None` if its set is full of busier flows.
+    ///
+    /// `hint` is where [`FlowTable::find`] found it a moment ago; the tag tells whether it still is.
+    pub fn place(&mut self, hash: FlowHash, hint: Option<Slot>, now: Timestamp) -> Option<Slot> {
+        let set = self.set_of(hash);
+        let is_there = |slot: &Slot| self.records[slot.0 as usize].tag == tag_of(hash);
+        if let Some(slot) = hint.filter(is_there).or_else(|| self.find_in(set, hash)) {
+            let way = slot.0 as usize % WAYS;
+            if !self.is_expired(set, way, now) {
+                return Some(slot);
+            }
+            self.expire(set, way);
+        }
+        let Some(way) = self.way_for_new(set, now) else {
+            self.counts.not_remembered += 1;
+            return None;
+        };
+        self.sets[set].marks[way] = mark_of(hash);
+        self.sets[set].ages[way] = Age::new(now, false);
+        let slot = set * WAYS + way;
+        self.records[slot] = FlowRecord::empty();
+        self.records[slot].tag = tag_of(hash);
+        self.counts.occupied += 1;
+        Some(Slot(slot as u32))
+    }
+
+    /// A record.
+    #[must_use]
+    pub fn record(&self, slot: Slot) -> &FlowRecord {
+        &self.records[slot.0 as usize]
+    }
+
+    /// A record, to change.
+    pub fn record_mut(&mut self, slot: Slot) -> &mut FlowRecord {
+        &mut self.records[slot.0 as usize]
+    }
+
+    /// Notes that a flow was seen, and what it is worth.
+    pub fn refresh(&mut self, slot: Slot, now: Timestamp) {
+        let (set, way) = (slot.0 as usize / WAYS, slot.0 as usize % WAYS);
+        let record = &self.records[slot.0 as usize];
+        self.sets[set].ages[way] = Age::new(now, record.is_established() && !record.is_over());
+    }
+
+    /// Forgets what has been silent too long: the whole table in about nine seconds of packet
+    /// time, at most [`SWEEP_SETS_MAX`] sets a call, so that no call is a pause.
+    pub fn sweep(&mut self, now: Timestamp) {
+        // In nanoseconds: ticks wrap, and a sweep that waits for them to come round waits for hours.
+        // Beyond a whole round more time makes no difference.
+        let elapsed_ns = now.since_ns(self.swept.last).min(1 << SWEEP_SHIFT);
+        let due = (elapsed_ns * self.sets.len() as u64) >> SWEEP_SHIFT;
+        // A clock that was set back goes on from there.
+        if due == 0 && now >= self.swept.last {
+            return;
+        }
+        self.swept.last = now;
+        for _ in 0..due.min(SWEEP_SETS_MAX) {
+            self.expire_set(self.swept.next, now);
+            self.swept.next = (self.swept.next + 1) & (self.sets.len() - 1);
+        }
+    }
+
+    fn expire_set(&mut self, set: usize, now: Timestamp) {
+        for way in 0..WAYS {
+            if self.sets[set].marks[way] != 0 && self.is_expired(set, way, now) {
+                self.expire(set, way);
+            }
+        }
+    }
+
+    /// Whether a flow has been silent for longer than its state allows; reads its record only if
+    /// the silence is longer than the shortest timeout.
+    fn is_expired(&self, set: usize, way: usize, now: Timestamp) -> bool {
+        let silent_s = self.sets[set].ages[way].silent_s(now);
+        let shortest_s = self.timeouts.closed_s.min(self.timeouts.half_open_s);
+        silent_s > shortest_s && silent_s > self.limit_s(&self.records[set * WAYS + way])
+    }
+
+    fn expire(&mut self, set: usize, way: usize) {
+        let record = &self.records[set * WAYS + way];
+        match (record.is_over(), record.is_established()) {
+            (true, _) => {}
+            (false, true) => self.counts.timed_out += 1,
+            (false, false) => self.counts.unanswered += 1,
+        }
+        self.free(set, way);
+    }
+
+    fn limit_s(&self, record: &FlowRecord) -> u32 {
+        if record.is_over() {
+            self.timeouts.closed_s
+        } else if record.is_established() {
+            self.timeouts.established_s
+        } else {
+            self.timeouts.half_open_s
+        }
+    }
+
+    fn free(&mut self, set: usize, way: usize) {
+        self.sets[set].marks[way] = 0;
+        self.records[set * WAYS + way].tag = 0;
+        self.counts.occupied -= 1;
+    }
+
+    fn find_in(&self, set: usize, hash: FlowHash) -> Option<Slot> {
+        let tag = tag_of(hash);
+        let mut ways = self.sets[set].ways_with(mark_of(hash));
+        while ways != 0 {
+            let index = set * WAYS + ways.trailing_zeros() as usize;
+            if self.records[index].tag == tag {
+                return Some(Slot(index as u32));
+            }
+            ways &= ways - 1;
+        }
+        None
+    }
+
+    /// A free way; else the longest silent of the worthless; else the longest silent established
+    /// one, if it has been silent long. A flood of half-open flows can evict nothing but its like.
+    fn way_for_new(&mut self, set: usize, now: Timestamp) -> Option<usize> {
+        let Set { marks, ages } = self.sets[set];
+        if let Some(free) = marks.iter().position(|&mark| mark == 0) {
+            return Some(free);
+        }
+        let longest = |established: bool| {
+            (0..WAYS)
+                .filter(|&way| ages[way].is_established() == established)
+                .max_by_key(|&way| ages[way].silent_s(now))
+        };
+        if let Some(way) = longest(false) {
+            self.counts.evicted_half_open += 1;
+            self.free(set, way);
+            return Some(way);
+        }
+        let way = longest(true).filter(|&way| ages[way].silent_s(now) >= self.timeouts.yield_s)?;
+        self.counts.evicted_idle += 1;
+        self.free(set, way);
+        Some(way)
+    }
+
+    fn set_of(&self, hash: FlowHash) -> usize {
+        hash.0 as usize & (self.sets.len() - 1)
+    }
+}
+
+/// Bits 48 to 63, never 0, which marks a free way. The set index uses the lowest bits.
+const fn mark_of(hash: FlowHash) -> u16 {
+    let mark = (hash.0 >> 48) as u16;
+    if mark == 0 { 1 } else { mark }
+}
+
+/// The upper 48 bits, never 0, which marks a free record.
+const fn tag_of(hash: FlowHash) -> u64 {
+    (hash.0 & !0xffff) | 1
+}
+
+/// Ways of a set.
+pub const WAYS: usize = 16;
+/// A sweep comes round in 2^33 ns: 8.6 s.
+const SWEEP_SHIFT: u32 = 33;
+/// Sets looked at in one call: 64 lines of marks, and the records of those that look old.
+const SWEEP_SETS_MAX: u64 = 64;

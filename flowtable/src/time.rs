@@ -1,0 +1,77 @@
+//! Instants: nanoseconds outside, 16 µs ticks inside a record.
+
+/// Nanoseconds since the Unix epoch, by the clock of whoever stamped the packet.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// Nanoseconds from `earlier` to `self`; 0 if the clock went backwards.
+    #[must_use]
+    pub const fn since_ns(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The instant `ns` nanoseconds later.
+    #[must_use]
+    pub const fn plus_ns(self, ns: u64) -> Self {
+        Self(self.0.saturating_add(ns))
+    }
+
+    /// The same instant as a record keeps it.
+    #[must_use]
+    pub const fn tick(self) -> Tick {
+        Tick((self.0 >> TICK_SHIFT) as u32)
+    }
+
+    /// Whole seconds, wrapping at 2^32.
+    #[must_use]
+    pub const fn seconds(self) -> u32 {
+        (self.0 / 1_000_000_000) as u32
+    }
+}
+
+/// An instant in units of 2^14 ns (16.384 µs), wrapping after 19.5 hours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tick(pub u32);
+
+impl Tick {
+    /// Time from `earlier` to `self`; 0 if `earlier` lies in the future (reordered capture).
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Ticks {
+        let distance = self.0.wrapping_sub(earlier.0);
+        if distance > u32::MAX / 2 { Ticks(0) } else { Ticks(distance) }
+    }
+}
+
+/// A span of 2^14 ns units.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Ticks(pub u32);
+
+impl Ticks {
+    /// The span of `ns` nanoseconds, rounded down.
+    #[must_use]
+    pub const fn from_ns(ns: u64) -> Self {
+        let ticks = ns >> TICK_SHIFT;
+        Self(if ticks > u32::MAX as u64 { u32::MAX } else { ticks as u32 })
+    }
+
+    /// The span of `ms` milliseconds, rounded down.
+    #[must_use]
+    pub const fn from_ms(ms: u64) -> Self {
+        Self::from_ns(ms * 1_000_000)
+    }
+
+    /// Nanoseconds.
+    #[must_use]
+    pub const fn ns(self) -> u64 {
+        (self.0 as u64) << TICK_SHIFT
+    }
+
+    /// Seconds, for people and for rules.
+    #[must_use]
+    pub fn seconds(self) -> f64 {
+        self.ns() as f64 / 1e9
+    }
+}
+
+const TICK_SHIFT: u32 = 14;

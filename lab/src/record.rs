@@ -1,0 +1,156 @@
+//! Records what the tap sees, with the truth beside it.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::frame::Seen;
+use crate::packet_socket::{FRAME_LEN_MAX, PacketSocket};
+use crate::topology::TAP_INTERFACE;
+use crate::truth::{Placed, Truth, write_csv};
+use crate::{Error, Lab};
+
+/// A running recording of the tap.
+#[derive(Debug)]
+pub struct Recorder {
+    path: PathBuf,
+    stop: UnixStream,
+    thread: JoinHandle<Result<Written, Error>>,
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// Frames in the capture.
+    pub frames: usize,
+    /// Bytes of the capture file.
+    pub bytes: u64,
+    /// The truths, each with the frame of its first reset.
+    pub placed: Vec<Placed>,
+}
+
+/// Starts to record the tap of `lab` into the file `path`.
+///
+/// The file is a classic pcap with nanosecond time stamps of the kernel. A frame that is sent after this
+/// function returned is recorded.
+pub fn record(lab: &Lab, path: &Path) -> Result<Recorder, Error> {
+    let socket = PacketSocket::open(lab.tap(), TAP_INTERFACE)?;
+    let failed = |source| Error::File { path: path.to_owned(), source };
+    let mut writer =
+        PcapWriter { out: BufWriter::new(File::create(path).map_err(failed)?), bytes: 0 };
+    writer.start().map_err(failed)?;
+    let (stop, stopped) =
+        UnixStream::pair().map_err(|source| Error::socket("make a stop signal", source))?;
+    let owned = path.to_owned();
+    let thread = std::thread::Builder::new()
+        .name("lab-record".to_owned())
+        .spawn(move || write_frames(&socket, writer, &stopped, &owned))
+        .map_err(|source| Error::socket("start the recorder", source))?;
+    Ok(Recorder { path: path.to_owned(), stop, thread })
+}
+
+impl Recorder {
+    /// Ends the recording and writes the truths as CSV to `truth_path`, each with the number of its first reset.
+    pub fn finish(self, truths: Vec<Truth>, truth_path: &Path) -> Result<Recording, Error> {
+        drop(self.stop);
+        let written = self.thread.join().expect("the recorder does not panic")?;
+        let mut placed: Vec<Placed> = truths
+            .into_iter()
+            .map(|truth| {
+                let frame = written.first_reset.get(&flow(truth.client, truth.server)).copied();
+                Placed { truth, frame }
+            })
+            .collect();
+        placed.sort_by_key(|row| (row.frame.is_none(), row.frame));
+        let file = self.path.file_name().unwrap_or_default().to_string_lossy();
+        write_csv(truth_path, &file, &placed)?;
+        Ok(Recording { frames: written.frames, bytes: written.bytes, placed })
+    }
+}
+
+/// Both ends of a flow, the smaller first.
+fn flow(one: SocketAddr, other: SocketAddr) -> (SocketAddr, SocketAddr) {
+    if one < other { (one, other) } else { (other, one) }
+}
+
+#[derive(Debug, Default)]
+struct Written {
+    frames: usize,
+    bytes: u64,
+    first_reset: HashMap<(SocketAddr, SocketAddr), usize>,
+}
+
+fn write_frames(
+    socket: &PacketSocket,
+    mut writer: PcapWriter<BufWriter<File>>,
+    stopped: &UnixStream,
+    path: &Path,
+) -> Result<Written, Error> {
+    let failed = |source| Error::File { path: path.to_owned(), source };
+    let mut written = Written::default();
+    let mut buffer = vec![0; FRAME_LEN_MAX];
+    loop {
+        let mut waiting = [
+            PollFd::new(socket.as_fd(), PollFlags::POLLIN),
+            PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
+        ];
+        // An interrupted wait is only an early look.
+        let _ = poll(&mut waiting, PollTimeout::NONE);
+        let last = waiting[1].revents().is_some_and(|events| !events.is_empty());
+        while let Some(reception) = socket.receive(&mut buffer)? {
+            let frame = &buffer[..reception.len];
+            writer.frame(reception.time.unwrap_or_default(), frame).map_err(failed)?;
+            written.frames += 1;
+            if let Some(seen) = Seen::parse(frame).filter(Seen::is_reset) {
+                let number = written.frames;
+                written.first_reset.entry(flow(seen.source, seen.destination)).or_insert(number);
+            }
+        }
+        if last {
+            writer.out.flush().map_err(failed)?;
+            written.bytes = writer.bytes;
+            return Ok(written);
+        }
+    }
+}
+
+/// Writes the classic format (draft-ietf-opsawg-pcap), little endian, with nanoseconds.
+struct PcapWriter<W> {
+    out: W,
+    bytes: u64,
+}
+
+const MAGIC_NANOSECONDS: u32 = 0xa1b2_3c4d;
+const LINKTYPE_ETHERNET: u32 = 1;
+
+impl<W: Write> PcapWriter<W> {
+    fn start(&mut self) -> std::io::Result<()> {
+        let snap_len = FRAME_LEN_MAX as u32;
+        // Version 2.4, then two fields that are always 0.
+        self.words(&[MAGIC_NANOSECONDS, 4 << 16 | 2, 0, 0, snap_len, LINKTYPE_ETHERNET])
+    }
+
+    fn frame(&mut self, time: Duration, frame: &[u8]) -> std::io::Result<()> {
+        let len = u32::try_from(frame.len()).expect("a frame is shorter than 4 GiB");
+        // The format ends in the year 2106.
+        self.words(&[time.as_secs() as u32, time.subsec_nanos(), len, len])?;
+        self.bytes += u64::from(len);
+        self.out.write_all(frame)
+    }
+
+    fn words(&mut self, words: &[u32]) -> std::io::Result<()> {
+        for word in words {
+            self.bytes += 4;
+            self.out.write_all(&word.to_le_bytes())?;
+        }
+        Ok(())
+    }
+}

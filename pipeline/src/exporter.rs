@@ -1,0 +1,268 @@
+//! Merges the windows of all workers, tells their findings, adds up the report.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use classifiers::{Cause, Impact, Origin, Role};
+use crossbeam_channel::Select;
+use events::{Connections, Endpoint, GroupCount, Report, Resets, Status, UtcTime};
+use flowtable::TableCounts;
+use hashbrown::HashMap;
+use wire::Skip;
+
+use crate::error::Error;
+use crate::outbox::Inbox;
+use crate::sink::Sink;
+use crate::telling::Teller;
+use crate::window::{Counts, Window};
+
+/// The exporter of one run.
+#[derive(Debug)]
+pub(crate) struct Exporter {
+    teller: Teller,
+    inboxes: Vec<Inbox>,
+    open: Vec<bool>,
+    counts: Counts,
+    input_frames: Vec<u64>,
+    tables: Vec<TableCounts>,
+    groups: HashMap<Group, u64>,
+    ungrouped: u64,
+    started: Instant,
+}
+
+/// What primary resets are counted by.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Group {
+    origin: Origin,
+    cause: Cause,
+    impact: Impact,
+    server: Endpoint,
+}
+
+impl Exporter {
+    pub(crate) fn new(teller: Teller, inboxes: Vec<Inbox>, inputs: usize) -> Self {
+        Self {
+            teller,
+            open: vec![true; inboxes.len()],
+            tables: vec![TableCounts::default(); inboxes.len()],
+            inboxes,
+            counts: Counts::default(),
+            input_frames: vec![0; inputs],
+            groups: HashMap::with_capacity(GROUPS_MAX),
+            ungrouped: 0,
+            started: Instant::now(),
+        }
+    }
+
+    /// Bytes the exporter holds for the groups.
+    pub(crate) const fn memory_bytes() -> usize {
+        GROUPS_MAX * (size_of::<(Group, u64)>() + 1) * 8 / 7
+    }
+
+    /// Tells windows until every worker has given its last; `beat` is called about once a second.
+    ///
+    /// # Errors
+    /// The sink failed, or a worker vanished.
+    pub(crate) fn run(
+        &mut self,
+        sink: &mut dyn Sink,
+        mut beat: impl FnMut(&mut Status),
+    ) -> Result<(), Error> {
+        let mut next_beat = Instant::now() + BEAT;
+        while self.open.contains(&true) {
+            if let Some((worker, window)) = self.next_window(next_beat)? {
+                self.take(worker, window, sink)?;
+            }
+            if Instant::now() >= next_beat {
+                next_beat = Instant::now() + BEAT;
+                let mut status = self.status();
+                beat(&mut status);
+                sink.status(&status).map_err(Error::Sink)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next window of any worker, or nothing until `deadline`.
+    fn next_window(&self, deadline: Instant) -> Result<Option<(usize, Box<Window>)>, Error> {
+        let mut select = Select::new();
+        let mut workers = Vec::with_capacity(self.inboxes.len());
+        for (worker, inbox) in
+            self.inboxes.iter().enumerate().filter(|(index, _)| self.open[*index])
+        {
+            select.recv(&inbox.full);
+            workers.push(worker);
+        }
+        let Ok(operation) = select.select_deadline(deadline) else { return Ok(None) };
+        let worker = workers[operation.index()];
+        match operation.recv(&self.inboxes[worker].full) {
+            Ok(window) => Ok(Some((worker, window))),
+            Err(_) => Err(Error::WorkerGone { worker }),
+        }
+    }
+
+    fn take(
+        &mut self,
+        worker: usize,
+        mut window: Box<Window>,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
+        let wants_events = sink.wants_events();
+        for finding in &window.findings {
+            let verdict = &finding.verdict;
+            if finding.is_final && verdict.role == Role::Primary {
+                self.count_group(&Group {
+                    origin: verdict.origin,
+                    cause: verdict.cause,
+                    impact: verdict.impact,
+                    server: finding.server(),
+                });
+            }
+            if wants_events {
+                sink.emit(&self.teller.event(finding)).map_err(Error::Sink)?;
+            }
+        }
+        self.counts.add(&window.counts);
+        for (sum, more) in self.input_frames.iter_mut().zip(&window.input_frames) {
+            *sum += more;
+        }
+        self.tables[worker] = window.table;
+        if window.is_last {
+            self.open[worker] = false;
+            return Ok(());
+        }
+        window.clear();
+        // The worker may have ended since: then nobody needs an empty window.
+        let _ = self.inboxes[worker].empty.send(window);
+        Ok(())
+    }
+
+    fn count_group(&mut self, group: &Group) {
+        if let Some(count) = self.groups.get_mut(group) {
+            *count += 1;
+        } else if self.groups.len() < GROUPS_MAX {
+            self.groups.insert(*group, 1);
+        } else {
+            self.ungrouped += 1;
+        }
+    }
+
+    fn table(&self) -> TableCounts {
+        self.tables.iter().fold(TableCounts::default(), |sum, table| TableCounts {
+            occupied: sum.occupied + table.occupied,
+            timed_out: sum.timed_out + table.timed_out,
+            unanswered: sum.unanswered + table.unanswered,
+            evicted_half_open: sum.evicted_half_open + table.evicted_half_open,
+            evicted_idle: sum.evicted_idle + table.evicted_idle,
+            not_remembered: sum.not_remembered + table.not_remembered,
+        })
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            uptime_s: self.started.elapsed().as_secs_f64(),
+            packets: self.counts.frames,
+            bytes: self.counts.bytes,
+            flows: self.table().occupied,
+            resets: self.counts.roles[Role::Primary as usize],
+            losses: self.losses(),
+        }
+    }
+
+    /// What was lost inside the sensor, by name; the kernel's losses are added by live runs.
+    fn losses(&self) -> BTreeMap<String, u64> {
+        let table = self.table();
+        let losses = [
+            ("flows_evicted_half_open", table.evicted_half_open),
+            ("flows_evicted_idle", table.evicted_idle),
+            ("segments_of_unremembered_flows", table.not_remembered),
+            ("resets_without_watch", self.counts.unwatched),
+            ("resets_beyond_flow_share", self.counts.resets_beyond_share),
+            ("findings_without_window", self.counts.findings_lost),
+            ("handover_ring_full", self.counts.handover_lost),
+        ];
+        named(losses)
+    }
+
+    /// The report of the whole run; inputs and memory are the caller's to fill in.
+    pub(crate) fn report(&self) -> Report {
+        let (counts, table) = (&self.counts, self.table());
+        let role = |role: Role| counts.roles[role as usize];
+        let skips = Skip::ALL.iter().map(|skip| (skip.name(), counts.skips[*skip as usize]));
+        Report {
+            packets: counts.frames,
+            bytes: counts.bytes,
+            first: counts.first.map(|time| UtcTime(time.0)),
+            last: counts.last.map(|time| UtcTime(time.0)),
+            connections: Connections {
+                opened: counts.opened,
+                midstream: counts.midstream,
+                established: counts.established,
+                closed_well: counts.closed_well,
+                reset: counts.reset,
+                timed_out: table.timed_out,
+                unanswered: table.unanswered,
+                still_open: (counts.opened + counts.midstream)
+                    .saturating_sub(counts.closed_well)
+                    .saturating_sub(counts.reset)
+                    .saturating_sub(table.timed_out + table.unanswered)
+                    .min(table.occupied),
+            },
+            resets: Resets {
+                primary: role(Role::Primary),
+                secondary: role(Role::Secondary),
+                duplicate: role(Role::Duplicate),
+            },
+            by: self.groups_by_count(),
+            by_unlisted: self.ungrouped,
+            skips: named(skips.chain([("unknown_link_type", counts.unknown_link)])),
+            losses: self.losses(),
+            workers: self.tables.len() as u32,
+            ..Report::default()
+        }
+    }
+
+    /// Gives up the exchange: a worker that waits for an empty window is not kept waiting.
+    pub(crate) fn hang_up(&mut self) {
+        self.inboxes.clear();
+    }
+
+    /// Frames of each input.
+    pub(crate) fn input_frames(&self) -> &[u64] {
+        &self.input_frames
+    }
+
+    fn groups_by_count(&self) -> Vec<GroupCount> {
+        let mut groups: Vec<GroupCount> = self
+            .groups
+            .iter()
+            .map(|(&Group { origin, cause, impact, server }, &count)| GroupCount {
+                origin,
+                cause,
+                impact,
+                server,
+                count,
+            })
+            .collect();
+        groups.sort_by_key(|group| {
+            (std::cmp::Reverse(group.count), group.origin, group.cause, group.server)
+        });
+        groups
+    }
+}
+
+/// The counters that are not zero, by name.
+pub(crate) fn named<'n>(
+    counters: impl IntoIterator<Item = (&'n str, u64)>,
+) -> BTreeMap<String, u64> {
+    counters
+        .into_iter()
+        .filter(|&(_, count)| count > 0)
+        .map(|(name, count)| (name.to_owned(), count))
+        .collect()
+}
+
+/// Groups of resets that are counted apart; a scan makes more, and those are counted together.
+const GROUPS_MAX: usize = 1 << 14;
+/// How often a live run tells how it goes.
+const BEAT: Duration = Duration::from_secs(1);

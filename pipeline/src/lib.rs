@@ -1,0 +1,36 @@
+//! The running sensor.
+//!
+//! ```text
+//! Source -> Worker (reads headers) -> Shard (finds flows, judges) -> Outbox ~> Exporter -> Sink
+//!                  \-- Handover ring --> the Shard of another worker
+//! ```
+//!
+//! The road of a packet is `Worker::turn` and `Shard::take`, live or replayed. Nothing on it
+//! allocates, locks, logs or makes a system call per packet; windows circulate between each worker
+//! and the one exporter.
+#![forbid(unsafe_code)]
+
+mod capture;
+mod clock;
+mod error;
+mod exporter;
+mod handover;
+mod live;
+mod options;
+mod outbox;
+mod read;
+mod run;
+mod shard;
+mod sink;
+mod source;
+mod telling;
+mod window;
+mod worker;
+
+pub use capture::{CaptureSource, Problem, ProblemKind};
+pub use error::Error;
+pub use options::Options;
+pub use read::read;
+pub use run::{RunOptions, run};
+pub use sink::Sink;
+pub use source::{BATCH_MAX, Frame, Receipt, Received, Source, SourceError};

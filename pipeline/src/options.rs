@@ -1,0 +1,50 @@
+//! What can be set, with defaults that work on a bare appliance.
+
+use flowtable::{KeyScope, Timeouts};
+
+/// How the sensor remembers and tells; the same for captures and interfaces.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Flows remembered by all workers together; rounded up to a power of two for each.
+    pub flows: usize,
+    /// Servers whose answers are remembered.
+    pub servers: usize,
+    /// Resets watched at a time by all workers together.
+    pub watches: usize,
+    /// How long flows are remembered.
+    pub timeouts: Timeouts,
+    /// What tells connections apart besides the 4-tuple.
+    pub key_scope: KeyScope,
+    /// Secret of the flow hash; drawn at random if absent. Fixed for repeatable replays.
+    pub seed: Option<u64>,
+    /// Seed of the Community ID.
+    pub community_id_seed: u16,
+    /// Also tell the verdict at once, before the watch is over.
+    pub provisional: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            flows: 1 << 20,
+            servers: 1 << 16,
+            // 2 % resets at 1.5 million packets a second, each watched for a second.
+            watches: 1 << 15,
+            timeouts: Timeouts::default(),
+            key_scope: KeyScope::default(),
+            seed: None,
+            community_id_seed: 0,
+            provisional: false,
+        }
+    }
+}
+
+impl Options {
+    /// The hash seed in force.
+    ///
+    /// `RandomState` draws its keys from the operating system.
+    pub(crate) fn seed_in_force(&self) -> u64 {
+        use std::hash::{BuildHasher, RandomState};
+        self.seed.unwrap_or_else(|| RandomState::new().hash_one(0x7273_7473_636f_7065u64))
+    }
+}

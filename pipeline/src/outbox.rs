@@ -1,0 +1,125 @@
+//! The worker's end of the exchange of windows with the exporter.
+
+use classifiers::judge;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use flowtable::{TableCounts, Watch};
+
+use crate::window::{FINDINGS_LIVE, FINDINGS_REPLAYED, Finding, WINDOWS_PER_WORKER, Window};
+
+/// What to do when the exporter has no empty window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Patience {
+    /// Wait: a file does not run away.
+    Wait,
+    /// Go on with the window at hand: its span grows, and what finds no room is counted.
+    GoOn,
+}
+
+impl Patience {
+    /// Resets that a window holds.
+    pub(crate) const fn findings_max(self) -> usize {
+        match self {
+            Self::Wait => FINDINGS_REPLAYED,
+            Self::GoOn => FINDINGS_LIVE,
+        }
+    }
+}
+
+/// Fills a window and exchanges it for an empty one; never more than two windows exist.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    window: Box<Window>,
+    full: Sender<Box<Window>>,
+    empty: Receiver<Box<Window>>,
+    patience: Patience,
+    tells_provisional: bool,
+}
+
+/// The exporter's end.
+#[derive(Clone, Debug)]
+pub(crate) struct Inbox {
+    pub(crate) full: Receiver<Box<Window>>,
+    pub(crate) empty: Sender<Box<Window>>,
+}
+
+/// Both ends of a worker's exchange.
+pub(crate) fn exchange(
+    inputs: usize,
+    patience: Patience,
+    tells_provisional: bool,
+) -> (Outbox, Inbox) {
+    let (full_sender, full) = bounded(WINDOWS_PER_WORKER);
+    let (empty, empty_receiver) = bounded(WINDOWS_PER_WORKER);
+    let findings_max = patience.findings_max();
+    for _ in 1..WINDOWS_PER_WORKER {
+        empty
+            .send(Box::new(Window::new(inputs, findings_max)))
+            .expect("the channel holds every window");
+    }
+    let window = Box::new(Window::new(inputs, findings_max));
+    let outbox =
+        Outbox { window, full: full_sender, empty: empty_receiver, patience, tells_provisional };
+    (outbox, Inbox { full, empty })
+}
+
+impl Outbox {
+    /// The window that is being filled.
+    pub(crate) fn window(&mut self) -> &mut Window {
+        &mut self.window
+    }
+
+    /// Judges a reset as it comes in.
+    pub(crate) fn provisional(&mut self, watch: &Watch) {
+        if self.tells_provisional {
+            self.push(Finding { watch: *watch, verdict: judge(watch, false), is_final: false });
+        }
+    }
+
+    /// Judges a reset whose watch is over.
+    pub(crate) fn finish(&mut self, watch: &Watch) {
+        let verdict = judge(watch, true);
+        self.push(Finding { watch: *watch, verdict, is_final: true });
+        // Counted even if it found no room: the loss has a name of its own.
+        self.window.counts.roles[verdict.role as usize] += 1;
+    }
+
+    /// Gives the window away if the exporter has an empty one for it.
+    pub(crate) fn hand_over(&mut self, table: TableCounts) {
+        if self.window.is_blank() {
+            return;
+        }
+        self.window.table = table;
+        self.swap();
+    }
+
+    /// Gives the last window away; the worker is done.
+    pub(crate) fn close(mut self, table: TableCounts) {
+        self.window.table = table;
+        self.window.is_last = true;
+        // An exporter that is gone has failed already and said why.
+        let _ = self.full.send(self.window);
+    }
+
+    fn push(&mut self, finding: Finding) {
+        if self.window.is_full() {
+            self.swap();
+        }
+        if self.window.is_full() {
+            self.window.counts.findings_lost += 1;
+        } else {
+            self.window.findings.push(finding);
+        }
+    }
+
+    fn swap(&mut self) {
+        let empty = match self.patience {
+            Patience::Wait => self.empty.recv().ok(),
+            Patience::GoOn => self.empty.try_recv().ok(),
+        };
+        if let Some(mut empty) = empty {
+            empty.table = self.window.table;
+            let full = std::mem::replace(&mut self.window, empty);
+            let _ = self.full.send(full);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! A run over capture files: one worker, time as it was recorded.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use events::{InputReport, Memory, MemoryItem, Report, Start, StartInput};
+use flowtable::TableOptions;
+
+use crate::capture::CaptureSource;
+use crate::error::Error;
+use crate::exporter::Exporter;
+use crate::handover::Handover;
+use crate::options::Options;
+use crate::outbox::{Patience, exchange};
+use crate::shard::Shard;
+use crate::sink::Sink;
+use crate::telling::{Names, Teller};
+use crate::window::{WINDOWS_PER_WORKER, Window};
+use crate::worker::Worker;
+
+/// Reads captures to their ends, or until `stop` is set, merged by time, and tells `sink` what was
+/// found.
+///
+/// Damage is no error: what was read before it is told, and the problem stands in
+/// [`Report::inputs`]. `progress` grows by the bytes read.
+///
+/// # Errors
+/// No input was named, a thread could not be started, or the sink failed.
+pub fn read(
+    inputs: &[PathBuf],
+    options: &Options,
+    progress: Option<Arc<AtomicU64>>,
+    stop: &AtomicBool,
+    sink: &mut dyn Sink,
+) -> Result<Report, Error> {
+    if inputs.is_empty() {
+        return Err(Error::NoInput);
+    }
+    let source = CaptureSource::open(inputs);
+    let names = source.names().to_vec();
+    let bytes_read = source.bytes_read();
+    let shard = Shard::new(&table_options(options, 1), options.watches);
+    let memory = memory(&shard, source.memory_bytes(), names.len());
+    let start = Start { memory: memory.clone(), inputs: start_inputs(&names), workers: 1 };
+    sink.start(&start).map_err(Error::Sink)?;
+    let (outbox, inbox) = exchange(names.len(), Patience::Wait, options.provisional);
+    let worker = Worker::new(source, shard, outbox, Handover::alone(), options.key_scope);
+    let teller = Teller {
+        names: Names::Files(names.clone()),
+        community_id_seed: options.community_id_seed,
+        run: String::new(),
+    };
+    let mut exporter = Exporter::new(teller, vec![inbox], names.len());
+    let (source, result, exported) = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("worker-0".to_owned())
+            .spawn_scoped(scope, || worker.run(stop))
+            .map_err(|source| Error::Spawn { worker: 0, source })?;
+        let mut counted =
+            CountedSink { sink, bytes_read: &bytes_read, progress: progress.as_deref() };
+        let exported = exporter.run(&mut counted, |_| {});
+        // Dropping the exchange wakes a worker that waits for a window nobody will send.
+        stop.store(true, Ordering::Relaxed);
+        exporter.hang_up();
+        let (source, result) = thread.join().map_err(|_| Error::WorkerGone { worker: 0 })?;
+        Ok::<_, Error>((source, result, exported))
+    })?;
+    exported?;
+    result?;
+    let mut report = exporter.report();
+    report.inputs = reports(&source, exporter.input_frames());
+    report.memory = memory;
+    Ok(report)
+}
+
+/// Lets a progress display follow without a call of its own.
+struct CountedSink<'s> {
+    sink: &'s mut dyn Sink,
+    bytes_read: &'s AtomicU64,
+    progress: Option<&'s AtomicU64>,
+}
+
+impl CountedSink<'_> {
+    fn follow(&self) {
+        if let Some(progress) = self.progress {
+            progress.store(self.bytes_read.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+}
+
+impl Sink for CountedSink<'_> {
+    fn wants_events(&self) -> bool {
+        self.sink.wants_events()
+    }
+
+    fn emit(&mut self, event: &events::Event) -> std::io::Result<()> {
+        self.follow();
+        self.sink.emit(event)
+    }
+
+    fn status(&mut self, status: &events::Status) -> std::io::Result<()> {
+        self.follow();
+        self.sink.status(status)
+    }
+}
+
+/// A worker's share of the table.
+pub(crate) fn table_options(options: &Options, workers: usize) -> TableOptions {
+    TableOptions {
+        flows: options.flows.div_ceil(workers),
+        hosts: options.servers.div_ceil(workers),
+        seed: options.seed_in_force(),
+        timeouts: options.timeouts,
+    }
+}
+
+fn memory(shard: &Shard, source_bytes: usize, inputs: usize) -> Memory {
+    let windows = WINDOWS_PER_WORKER * Window::memory_bytes(inputs, Patience::Wait.findings_max());
+    let parts = shard.memory_bytes().into_iter().chain([
+        ("windows", windows),
+        ("capture buffers", source_bytes),
+        ("groups of the report", Exporter::memory_bytes()),
+    ]);
+    memory_of(parts)
+}
+
+/// The parts as they are told.
+pub(crate) fn memory_of(parts: impl IntoIterator<Item = (&'static str, usize)>) -> Memory {
+    let item =
+        |(name, bytes): (&str, usize)| MemoryItem { name: name.to_owned(), bytes: bytes as u64 };
+    Memory { items: parts.into_iter().map(item).collect() }
+}
+
+fn start_inputs(names: &[String]) -> Vec<StartInput> {
+    let input = |name: &String| StartInput {
+        name: name.clone(),
+        mode: "capture".to_owned(),
+        ..StartInput::default()
+    };
+    names.iter().map(input).collect()
+}
+
+fn reports(source: &CaptureSource, frames: &[u64]) -> Vec<InputReport> {
+    let problem = |input: usize| {
+        let texts: Vec<String> = source
+            .problems()
+            .iter()
+            .filter(|problem| problem.input == input)
+            .map(ToString::to_string)
+            .collect();
+        (!texts.is_empty()).then(|| texts.join("; "))
+    };
+    let input = |(index, name): (usize, &String)| InputReport {
+        name: name.clone(),
+        mode: "capture".to_owned(),
+        packets: frames.get(index).copied().unwrap_or(0),
+        problem: problem(index),
+    };
+    source.names().iter().enumerate().map(input).collect()
+}

@@ -1,0 +1,296 @@
+//! A run on live interfaces: one pinned worker a queue.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use events::{InputReport, Memory, Report, Start, StartInput};
+use flowtable::KeyScope;
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sys::mman::{MlockAllFlags, mlockall};
+use nix::unistd::Pid;
+use xdp::{Attachment, Queue};
+
+use crate::error::Error;
+use crate::exporter::{Exporter, named};
+use crate::handover::{Handover, Sharding};
+use crate::live::{Gauge, LiveQueue, LiveSource};
+use crate::options::Options;
+use crate::outbox::{Outbox, Patience, exchange};
+use crate::read::{memory_of, table_options};
+use crate::shard::Shard;
+use crate::sink::Sink;
+use crate::source::SourceError;
+use crate::telling::{Names, Teller};
+use crate::window::{WINDOWS_PER_WORKER, Window};
+use crate::worker::Worker;
+
+/// What to watch, and how.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// How each interface is attached to; at least one.
+    pub interfaces: Vec<xdp::Options>,
+    /// How the sensor remembers and tells.
+    pub options: Options,
+    /// Pin worker *i* to the *i*-th core this process may use.
+    pub pin: bool,
+    /// Lock all memory, so that nothing on the packet path is ever paged out.
+    pub lock_memory: bool,
+}
+
+impl RunOptions {
+    /// Watches `interfaces` the way a tap is watched.
+    #[must_use]
+    pub fn taps(interfaces: &[String]) -> Self {
+        Self {
+            interfaces: interfaces.iter().map(|name| xdp::Options::new(name)).collect(),
+            options: Options::default(),
+            pin: true,
+            lock_memory: true,
+        }
+    }
+}
+
+/// Watches interfaces until `stop` is set and tells `sink` what was found.
+///
+/// # Errors
+/// An interface could not be opened or went away, a thread could not be started, or the sink
+/// failed. What was found until then has been told.
+pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Result<Report, Error> {
+    let mut links = Links::open(options)?;
+    let worker_count = links.workers.len();
+    let sharding = if worker_count > 1 { Sharding::ByHash } else { Sharding::ByQueue };
+    let inputs = options.interfaces.len();
+    let (mut workers, mut inboxes, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+    // One secret for all: every worker must find the same owner for a flow.
+    let table = table_options(&options.options, worker_count);
+    for handover in Handover::mesh(worker_count, sharding) {
+        let shard = Shard::new(&table, options.options.watches.div_ceil(worker_count));
+        let (outbox, inbox) = exchange(inputs, Patience::GoOn, options.options.provisional);
+        parts.extend(shard.memory_bytes());
+        parts.push(("hand-over rings", handover.memory_bytes()));
+        workers.push((shard, outbox, handover));
+        inboxes.push(inbox);
+    }
+    let window = Window::memory_bytes(inputs, Patience::GoOn.findings_max());
+    parts.push(("windows", worker_count * WINDOWS_PER_WORKER * window));
+    parts.push(("frames of the queues", links.frame_bytes));
+    parts.push(("groups of the report", Exporter::memory_bytes()));
+    let memory = summed(parts);
+    lock_memory(options.lock_memory);
+    let start = Start {
+        memory: memory.clone(),
+        inputs: links.started.clone(),
+        workers: worker_count as u32,
+    };
+    sink.start(&start).map_err(Error::Sink)?;
+    let teller = Teller {
+        names: Names::Interfaces(links.names.clone()),
+        community_id_seed: options.options.community_id_seed,
+        run: format!("{:x}", table.seed),
+    };
+    let mut exporter = Exporter::new(teller, inboxes, inputs);
+    let key_scope = options.options.key_scope;
+    let sources = std::mem::take(&mut links.workers);
+    let crew = Crew { stop, pin: options.pin, key_scope };
+    let outcome = crew.run(sources.into_iter().zip(workers), &mut exporter, &links, sink);
+    let mut report = exporter.report();
+    report.losses.extend(links.losses());
+    report.inputs = links.reports(exporter.input_frames());
+    report.memory = memory;
+    outcome.map(|()| report)
+}
+
+/// What one worker is made of.
+type Parts = (Shard, Outbox, Handover);
+
+/// The worker threads of a run.
+struct Crew<'c> {
+    stop: &'c AtomicBool,
+    pin: bool,
+    key_scope: KeyScope,
+}
+
+impl Crew<'_> {
+    fn run(
+        &self,
+        workers: impl Iterator<Item = (LiveSource, Parts)>,
+        exporter: &mut Exporter,
+        links: &Links,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
+        std::thread::scope(|scope| {
+            let mut threads = Vec::new();
+            for (index, (source, (shard, outbox, handover))) in workers.enumerate() {
+                let worker = Worker::new(source, shard, outbox, handover, self.key_scope);
+                let thread = std::thread::Builder::new()
+                    .name(format!("worker-{index}"))
+                    .spawn_scoped(scope, move || self.work(index, worker))
+                    .map_err(|source| self.give_up(Error::Spawn { worker: index, source }))?;
+                threads.push(thread);
+            }
+            let told = exporter.run(sink, |status| status.losses.extend(links.losses()));
+            // Whoever ended first, the others end too.
+            self.stop.store(true, Ordering::Relaxed);
+            exporter.hang_up();
+            let mut outcome = told;
+            for (index, thread) in threads.into_iter().enumerate() {
+                let ended = thread.join().map_err(|_| Error::WorkerGone { worker: index });
+                let ended = ended.and_then(|result| result.map_err(Error::from));
+                outcome = outcome.and(ended);
+            }
+            outcome
+        })
+    }
+
+    fn work(&self, index: usize, worker: Worker<LiveSource>) -> Result<(), SourceError> {
+        if self.pin {
+            pin_to_core(index);
+        }
+        let (source, result) = worker.run(self.stop);
+        source.publish();
+        if result.is_err() {
+            // One link is gone: the run ends, so that whoever supervises it can start it anew.
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn give_up(&self, error: Error) -> Error {
+        self.stop.store(true, Ordering::Relaxed);
+        error
+    }
+}
+
+/// The open interfaces.
+struct Links {
+    attachments: Vec<Attachment>,
+    names: Vec<String>,
+    started: Vec<StartInput>,
+    gauges: Vec<(u16, Arc<Gauge>)>,
+    workers: Vec<LiveSource>,
+    frame_bytes: usize,
+}
+
+impl Links {
+    /// Opens every interface; worker *i* gets queue *i* of each.
+    fn open(options: &RunOptions) -> Result<Self, Error> {
+        if options.interfaces.is_empty() {
+            return Err(Error::NoInterface);
+        }
+        let mut links = Self {
+            attachments: Vec::new(),
+            names: Vec::new(),
+            started: Vec::new(),
+            gauges: Vec::new(),
+            workers: Vec::new(),
+            frame_bytes: 0,
+        };
+        let mut queues_of_workers: Vec<Vec<LiveQueue>> = Vec::new();
+        for (input, interface) in options.interfaces.iter().enumerate() {
+            let (attachment, queues) = Attachment::open(interface)?;
+            for warning in attachment.warnings() {
+                tracing::warn!("{}: {warning}", interface.interface);
+            }
+            for (worker, queue) in queues.into_iter().enumerate() {
+                if queues_of_workers.len() <= worker {
+                    queues_of_workers.push(Vec::new());
+                }
+                let live = links.add(&interface.interface, input, queue);
+                queues_of_workers[worker].push(live);
+            }
+            links.names.push(interface.interface.clone());
+            links.attachments.push(attachment);
+        }
+        let shares = queues_of_workers.len() > 1;
+        links.workers =
+            queues_of_workers.into_iter().map(|queues| LiveSource::new(queues, shares)).collect();
+        Ok(links)
+    }
+
+    fn add(&mut self, name: &str, input: usize, queue: Queue) -> LiveQueue {
+        self.started.push(StartInput {
+            name: name.to_owned(),
+            queue: Some(queue.id() as u16),
+            mode: queue.mode().to_string(),
+        });
+        self.frame_bytes += usize::try_from(queue.memory_bytes()).unwrap_or(usize::MAX);
+        let live = LiveQueue::new(queue, input as u16);
+        self.gauges.push((input as u16, live.gauge()));
+        live
+    }
+
+    /// What the kernel and the XDP programs lost, by name.
+    fn losses(&self) -> BTreeMap<String, u64> {
+        let mut sums: BTreeMap<&'static str, u64> = BTreeMap::new();
+        for (_, gauge) in &self.gauges {
+            for (name, count) in gauge.losses() {
+                *sums.entry(name).or_default() += count;
+            }
+        }
+        for attachment in &self.attachments {
+            if let Ok(counters) = attachment.counters() {
+                *sums.entry("xdp_no_socket").or_default() += counters.no_socket;
+            }
+        }
+        named(sums)
+    }
+
+    fn reports(&self, frames: &[u64]) -> Vec<InputReport> {
+        let report = |(input, name): (usize, &String)| {
+            let mode = self.started.iter().find(|start| start.name == *name);
+            let lent: u64 = self
+                .gauges
+                .iter()
+                .filter(|(of, _)| usize::from(*of) == input)
+                .map(|(_, gauge)| gauge.packets())
+                .sum();
+            InputReport {
+                name: name.clone(),
+                mode: mode.map_or_else(String::new, |start| start.mode.clone()),
+                packets: frames.get(input).copied().unwrap_or(0).max(lent),
+                problem: None,
+            }
+        };
+        self.names.iter().enumerate().map(report).collect()
+    }
+}
+
+/// Adds up parts of one name.
+fn summed(parts: Vec<(&'static str, usize)>) -> Memory {
+    let mut sums: Vec<(&'static str, usize)> = Vec::new();
+    for (name, bytes) in parts.into_iter().filter(|&(_, bytes)| bytes > 0) {
+        match sums.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, sum)) => *sum += bytes,
+            None => sums.push((name, bytes)),
+        }
+    }
+    memory_of(sums)
+}
+
+fn lock_memory(wanted: bool) {
+    if !wanted {
+        return;
+    }
+    if let Err(error) = mlockall(MlockAllFlags::MCL_CURRENT) {
+        tracing::warn!(
+            "lock memory: {error}; pages may be swapped out (raise RLIMIT_MEMLOCK, \
+             LimitMEMLOCK=infinity in the unit)"
+        );
+    }
+}
+
+/// Pins this thread to the `index`-th core that the process may use, the first again after the last.
+fn pin_to_core(index: usize) {
+    let own = Pid::from_raw(0);
+    let Ok(allowed) = nix::sched::sched_getaffinity(own) else { return };
+    let cores: Vec<usize> =
+        (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false)).collect();
+    let mut one = CpuSet::new();
+    let pinned = cores
+        .get(index % cores.len().max(1))
+        .is_some_and(|&core| one.set(core).is_ok() && sched_setaffinity(own, &one).is_ok());
+    if !pinned {
+        tracing::warn!("worker {index} could not be pinned to a core");
+    }
+}

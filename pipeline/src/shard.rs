@@ -1,0 +1,184 @@
+//! One shard of the flows: finds the connection, judges resets, lets the flow remember.
+
+use flowtable::{
+    Direction, EarlierReset, Endpoint, FlowHash, FlowKey, FlowRecord, FlowTable, HostBaseline,
+    ResetNote, RoleSource, Segment, Side, Slot, TableOptions, Timestamp, WATCHES_PER_FLOW, Watch,
+    WatchPool,
+};
+
+use crate::outbox::Outbox;
+use crate::source::Receipt;
+use crate::window::pack;
+
+/// A segment on its way to its shard: everything that is left of the packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Staged {
+    pub(crate) key: FlowKey,
+    pub(crate) hash: FlowHash,
+    /// Where the flow was found ahead of time.
+    pub(crate) slot: Option<Slot>,
+    pub(crate) direction: Direction,
+    pub(crate) segment: Segment,
+    /// Payload of a reset; stale for all others.
+    pub(crate) note: ResetNote,
+    pub(crate) receipt: Receipt,
+}
+
+impl Staged {
+    /// A place in a batch, before anything was staged there.
+    pub(crate) fn blank() -> Self {
+        let end = Endpoint::default();
+        Self {
+            key: FlowKey { low: end, high: end, scope: 0 },
+            hash: FlowHash(0),
+            slot: None,
+            direction: Direction::FromLow,
+            segment: Segment::blank(),
+            note: ResetNote::EMPTY,
+            receipt: Receipt::default(),
+        }
+    }
+}
+
+/// The flows of one worker and the resets it watches.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    table: FlowTable,
+    watches: WatchPool,
+}
+
+impl Shard {
+    pub(crate) fn new(table: &TableOptions, watches: usize) -> Self {
+        Self { table: FlowTable::new(table), watches: WatchPool::new(watches) }
+    }
+
+    pub(crate) const fn table(&self) -> &FlowTable {
+        &self.table
+    }
+
+    pub(crate) fn memory_bytes(&self) -> [(&'static str, usize); 2] {
+        [("flow table", self.table.memory_bytes()), ("reset watches", self.watches.memory_bytes())]
+    }
+
+    /// The road of one segment: find its flow, judge it if it is a reset, let the flow remember.
+    pub(crate) fn take(&mut self, staged: &Staged, outbox: &mut Outbox) {
+        let Staged { segment, direction, .. } = staged;
+        // To the packet, not to the batch: what comes after a watch is over must not be seen by it.
+        self.watches.expire(segment.time, &mut self.table, |watch| outbox.finish(watch));
+        let slot = self.table.place(staged.hash, staged.slot, segment.time);
+        // Earlier resets of the flow see this segment before it starts a watch of its own.
+        if let Some(record) = slot.map(|slot| self.table.record(slot)).filter(|r| r.is_watched()) {
+            self.watches.observe(record, *direction, segment);
+        }
+        if segment.flags.rst() {
+            self.judge(slot, staged, outbox);
+        }
+        let Some(slot) = slot else { return };
+        let record = self.table.record(slot);
+        let is_new = record.last_activity().is_none() && !record.is_over();
+        let ports = [staged.key.low.port, staged.key.high.port];
+        let change = self.table.record_mut(slot).observe(*direction, segment, ports);
+        let midstream = is_new && !change.opened && !segment.flags.rst();
+        outbox.window().counts.change(change, midstream);
+        if segment.flags.syn() || segment.payload_len > 0 {
+            self.learn_host(slot, staged);
+        }
+        self.table.refresh(slot, segment.time);
+    }
+
+    /// Tells what is due and forgets what is old.
+    pub(crate) fn advance(&mut self, now: Timestamp, outbox: &mut Outbox) {
+        self.watches.expire(now, &mut self.table, |watch| outbox.finish(watch));
+        self.table.sweep(now);
+    }
+
+    /// Tells everything that is still watched: nothing will follow.
+    pub(crate) fn finish(&mut self, outbox: &mut Outbox) {
+        self.watches.expire_all(&mut self.table, |watch| outbox.finish(watch));
+    }
+
+    fn judge(&mut self, slot: Option<Slot>, staged: &Staged, outbox: &mut Outbox) {
+        let mut before = slot.map_or_else(FlowRecord::empty, |slot| *self.table.record(slot));
+        if before.last_activity().is_none() && !before.is_over() {
+            // Nobody has a role yet: let the record settle it from the reset's own ports, as it
+            // will when it takes the reset in.
+            let ports = [staged.key.low.port, staged.key.high.port];
+            before.guess_roles(ports);
+        }
+        let mut watch = Watch::new(staged.key, staged.direction, staged.segment, before);
+        watch.note = staged.note;
+        watch.receipt = pack(staged.receipt);
+        let (on_port, on_address) = self.hosts_of(&before, staged);
+        watch.accepted_s = on_port.map(|host| host.last_accept_s());
+        watch.host = on_port.or(on_address);
+        if let Some(earlier) = self.watches.latest(&before) {
+            watch.ordinal = earlier.ordinal.saturating_add(1);
+            // A new SYN since then began another connection.
+            let same_connection = earlier.aftermath.retry.is_none();
+            watch.earlier = same_connection.then(|| earlier_reset(earlier, staged.direction));
+        }
+        if watch.ordinal >= WATCHES_PER_FLOW {
+            outbox.window().counts.resets_beyond_share += 1;
+            return;
+        }
+        outbox.provisional(&watch);
+        let place = slot.map(|slot| (slot, &mut self.table));
+        if self.watches.start(&watch, place).is_none() {
+            outbox.window().counts.unwatched += 1;
+            outbox.finish(&watch);
+        }
+    }
+
+    /// What the server's other connections look like: on the same port, and on any.
+    fn hosts_of(
+        &self,
+        before: &FlowRecord,
+        staged: &Staged,
+    ) -> (Option<HostBaseline>, Option<HostBaseline>) {
+        let server = staged.key.sender(before.client().opposite());
+        let [with_port, address] = self.table.host_hashes(server);
+        let hosts = self.table.hosts();
+        (hosts.find(with_port).copied(), hosts.find(address).copied())
+    }
+
+    /// SYN/ACKs teach what a server's answers look like; so does its first data.
+    fn learn_host(&mut self, slot: Slot, staged: &Staged) {
+        let record = self.table.record(slot);
+        let server = record.client().opposite();
+        let is_known = record.role_source() != RoleSource::Port;
+        if staged.direction != server || !is_known || record.is_over() {
+            return;
+        }
+        let segment = &staged.segment;
+        let side = record.side(server);
+        let is_syn_ack = segment.flags.syn() && segment.flags.ack();
+        // Once a connection: every further data segment would only repeat it.
+        let is_first_data = segment.payload_len > 0 && side.has(Side::DATA) && side.packets <= 3;
+        if !is_syn_ack && !is_first_data {
+            return;
+        }
+        let span = record.round_trip(server).filter(|_| record.round_trip_has_handshake(server));
+        let hop_limit = segment.hop_limit;
+        let hashes = self.table.host_hashes(staged.key.sender(server));
+        for hash in hashes {
+            if is_syn_ack {
+                self.table.hosts_mut().confirm(hash, segment, span);
+            } else if is_first_data {
+                self.table.hosts_mut().confirm_data(hash, hop_limit);
+            }
+        }
+    }
+}
+
+/// The reset before, as the next one sees it.
+fn earlier_reset(earlier: &Watch, direction: Direction) -> EarlierReset {
+    let after = &earlier.aftermath;
+    let other_side =
+        if earlier.direction == direction { after.receiver_packets } else { after.sender_packets };
+    EarlierReset {
+        direction: earlier.direction,
+        reset: earlier.reset,
+        answered_between: other_side,
+        had_no_effect: after.alive.is_some() || after.receiver_went_on,
+    }
+}

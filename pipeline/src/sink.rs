@@ -1,0 +1,37 @@
+//! Where events go.
+
+use std::io;
+
+use events::{Event, Start, Status};
+
+/// Takes events one by one; the binary's table, NDJSON and CSV are sinks.
+pub trait Sink {
+    /// Told once, before the first packet.
+    ///
+    /// # Errors
+    /// What the output said; the run ends.
+    fn start(&mut self, start: &Start) -> io::Result<()> {
+        let _ = start;
+        Ok(())
+    }
+
+    /// Whether events are wanted at all; a summary alone is counted without making any.
+    fn wants_events(&self) -> bool {
+        true
+    }
+
+    /// Told for every reset.
+    ///
+    /// # Errors
+    /// What the output said; the run ends.
+    fn emit(&mut self, event: &Event) -> io::Result<()>;
+
+    /// Told about once a second in live use.
+    ///
+    /// # Errors
+    /// What the output said; the run ends.
+    fn status(&mut self, status: &Status) -> io::Result<()> {
+        let _ = status;
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! What a worker has found and counted since it last handed over; two circulate per worker.
+
+use classifiers::{Role, Verdict};
+use flowtable::{Change, TableCounts, Timestamp, Watch};
+use wire::Skip;
+
+use crate::source::Receipt;
+
+/// One span of a worker's work. Fixed in size; travels to the exporter and comes back empty.
+#[derive(Debug)]
+pub(crate) struct Window {
+    /// Resets judged; never more than it was made for.
+    pub(crate) findings: Vec<Finding>,
+    findings_max: usize,
+    /// What was counted.
+    pub(crate) counts: Counts,
+    /// Frames of each input.
+    pub(crate) input_frames: Box<[u64]>,
+    /// State of the worker's table at the end of the span; totals, not differences.
+    pub(crate) table: TableCounts,
+    /// Nothing follows.
+    pub(crate) is_last: bool,
+}
+
+/// A reset and its verdict, with all that an event tells of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finding {
+    pub(crate) watch: Watch,
+    pub(crate) verdict: Verdict,
+    pub(crate) is_final: bool,
+}
+
+/// Sums of one span.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) frames: u64,
+    pub(crate) bytes: u64,
+    pub(crate) skips: [u64; Skip::ALL.len()],
+    /// Frames of a link type that is not read.
+    pub(crate) unknown_link: u64,
+    pub(crate) opened: u64,
+    pub(crate) midstream: u64,
+    pub(crate) established: u64,
+    pub(crate) closed_well: u64,
+    pub(crate) reset: u64,
+    /// Final verdicts by role.
+    pub(crate) roles: [u64; Role::ALL.len()],
+    /// Resets that could not be watched: told at once, without aftermath.
+    pub(crate) unwatched: u64,
+    /// Further resets of a flow that has used up its watches: neither judged nor told.
+    pub(crate) resets_beyond_share: u64,
+    /// Findings for which no window had room.
+    pub(crate) findings_lost: u64,
+    /// Segments for which the ring to their shard had no room.
+    pub(crate) handover_lost: u64,
+    pub(crate) first: Option<Timestamp>,
+    pub(crate) last: Option<Timestamp>,
+}
+
+impl Window {
+    pub(crate) fn new(inputs: usize, findings_max: usize) -> Self {
+        Self {
+            findings: Vec::with_capacity(findings_max),
+            findings_max,
+            counts: Counts::default(),
+            input_frames: vec![0; inputs].into_boxed_slice(),
+            table: TableCounts::default(),
+            is_last: false,
+        }
+    }
+
+    /// Bytes of one window.
+    pub(crate) const fn memory_bytes(inputs: usize, findings_max: usize) -> usize {
+        findings_max * size_of::<Finding>() + inputs * 8 + size_of::<Self>()
+    }
+
+    pub(crate) const fn is_full(&self) -> bool {
+        self.findings.len() >= self.findings_max
+    }
+
+    pub(crate) const fn is_blank(&self) -> bool {
+        self.findings.is_empty() && self.counts.frames == 0
+    }
+
+    /// Makes it as good as new.
+    pub(crate) fn clear(&mut self) {
+        self.findings.clear();
+        self.counts = Counts::default();
+        self.input_frames.fill(0);
+        self.is_last = false;
+    }
+}
+
+impl Counts {
+    /// Notes a frame.
+    pub(crate) fn frame(&mut self, len: usize, time: Timestamp) {
+        self.frames += 1;
+        self.bytes += len as u64;
+        self.first = self.first.or(Some(time));
+        self.last = self.last.max(Some(time));
+    }
+
+    /// Notes what a segment changed for its connection.
+    pub(crate) fn change(&mut self, change: Change, is_new_midstream: bool) {
+        self.opened += u64::from(change.opened);
+        self.established += u64::from(change.established);
+        self.closed_well += u64::from(change.closed_well);
+        self.reset += u64::from(change.reset);
+        self.midstream += u64::from(is_new_midstream);
+    }
+
+    /// Adds the sums of another span.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.frames += other.frames;
+        self.bytes += other.bytes;
+        for (sum, more) in self.skips.iter_mut().zip(other.skips) {
+            *sum += more;
+        }
+        for (sum, more) in self.roles.iter_mut().zip(other.roles) {
+            *sum += more;
+        }
+        self.unknown_link += other.unknown_link;
+        self.opened += other.opened;
+        self.midstream += other.midstream;
+        self.established += other.established;
+        self.closed_well += other.closed_well;
+        self.reset += other.reset;
+        self.unwatched += other.unwatched;
+        self.resets_beyond_share += other.resets_beyond_share;
+        self.findings_lost += other.findings_lost;
+        self.handover_lost += other.handover_lost;
+        self.first = match (self.first, other.first) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        self.last = self.last.max(other.last);
+    }
+}
+
+/// A receipt as a watch carries it.
+pub(crate) const fn pack(receipt: Receipt) -> [u64; 2] {
+    [(receipt.input as u64) << 16 | receipt.queue as u64, receipt.frame]
+}
+
+/// The receipt that a watch carried.
+pub(crate) const fn unpack([place, frame]: [u64; 2]) -> Receipt {
+    Receipt { input: (place >> 16) as u16, queue: place as u16, frame }
+}
+
+/// Resets in one window of a capture: what finds no room waits, and a small window stays in cache.
+pub(crate) const FINDINGS_REPLAYED: usize = 256;
+/// Resets in one window of a live worker: what finds no room is counted as lost.
+pub(crate) const FINDINGS_LIVE: usize = 2_048;
+/// One is filled while the other is told.
+pub(crate) const WINDOWS_PER_WORKER: usize = 2;

@@ -1,0 +1,205 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::condition::Condition;
+use crate::explain::FlowName;
+use crate::filter::Filter;
+
+/// Says for every TCP reset who really sent it and why, from a capture or a live tap.
+#[derive(Parser, Debug)]
+#[command(name = "rstscope", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 mistake in the call or the environment; \
+2 an input is damaged or cannot be read (what could be read was reported); 3 the condition of --fail-on is met. \
+Results go to standard output, everything else to standard error.";
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Watch interfaces and tell every reset as it comes
+    Run(RunArguments),
+    /// Read capture files and tell every reset in them
+    Read(ReadArguments),
+    /// The proof sheet: who, why, how sure, what was seen, what would disprove it, what to do
+    Explain(ExplainArguments),
+    /// Make ten different resets with real kernels and judge them live (root); else replay them.
+    /// Exits with 3 if fewer than nine verdicts are right
+    Demo(DemoArguments),
+    /// Compare verdicts with a file of labels
+    Evaluate(EvaluateArguments),
+    /// Print the version
+    Version {
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff)
+    Man,
+}
+
+impl Command {
+    /// Whether only errors shall be said on standard error.
+    pub(crate) fn is_quiet(&self) -> bool {
+        match self {
+            Self::Run(arguments) => arguments.output.quiet,
+            Self::Read(arguments) => arguments.output.quiet,
+            _ => false,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArguments {
+    /// Interfaces to watch, separated by commas
+    #[arg(short, long, value_name = "IF", value_delimiter = ',', required = true)]
+    pub(crate) interface: Vec<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+    #[command(flatten)]
+    pub(crate) sensor: SensorArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReadArguments {
+    /// Captures (pcap or pcapng, plain, gzip or zstd); - is standard input; several are merged by time
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+    #[command(flatten)]
+    pub(crate) sensor: SensorArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArguments {
+    /// Captures (pcap or pcapng, plain, gzip or zstd); - is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Only this connection: CLIENT:PORT-SERVER:PORT (either order) or a Community ID
+    #[arg(long, value_name = "FLOW")]
+    pub(crate) flow: Option<FlowName>,
+    /// Only the reset in this frame of its file (1-based)
+    #[arg(long, value_name = "N")]
+    pub(crate) frame: Option<u64>,
+    /// Secondary resets and duplicates too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// A sheet for each reset, even if many are of one kind
+    #[arg(long)]
+    pub(crate) each: bool,
+    #[command(flatten)]
+    pub(crate) sensor: SensorArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DemoArguments {
+    /// Replay the stored capture even if the live demo could run
+    #[arg(long)]
+    pub(crate) replay: bool,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
+    pub(crate) color: When,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvaluateArguments {
+    /// A capture, or the folder of the captures that the labels name
+    #[arg(value_name = "CAPTURE|DIR")]
+    pub(crate) captures: PathBuf,
+    /// Labels: CSV with file, frame, origin, cause; empty cells are not judged
+    #[arg(value_name = "LABELS.csv")]
+    pub(crate) labels: PathBuf,
+    /// Only rows whose column `confidence` is this
+    #[arg(long, value_name = "WORD")]
+    pub(crate) confidence: Option<String>,
+    /// Print no evidence of disagreements
+    #[arg(long)]
+    pub(crate) brief: bool,
+    #[command(flatten)]
+    pub(crate) sensor: SensorArguments,
+}
+
+/// What is told, and how.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArguments {
+    /// Form of the results
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Only resets with KEY=VALUE[,VALUE] or KEY!=VALUE[,VALUE]; repeat to narrow further.
+    /// Keys: impact, origin (also `middlebox`), cause, server and client (IP, IP/BITS, IP:PORT,
+    /// :PORT), port (the server's), stage, effect, role
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) only: Vec<Filter>,
+    /// Secondary resets and duplicates too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Provisional verdicts too, as soon as a reset is seen
+    #[arg(long)]
+    pub(crate) provisional: bool,
+    /// Exit with 3 if this holds for the primary resets that are told, e.g. `aborted>0`,
+    /// `middlebox>0`, `cause:app_abort>=10`; repeat for several, one suffices
+    #[arg(long, value_name = "EXPR")]
+    pub(crate) fail_on: Vec<Condition>,
+    /// Only the summary, no single resets
+    #[arg(long)]
+    pub(crate) summary: bool,
+    /// No summary beneath a table, no progress, no warnings
+    #[arg(short, long, conflicts_with = "summary")]
+    pub(crate) quiet: bool,
+    /// When to use colours (NO_COLOR is honoured)
+    #[arg(long, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
+    pub(crate) color: When,
+}
+
+/// What the sensor may be told.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Sensor")]
+pub(crate) struct SensorArguments {
+    /// Seed of the Community ID; must be that of the other tools
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub(crate) community_id_seed: u16,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Format {
+    /// One line a reset, then a summary
+    Table,
+    /// One JSON object a line
+    Json,
+    /// Comma-separated values with a header; new columns are added at the end
+    Csv,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum When {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

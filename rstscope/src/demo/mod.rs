@@ -1,0 +1,52 @@
+//! `rstscope demo`: ten resets made by real kernels, judged live, beside what was really done.
+
+mod judge;
+mod live;
+mod replay;
+
+use std::io::{self, BufWriter, Write as _};
+
+use events::Event;
+
+use crate::Outcome;
+use crate::cli::DemoArguments;
+use crate::terminal;
+use judge::Done;
+
+/// Plays live if it can, else replays the stored capture of the same and says so loudly.
+///
+/// Fewer than [`RIGHT_MIN`] right verdicts are told by the exit code, so that a script may use it.
+pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<Outcome> {
+    let (title, (done, seen)) = if arguments.replay {
+        (replay::TITLE.to_owned(), replay::play()?)
+    } else {
+        match live::play() {
+            Ok(played) => (live::TITLE.to_owned(), played),
+            Err(error) => {
+                let why = crate::chain_text(&error);
+                tracing::warn!("NOT LIVE: {why}; replaying the stored capture instead");
+                (format!("{} ({why})", replay::TITLE), replay::play()?)
+            }
+        }
+    };
+    let mut out = BufWriter::new(io::stdout());
+    let width = terminal::width().min(WIDTH_MAX);
+    let right = judge::write(
+        &mut out,
+        &title,
+        &judge::compare(&done, &seen),
+        width,
+        terminal::colours(arguments.color),
+    )?;
+    out.flush()?;
+    Ok(if right < RIGHT_MIN { Outcome::ConditionMet } else { Outcome::Good })
+}
+
+/// What was done, and what the sensor said.
+type Played = (Vec<Done>, Vec<Event>);
+
+/// Of ten.
+const RIGHT_MIN: usize = 9;
+
+/// Longer lines are hard to read.
+const WIDTH_MAX: usize = 110;

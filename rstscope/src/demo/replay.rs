@@ -1,0 +1,59 @@
+//! The demo without root: a capture of the same scenarios that the program carries.
+
+use std::io::{self, Write as _};
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Context as _;
+use events::Event;
+use pipeline::Sink;
+
+use super::Played;
+use super::judge::Done;
+use crate::cli::SensorArguments;
+use crate::sensor;
+
+/// What stands above the results.
+pub(crate) const TITLE: &str =
+    "REPLAY, NOT LIVE: a stored capture of ten resets that real Linux kernels made";
+
+/// Reads the stored capture and its labels.
+pub(crate) fn play() -> anyhow::Result<Played> {
+    let mut file = tempfile::NamedTempFile::new().context("make a temporary file")?;
+    file.write_all(CAPTURE).context("write the stored capture")?;
+    file.flush().context("write the stored capture")?;
+    let mut seen = Collector(Vec::new());
+    let path = file.path().to_owned();
+    sensor::read(
+        &[path],
+        &SensorArguments::default(),
+        false,
+        None,
+        &AtomicBool::new(false),
+        &mut seen,
+    )?;
+    let labels = csv::Reader::from_reader(LABELS).into_deserialize::<Done>();
+    let done: Vec<Done> = labels.collect::<Result<_, _>>().context("read the stored labels")?;
+    let mut done: Vec<(Option<usize>, Done)> =
+        done.into_iter().map(|done| (place(&done.scenario), done)).collect();
+    done.sort_by_key(|(place, _)| *place);
+    Ok((done.into_iter().map(|(_, done)| done).collect(), seen.0))
+}
+
+fn place(scenario: &str) -> Option<usize> {
+    lab::Scenario::DEMO.iter().position(|item| item.name() == scenario)
+}
+
+struct Collector(Vec<Event>);
+
+impl Sink for Collector {
+    fn emit(&mut self, event: &Event) -> io::Result<()> {
+        self.0.push(event.clone());
+        Ok(())
+    }
+}
+
+/// Made by `lab run`; see `lab/captures/README.md`.
+const CAPTURE: &[u8] = include_bytes!("../../../lab/captures/demo.pcap");
+
+/// What was really done in it.
+const LABELS: &[u8] = include_bytes!("../../../lab/captures/demo.csv");

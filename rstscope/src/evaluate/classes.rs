@@ -1,0 +1,135 @@
+//! What labels may say, and which verdicts agree with it.
+
+use classifiers::{Cause, Origin};
+
+/// A label: its words, and the values that agree with it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Expected<T> {
+    pub(crate) name: String,
+    pub(crate) accepts: Vec<T>,
+}
+
+impl<T: PartialEq> Expected<T> {
+    /// Whether `said` agrees.
+    pub(crate) fn is(&self, said: T) -> bool {
+        self.accepts.contains(&said)
+    }
+}
+
+/// The origins a label names: one of our own names, several joined by `|`, or `injected`.
+///
+/// `Ok(None)` for labels that leave it open.
+pub(crate) fn origin(label: &str) -> Result<Option<Expected<Origin>>, String> {
+    let accepts = match label {
+        "" | "unknown" | "none" => return Ok(None),
+        "injected" => INJECTED.to_vec(),
+        names => parse_each(names, Origin::from_name, "origin")?,
+    };
+    Ok(Some(Expected { name: label.to_owned(), accepts }))
+}
+
+/// The causes a label names: one of our own names, or several joined by `|`.
+pub(crate) fn cause(label: &str) -> Result<Option<Expected<Cause>>, String> {
+    if matches!(label, "" | "none") {
+        return Ok(None);
+    }
+    let accepts = parse_each(label, Cause::from_name, "cause")?;
+    Ok(Some(Expected { name: label.to_owned(), accepts }))
+}
+
+/// The causes that a class of labels covers; `Ok(None)` for classes that cover every cause.
+pub(crate) fn cause_class(label: &str) -> Result<Option<Expected<Cause>>, String> {
+    if matches!(label, "" | "crafted") {
+        return Ok(None);
+    }
+    let (_, accepts) = CLASSES
+        .iter()
+        .find(|(classes, _)| classes.contains(&label))
+        .ok_or_else(|| format!("no class of causes is called {label:?}"))?;
+    Ok(Some(Expected { name: label.to_owned(), accepts: accepts.to_vec() }))
+}
+
+fn parse_each<T>(names: &str, parse: fn(&str) -> Option<T>, what: &str) -> Result<Vec<T>, String> {
+    names
+        .split('|')
+        .map(|name| parse(name.trim()).ok_or_else(|| format!("no {what} is called {name:?}")))
+        .collect()
+}
+
+/// Anyone but the two ends.
+pub(crate) const INJECTED: [Origin; 4] = [
+    Origin::MiddleboxToClient,
+    Origin::MiddleboxToServer,
+    Origin::MiddleboxBoth,
+    Origin::BlindAttacker,
+];
+
+/// Classes of the label files of public captures, and the causes each covers.
+const CLASSES: [(&[&str], &[Cause]); 12] = [
+    (&["refused"], &[Cause::PortClosed, Cause::ServiceUnavailable, Cause::PolicyResetSyn]),
+    (
+        &["data-after-close", "late-packet-after-close"],
+        &[Cause::DataAfterClose, Cause::CloseRace, Cause::IdleExpiredLatePacket],
+    ),
+    (
+        &["abort", "abort-unread-data", "accept-then-abort", "connect-then-abort"],
+        &[Cause::AppAbort, Cause::FastClose, Cause::TlsFailureAbort, Cause::ProxiedBackendRefused],
+    ),
+    (
+        &["idle-timeout", "retransmission-timeout"],
+        &[
+            Cause::IdleTimeoutEndpoint,
+            Cause::IdleTimeoutMiddlebox,
+            Cause::KeepaliveTimeout,
+            Cause::RetransmissionTimeout,
+        ],
+    ),
+    (&["stale-session"], &[Cause::StaleConnection, Cause::IdleExpiredLatePacket]),
+    (
+        &["handshake-bad-ack"],
+        &[Cause::UnacceptableSegment, Cause::TimewaitCollision, Cause::SynAuthReset],
+    ),
+    (
+        &["injected-middlebox", "middlebox-state-reset", "injected-attacker"],
+        &[
+            Cause::PolicyResetSyn,
+            Cause::PolicyResetContent,
+            Cause::PolicyResetMidstream,
+            Cause::SessionlessReset,
+            Cause::IdleTimeoutMiddlebox,
+            Cause::BlindRstAttack,
+        ],
+    ),
+    (
+        &["scanner-abort", "probe-reply", "backscatter"],
+        &[Cause::SynScan, Cause::StrayProbeResponse, Cause::SynFloodBackscatter],
+    ),
+    (&["rst-for-fin"], &[Cause::CloseRace]),
+    (&["connect-abandoned"], &[Cause::ConnectCancelled]),
+    (&["no-context"], &[Cause::Unknown]),
+    (&["mptcp"], &[Cause::MptcpSubflowReset]),
+];
+
+#[cfg(test)]
+mod tests {
+    use classifiers::{Cause, Origin};
+
+    use super::{cause, cause_class, origin};
+
+    #[test]
+    fn labels_accept_what_they_cover() {
+        assert!(origin("injected").unwrap().unwrap().is(Origin::MiddleboxBoth));
+        assert!(!origin("client").unwrap().unwrap().is(Origin::Server));
+        assert_eq!(origin("unknown").unwrap(), None);
+        assert!(cause("app_abort|fast_close").unwrap().unwrap().is(Cause::FastClose));
+        assert!(cause_class("stale-session").unwrap().unwrap().is(Cause::StaleConnection));
+        assert_eq!(cause_class("crafted").unwrap(), None);
+    }
+
+    #[test]
+    fn a_label_that_means_nothing_is_refused_by_name() {
+        assert!(origin("router").unwrap_err().contains("\"router\""));
+        assert!(cause("rain").unwrap_err().contains("\"rain\""));
+        assert!(cause_class("rain").unwrap_err().contains("\"rain\""));
+    }
+}

@@ -1,0 +1,269 @@
+//! `--only KEY=VALUE[,VALUE]`: which resets are told.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use classifiers::{Cause, Effect, Impact, Origin, Role, Stage};
+use events::{Endpoint, Event};
+
+/// One condition; several must all hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Filter {
+    key: Key,
+    values: Vec<String>,
+    /// `!=`: none of the values.
+    negated: bool,
+}
+
+/// What is compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Key {
+    Impact,
+    Origin,
+    Cause,
+    Server,
+    Client,
+    Port,
+    Stage,
+    Effect,
+    Role,
+}
+
+impl Filter {
+    /// Whether `event` is among those meant.
+    pub(crate) fn passes(&self, event: &Event) -> bool {
+        self.values.iter().any(|value| self.key.matches(value, event)) != self.negated
+    }
+
+    /// Whether it speaks of roles, so that the default of primary resets only does not apply.
+    pub(crate) fn is_about_role(&self) -> bool {
+        self.key == Key::Role
+    }
+}
+
+impl FromStr for Filter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (key, values, negated) = match (text.split_once("!="), text.split_once('=')) {
+            (Some((key, values)), _) => (key, values, true),
+            (None, Some((key, values))) => (key, values, false),
+            (None, None) => return Err(format!("{text:?} has no \"=\"; write KEY=VALUE")),
+        };
+        let key = Key::named(key.trim())?;
+        let values: Vec<String> = values.split(',').map(|value| value.trim().to_owned()).collect();
+        for value in &values {
+            key.check(value)?;
+        }
+        Ok(Self { key, values, negated })
+    }
+}
+
+impl Key {
+    fn named(name: &str) -> Result<Self, String> {
+        Ok(match name {
+            "impact" => Self::Impact,
+            "origin" => Self::Origin,
+            "cause" => Self::Cause,
+            "server" => Self::Server,
+            "client" => Self::Client,
+            "port" => Self::Port,
+            "stage" => Self::Stage,
+            "effect" => Self::Effect,
+            "role" => Self::Role,
+            _ => {
+                return Err(format!(
+                    "no key {name:?}; there are impact, origin, cause, server, client, port, stage, \
+                     effect, role"
+                ));
+            }
+        })
+    }
+
+    fn check(self, value: &str) -> Result<(), String> {
+        let (known, names): (bool, Vec<&str>) = match self {
+            Self::Impact => of_list(value, Impact::ALL.iter().map(|item| item.name())),
+            Self::Origin => of_list(value, origin_names()),
+            Self::Cause => of_list(value, Cause::ALL.iter().map(|item| item.name())),
+            Self::Stage => of_list(value, Stage::ALL.iter().map(|item| item.name())),
+            Self::Effect => of_list(value, Effect::ALL.iter().map(|item| item.name())),
+            Self::Role => of_list(value, Role::ALL.iter().map(|item| item.name())),
+            Self::Server | Self::Client => {
+                return place(value).map(drop).ok_or_else(|| {
+                    format!(
+                        "{value:?} is no address; write IP, IP/BITS, IP:PORT, [IPv6]:PORT or :PORT"
+                    )
+                });
+            }
+            Self::Port => {
+                return value.parse().map(|_: u16| ()).map_err(|_| {
+                    format!("{value:?} is no port; write the server's, for example port=443")
+                });
+            }
+        };
+        if known { Ok(()) } else { Err(format!("no {value:?}; there are {}", names.join(", "))) }
+    }
+
+    fn matches(self, value: &str, event: &Event) -> bool {
+        let verdict = &event.verdict;
+        match self {
+            Self::Impact => verdict.impact.name() == value,
+            Self::Origin => is_origin(verdict.origin, value),
+            Self::Cause => verdict.cause.name() == value,
+            Self::Stage => verdict.stage.name() == value,
+            Self::Effect => verdict.effect.name() == value,
+            Self::Role => verdict.role.name() == value,
+            Self::Server => is_at(event.server, value),
+            Self::Client => is_at(event.client, value),
+            Self::Port => value.parse() == Ok(event.server.port),
+        }
+    }
+}
+
+/// Whether `name` means `origin`; `middlebox` means any device in the path.
+pub(crate) fn is_origin(origin: Origin, name: &str) -> bool {
+    origin.name() == name || (name == MIDDLEBOX && is_middlebox(origin))
+}
+
+/// Whether a device in the path is meant.
+pub(crate) const fn is_middlebox(origin: Origin) -> bool {
+    matches!(origin, Origin::MiddleboxToClient | Origin::MiddleboxToServer | Origin::MiddleboxBoth)
+}
+
+/// The name for all three kinds of middlebox.
+pub(crate) const MIDDLEBOX: &str = "middlebox";
+
+fn origin_names() -> impl Iterator<Item = &'static str> {
+    Origin::ALL.iter().map(|item| item.name()).chain([MIDDLEBOX])
+}
+
+fn of_list<'n>(value: &str, names: impl Iterator<Item = &'n str>) -> (bool, Vec<&'n str>) {
+    let names: Vec<&str> = names.collect();
+    (names.contains(&value), names)
+}
+
+/// Addresses, a port, or both.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Place {
+    network: Option<Network>,
+    port: Option<u16>,
+}
+
+/// All addresses that share the first `bits` of `address`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Network {
+    address: IpAddr,
+    bits: u32,
+}
+
+impl Network {
+    fn contains(self, address: IpAddr) -> bool {
+        let differing = match (self.address, address) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                (ours.to_bits() ^ theirs.to_bits()).leading_zeros()
+            }
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
+                (ours.to_bits() ^ theirs.to_bits()).leading_zeros()
+            }
+            _ => return false,
+        };
+        differing >= self.bits
+    }
+}
+
+/// How many bits an address of this family has.
+const fn bits_of(address: IpAddr) -> u32 {
+    match address {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(_) => 128,
+    }
+}
+
+fn place(text: &str) -> Option<Place> {
+    if let Some(port) = text.strip_prefix(':').and_then(|port| port.parse().ok()) {
+        return Some(Place { network: None, port: Some(port) });
+    }
+    if let Ok(address) = text.parse::<std::net::SocketAddr>() {
+        let network = Network { address: address.ip(), bits: bits_of(address.ip()) };
+        return Some(Place { network: Some(network), port: Some(address.port()) });
+    }
+    let (address, bits) = match text.split_once('/') {
+        Some((address, bits)) => (address, Some(bits.parse::<u32>().ok()?)),
+        None => (text, None),
+    };
+    let address: IpAddr = address.trim_matches(['[', ']']).parse().ok()?;
+    let bits = bits.unwrap_or_else(|| bits_of(address));
+    let network = (bits <= bits_of(address)).then_some(Network { address, bits })?;
+    Some(Place { network: Some(network), port: None })
+}
+
+fn is_at(endpoint: Endpoint, value: &str) -> bool {
+    place(value).is_some_and(|place| {
+        place.network.is_none_or(|network| network.contains(endpoint.ip))
+            && place.port.is_none_or(|port| port == endpoint.port)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use events::Endpoint;
+
+    use super::{Filter, is_at};
+
+    #[test]
+    fn a_filter_that_cannot_be_meant_is_refused_with_the_choices() {
+        let cases = [
+            ("impact", "has no \"=\""),
+            ("colour=red", "no key \"colour\""),
+            ("impact=abort", "aborted, refused, benign, unknown"),
+            ("origin=middlebox_to", "middlebox_to_client"),
+            ("server=example", "is no address"),
+            ("server=10.0.0.0/33", "is no address"),
+            ("client=2001:db8::/129", "is no address"),
+            ("server=10.0.0.0/", "is no address"),
+            ("port=https", "is no port"),
+            ("port=65536", "is no port"),
+        ];
+        for (text, expected) in cases {
+            let error = text.parse::<Filter>().unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+        for text in [
+            "impact=aborted,refused",
+            "origin!=middlebox",
+            "client=[2001:db8::1]:443",
+            "port=443,80",
+        ] {
+            assert!(text.parse::<Filter>().is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_network_holds_what_shares_its_first_bits() {
+        let at =
+            |ip: &str, value: &str| is_at(Endpoint { ip: ip.parse().unwrap(), port: 443 }, value);
+        for value in ["10.0.0.0/8", "10.200.0.0/16", "10.200.3.4/32", "0.0.0.0/0", "10.255.0.0/9"] {
+            assert!(at("10.200.3.4", value), "{value}");
+        }
+        for value in ["11.0.0.0/8", "10.200.3.5/32", "::/0", "10.0.0.0/9"] {
+            assert!(!at("10.200.3.4", value), "{value}");
+        }
+        assert!(at("2001:db8:ffff::1", "2001:db8::/32") && !at("2001:db9::1", "2001:db8::/32"));
+        assert!(!at("10.0.0.1", "::ffff:10.0.0.0/104"), "families are kept apart");
+    }
+
+    #[test]
+    fn an_address_a_port_or_both_may_be_named() {
+        let endpoint = Endpoint { ip: "10.0.0.5".parse().unwrap(), port: 443 };
+        for value in ["10.0.0.5", "10.0.0.5:443", ":443"] {
+            assert!(is_at(endpoint, value), "{value}");
+        }
+        for value in ["10.0.0.6", "10.0.0.5:80", ":80"] {
+            assert!(!is_at(endpoint, value), "{value}");
+        }
+        let endpoint = Endpoint { ip: "2001:db8::1".parse().unwrap(), port: 443 };
+        for value in ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:443"] {
+            assert!(is_at(endpoint, value), "{value}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Who reset that connection, and why: the command.
+//!
+//! Results go to standard output, everything else to standard error. Exit codes: 0 all is well, 1 a
+//! mistake in the call or in the environment, 2 an input is damaged or cannot be read (what
+//! could be read was reported), 3 the condition of `--fail-on` is met. Damage wins over the condition, because counts
+//! of half a capture decide nothing.
+//!
+//! | file | what |
+//! |---|---|
+//! | `cli.rs` | the command line |
+//! | `sensor.rs` | the only place that calls `pipeline` |
+//! | `read.rs`, `live.rs`, `explain.rs`, `demo/`, `evaluate/` | the subcommands |
+//! | `output.rs` | one sink for events: filter, count, write |
+//! | `table.rs`, `rows.rs`, `summary.rs` | the formats: table, CSV, report |
+//! | `filter.rs`, `condition.rs`, `tally.rs` | `--only`, `--fail-on`, and what they count |
+//! | `terminal.rs`, `progress.rs`, `stop.rs` | width, colours, progress bar, signals |
+//! | `generate.rs` | completions, manual page, version |
+#![forbid(unsafe_code)]
+
+mod cli;
+mod condition;
+mod demo;
+mod evaluate;
+mod explain;
+mod filter;
+mod generate;
+mod live;
+mod output;
+mod progress;
+mod read;
+mod rows;
+mod sensor;
+mod stop;
+mod summary;
+mod table;
+mod tally;
+mod terminal;
+
+use std::io::{ErrorKind, IsTerminal as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, Command};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// All is well.
+    Good,
+    /// An input is damaged; what could be read was reported.
+    Damaged,
+    /// The condition of `--fail-on` is met.
+    ConditionMet,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap would exit with 2, which means damaged input here.
+            let code = u8::from(error.use_stderr());
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    log_to_stderr(cli.command.is_quiet());
+    match run(cli.command) {
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::Damaged) => ExitCode::from(2),
+        Ok(Outcome::ConditionMet) => ExitCode::from(3),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{}", chain_text(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Run(arguments) => live::run(&arguments),
+        Command::Read(arguments) => read::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Version { json } => generate::version(json),
+        Command::Completions { shell } => generate::completions(shell),
+        Command::Man => generate::manual(),
+    }
+}
+
+/// Warnings and errors on standard error; `RUST_LOG` asks for more.
+fn log_to_stderr(quiet: bool) {
+    let level = if quiet { "error" } else { "warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && !terminal::colours_refused())
+        .with_target(false)
+        .without_time()
+        .init();
+}
+
+/// An error and its causes, each said once: many messages contain that of their cause already.
+pub(crate) fn chain_text(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |text, cause| {
+        let cause = cause.to_string();
+        match text.as_str() {
+            "" => cause,
+            said if said.contains(&cause) => text,
+            said => format!("{said}: {cause}"),
+        }
+    })
+}
+
+/// Whether the reader of our output went away (`rstscope read x | head`): no error of ours.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+    })
+}
