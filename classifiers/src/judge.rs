@@ -18,7 +18,7 @@ use crate::vocabulary::{Cause, Clue, Origin, Role, Stage};
 pub fn judge(watch: &Watch, is_final: bool) -> Verdict {
     let case = Case::new(watch, is_final);
     let role = role::of(&case);
-    let mut attribution = origin::attribute(&case, role);
+    let mut attribution = origin::attribute(&case);
     let reason = declared::of(&case).map(|reason| tested(reason, &attribution));
     let reading = read(&case, role, &attribution, reason);
     add_context(&case, &mut attribution);
@@ -33,10 +33,7 @@ pub fn judge(watch: &Watch, is_final: bool) -> Verdict {
         terminator: attribution.terminator,
         cause: reading.finding.cause,
         cause_confidence: reading.confidence,
-        alternatives: normalised(
-            alternatives(&case, role, &attribution, &reading),
-            reading.confidence,
-        ),
+        alternatives: normalised(alternatives(&case, &attribution, &reading), reading.confidence),
         effect,
         stage: case.stage,
         impact: outcome::impact(&case, role, reading.finding.cause, effect),
@@ -115,12 +112,11 @@ fn by_stage(case: &Case<'_>, cause: Cause) -> Cause {
 /// The two best other readings: the other sender, and the usual confusion.
 fn alternatives(
     case: &Case<'_>,
-    role: Role,
     attribution: &Attribution,
     reading: &Reading,
 ) -> [Option<Alternative>; 2] {
     let endpoint = attribution.endpoint_probability();
-    let (named, device) = (origin::named_endpoint(case), origin::device(case, role));
+    let (named, device) = (origin::named_endpoint(case), origin::device(case));
     let (here, there, other_share) =
         if endpoint >= 0.5 { (named, device, 1.0 - endpoint) } else { (device, named, endpoint) };
     let by_other = Alternative {

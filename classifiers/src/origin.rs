@@ -4,7 +4,7 @@ use flowtable::{AliveBy, Side};
 
 use crate::case::Case;
 use crate::clues::{self, Weighed};
-use crate::vocabulary::{Origin, Role, Stage, Terminator};
+use crate::vocabulary::{Origin, Stage, Terminator};
 
 /// Who sent it, by how much.
 pub(crate) struct Attribution {
@@ -22,7 +22,7 @@ impl Attribution {
 }
 
 /// Names the sender, or admits that the evidence does not.
-pub(crate) fn attribute(case: &Case<'_>, role: Role) -> Attribution {
+pub(crate) fn attribute(case: &Case<'_>) -> Attribution {
     let weighed = clues::weigh(case);
     let endpoint = probability(weighed.decibans);
     let is_blind = weighed.decibans <= MIDDLEBOX_DECIBANS && is_blind(case);
@@ -36,7 +36,7 @@ pub(crate) fn attribute(case: &Case<'_>, role: Role) -> Attribution {
     } else if is_blind {
         (Origin::BlindAttacker, 1.0 - endpoint)
     } else if weighed.decibans <= MIDDLEBOX_DECIBANS && !nobody {
-        (device(case, role), 1.0 - endpoint)
+        (device(case), 1.0 - endpoint)
     } else {
         (Origin::Unknown, endpoint.max(1.0 - endpoint))
     };
@@ -61,7 +61,7 @@ pub(crate) const fn named_endpoint(case: &Case<'_>) -> Origin {
 }
 
 /// A device in the path, by the direction it resets in.
-pub(crate) fn device(case: &Case<'_>, _role: Role) -> Origin {
+pub(crate) fn device(case: &Case<'_>) -> Origin {
     if clues::unprovoked_opposite(case).is_some() {
         Origin::MiddleboxBoth
     } else if case.sender_is_client() {

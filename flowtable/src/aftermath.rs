@@ -5,7 +5,7 @@ use wire::SeqNumber;
 use crate::key::Direction;
 use crate::record::{FlowRecord, Side};
 use crate::segment::Segment;
-use crate::time::{Ticks, Timestamp};
+use crate::time::Ticks;
 
 /// What was seen of a flow after one of its resets. "Sender" is whom the reset names, "receiver"
 /// the other side; nothing here is a judgement.
@@ -107,7 +107,7 @@ impl Aftermath {
         let after = segment.time.tick().since(reset.time.tick());
         match (segment.flags.rst(), direction == sender) {
             (true, true) => {
-                let next = (before.side(sender).packets > 0).then(|| before.side(sender).next);
+                let next = highest_known(before, sender);
                 self.train.observe(next, reset, segment, self.sender_packets > 0);
             }
             (true, false) => self.note_opposite(after, segment),
@@ -115,15 +115,9 @@ impl Aftermath {
                 self.retry = self.retry.or(Some(after));
             }
             _ if self.retry.is_some() => self.retry_accepted |= segment.flags.syn(),
-            (false, true) => self.observe_sender(before, sender, after, segment),
+            (false, true) => self.observe_sender(before, reset, sender, after, segment),
             (false, false) => self.observe_receiver(before, reset, sender, after, segment),
         }
-    }
-
-    /// The time of the reset that the aftermath belongs to plus `after`.
-    #[must_use]
-    pub fn instant(reset: &Segment, after: Ticks) -> Timestamp {
-        reset.time.plus_ns(after.ns())
     }
 
     fn note_opposite(&mut self, after: Ticks, segment: &Segment) {
@@ -139,6 +133,7 @@ impl Aftermath {
     fn observe_sender(
         &mut self,
         before: &FlowRecord,
+        reset: &Segment,
         sender: Direction,
         after: Ticks,
         segment: &Segment,
@@ -149,6 +144,11 @@ impl Aftermath {
             return;
         }
         let side = before.side(sender);
+        let is_below = segment.end().distance_from(reset.seq) <= 0;
+        if reset.flags.ack() && side.packets > 0 && is_below && !segment.flags.syn() {
+            // Data that its own reset has overtaken.
+            return;
+        }
         let is_new = side.packets == 0 || segment.end().distance_from(side.next) > 0;
         let what = if segment.flags.syn() {
             AliveBy::SynAck
@@ -230,6 +230,17 @@ impl Train {
         }
         (self.last_window, self.window_step) = (segment.window, step);
     }
+}
+
+/// The highest number of `sender` that anything seen so far vouches for: what it sent, or what the
+/// other side acknowledged though the capture lost it. `None` where the numbers are not known.
+fn highest_known(before: &FlowRecord, sender: Direction) -> Option<SeqNumber> {
+    let (side, peer) = (before.side(sender), before.side(sender.opposite()));
+    if side.packets == 0 || before.has_gap() || before.is_midstream() {
+        return None;
+    }
+    let is_behind = peer.packets > 0 && peer.acked.distance_from(side.next) > 0;
+    Some(if is_behind { peer.acked } else { side.next })
 }
 
 /// Packets this close together may have changed places on their way through a mirror.

@@ -17,15 +17,13 @@ pub struct HostBaseline {
     round_trip: u16,
     /// Hop limit of the last SYN/ACK.
     pub hop_limit: u8,
-    /// Hop limit of the last data segment; 0 if none was seen.
-    pub data_hop_limit: u8,
     /// SYN/ACKs with this very hop limit in a row, saturating.
     pub agreeing: u8,
     /// SYN/ACKs seen, saturating.
     pub seen: u8,
     /// Whether its IPv6 segments carry a flow label.
     pub labels_flows: bool,
-    reserved: u8,
+    reserved: [u8; 2],
 }
 
 const _: () = assert!(size_of::<HostBaseline>() == 16);
@@ -41,6 +39,13 @@ impl HostBaseline {
     #[must_use]
     pub const fn is_stable(&self) -> bool {
         self.agreeing >= 2
+    }
+
+    /// What it says of another port of the same address, which another machine may serve
+    /// (port forwarding, load balancers): how far away, as a hint, and nothing of the round trip.
+    #[must_use]
+    pub fn of_another_port(self) -> Self {
+        Self { round_trip: u16::MAX, agreeing: self.agreeing.min(1), ..self }
     }
 
     /// Second of the last SYN/ACK.
@@ -101,14 +106,6 @@ impl HostTable {
         entry.labels_flows = segment.flow_label != 0;
         if let Some(span) = span {
             entry.round_trip = entry.round_trip.min(u16::try_from(span.0).unwrap_or(u16::MAX - 1));
-        }
-    }
-
-    /// Takes in the hop limit of a data segment of a server that is already known.
-    pub fn confirm_data(&mut self, hash: u64, hop_limit: u8) {
-        let tag = tag_of(hash);
-        if let Some(entry) = self.set_mut(hash).iter_mut().find(|entry| entry.tag == tag) {
-            entry.data_hop_limit = hop_limit;
         }
     }
 

@@ -37,6 +37,6 @@ pub use payload::PayloadClass;
 pub use record::{Change, FlowRecord, RoleSource, Side};
 pub use segment::{MIXED_MACS, Marks, Segment, TapPort};
 pub use stack::Stack;
-pub use table::{FlowHash, FlowTable, Slot, TableCounts, TableOptions, Timeouts, WAYS};
+pub use table::{FlowHash, FlowTable, Set, Slot, TableCounts, TableOptions, Timeouts, WAYS};
 pub use time::{Tick, Ticks, Timestamp};
 pub use watch::{EarlierReset, ResetNote, WATCHES_PER_FLOW, Watch, WatchPool};

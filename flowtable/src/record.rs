@@ -117,7 +117,8 @@ impl State {
     const ROLE_BY_SYN_ACK: u16 = 4;
     const ROLE_KNOWN: u16 = 8;
     const HANDSHAKE: u16 = 16;
-    const MIDSTREAM: u16 = 32;
+    /// A reset was seen that its receiver must obey.
+    const RESET_BELIEVED: u16 = 32;
     const GAP: u16 = 64;
     const REUSED: u16 = 128;
     const RESET_FROM_LOW: u16 = 256;
@@ -129,6 +130,8 @@ impl State {
     const ODD_ANSWER: u16 = 8192;
     /// The high side sent the last segment that was not a reset.
     const LAST_FROM_HIGH: u16 = 16384;
+    /// A SYN came into the living connection and was not believed.
+    const SYN_PENDING: u16 = 32768;
 
     const fn has(self, bit: u16) -> bool {
         self.0 & bit != 0
@@ -387,7 +390,8 @@ impl FlowRecord {
     /// The first segment seen was not a SYN.
     #[must_use]
     pub const fn is_midstream(&self) -> bool {
-        self.state.has(State::MIDSTREAM)
+        self.state.has(State::ROLE_KNOWN)
+            && !self.state.has(State::ROLE_BY_SYN | State::ROLE_BY_SYN_ACK)
     }
 
     /// Sequence numbers jumped: something was not captured.
@@ -408,16 +412,24 @@ impl FlowRecord {
         self.state.has(State::ODD_ANSWER)
     }
 
+    /// Whether a SYN that was not believed waits for its answer.
+    #[must_use]
+    pub const fn has_pending_syn(&self) -> bool {
+        self.state.has(State::SYN_PENDING)
+    }
+
     /// Whether a reset was seen in `direction`.
     #[must_use]
     pub const fn reset_seen(&self, direction: Direction) -> bool {
         self.state.has(reset_bit(direction))
     }
 
-    /// Whether the connection is over: reset, or closed by both.
+    /// Whether the connection is over: closed by both, or reset in a way that its receiver obeys.
+    ///
+    /// Any other reset must not make a living connection worth less: it may be forged.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        self.state.has(State::RESET_FROM_LOW | State::RESET_FROM_HIGH | State::CLOSED_WELL)
+        self.state.has(State::RESET_BELIEVED | State::CLOSED_WELL)
     }
 
     /// Whether data or acknowledgments went both ways: worth more than a half-open connection.
@@ -436,7 +448,7 @@ impl FlowRecord {
     /// of the low and of the high endpoint).
     pub fn guess_roles(&mut self, ports: [u16; 2]) {
         let client = if ports[0] < ports[1] { Direction::FromHigh } else { Direction::FromLow };
-        self.state.0 |= State::MIDSTREAM | State::ROLE_KNOWN | client.index() as u16;
+        self.state.0 |= State::ROLE_KNOWN | client.index() as u16;
     }
 
     /// Who sent the last segment that was not a reset; meaningless if none was seen.

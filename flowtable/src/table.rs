@@ -93,9 +93,9 @@ impl std::fmt::Debug for FlowTable {
 }
 
 /// Marks and ages of sixteen records: one cache line.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-struct Set {
+pub struct Set {
     /// 0 is free.
     marks: [u16; WAYS],
     /// When the flow was last seen, and whether it is worth keeping.
@@ -113,7 +113,7 @@ impl Set {
 }
 
 /// Fifteen bits of time in units of two seconds (18 hours) below one bit of worth.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Age(u16);
 
 impl Age {
@@ -173,6 +173,11 @@ impl FlowTable {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         size_of_val(&*self.sets) + size_of_val(&*self.records) + self.hosts.memory_bytes()
+    }
+
+    /// The large parts of its memory, for whoever can put huge pages under them.
+    pub fn memory_mut(&mut self) -> (&mut [Set], &mut [FlowRecord]) {
+        (&mut self.sets, &mut self.records)
     }
 
     /// What became of flows.
@@ -272,8 +277,8 @@ impl FlowTable {
         self.sets[set].ages[way] = Age::new(now, record.is_established() && !record.is_over());
     }
 
-    /// Forgets what has been silent too long: the whole table in about nine seconds of packet
-    /// time, at most [`SWEEP_SETS_MAX`] sets a call, so that no call is a pause.
+    /// Forgets what has been silent too long: the whole table in nine seconds of packet
+    /// time if calls are frequent; at most [`SWEEP_SETS_MAX`] sets a call, so that none is a pause.
     pub fn sweep(&mut self, now: Timestamp) {
         // In nanoseconds: ticks wrap, and a sweep that waits for them to come round waits for hours.
         // Beyond a whole round more time makes no difference.

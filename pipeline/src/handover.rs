@@ -67,7 +67,7 @@ impl Handover {
     pub(crate) fn send(&mut self, staged: &Staged) -> bool {
         let owner = self.owner(staged.hash);
         match &mut self.to[owner] {
-            Some(ring) => ring.push(*staged).is_ok(),
+            Some(ring) => !ring.is_abandoned() && ring.push(*staged).is_ok(),
             None => false,
         }
     }

@@ -75,9 +75,15 @@ impl Outbox {
         }
     }
 
-    /// Judges a reset whose watch is over.
-    pub(crate) fn finish(&mut self, watch: &Watch) {
-        let verdict = judge(watch, true);
+    /// Waits from now on: the worker is done, and what it still has to tell must not be lost.
+    pub(crate) fn be_patient(&mut self) {
+        self.patience = Patience::Wait;
+    }
+
+    /// Judges a reset for good. `was_watched` says whether its watch ran its course; if not, what
+    /// became of its receiver is not known.
+    pub(crate) fn finish(&mut self, watch: &Watch, was_watched: bool) {
+        let verdict = judge(watch, was_watched);
         self.push(Finding { watch: *watch, verdict, is_final: true });
         // Counted even if it found no room: the loss has a name of its own.
         self.window.counts.roles[verdict.role as usize] += 1;

@@ -2,8 +2,7 @@
 
 use flowtable::{
     Direction, EarlierReset, Endpoint, FlowHash, FlowKey, FlowRecord, FlowTable, HostBaseline,
-    ResetNote, RoleSource, Segment, Side, Slot, TableOptions, Timestamp, WATCHES_PER_FLOW, Watch,
-    WatchPool,
+    ResetNote, Segment, Slot, TableOptions, Timestamp, WATCHES_PER_FLOW, Watch, WatchPool,
 };
 
 use crate::outbox::Outbox;
@@ -49,7 +48,13 @@ pub(crate) struct Shard {
 
 impl Shard {
     pub(crate) fn new(table: &TableOptions, watches: usize) -> Self {
-        Self { table: FlowTable::new(table), watches: WatchPool::new(watches) }
+        let mut table = FlowTable::new(table);
+        let (sets, records) = table.memory_mut();
+        let advised = xdp::prefer_huge_pages(sets).and(xdp::prefer_huge_pages(records));
+        if let Err(error) = advised {
+            tracing::debug!("no huge pages under the flow table: {error}");
+        }
+        Self { table, watches: WatchPool::new(watches) }
     }
 
     pub(crate) const fn table(&self) -> &FlowTable {
@@ -64,7 +69,7 @@ impl Shard {
     pub(crate) fn take(&mut self, staged: &Staged, outbox: &mut Outbox) {
         let Staged { segment, direction, .. } = staged;
         // To the packet, not to the batch: what comes after a watch is over must not be seen by it.
-        self.watches.expire(segment.time, &mut self.table, |watch| outbox.finish(watch));
+        self.watches.expire(segment.time, &mut self.table, |watch| outbox.finish(watch, true));
         let slot = self.table.place(staged.hash, staged.slot, segment.time);
         // Earlier resets of the flow see this segment before it starts a watch of its own.
         if let Some(record) = slot.map(|slot| self.table.record(slot)).filter(|r| r.is_watched()) {
@@ -80,7 +85,7 @@ impl Shard {
         let change = self.table.record_mut(slot).observe(*direction, segment, ports);
         let midstream = is_new && !change.opened && !segment.flags.rst();
         outbox.window().counts.change(change, midstream);
-        if segment.flags.syn() || segment.payload_len > 0 {
+        if segment.flags.syn() && segment.flags.ack() {
             self.learn_host(slot, staged);
         }
         self.table.refresh(slot, segment.time);
@@ -88,13 +93,15 @@ impl Shard {
 
     /// Tells what is due and forgets what is old.
     pub(crate) fn advance(&mut self, now: Timestamp, outbox: &mut Outbox) {
-        self.watches.expire(now, &mut self.table, |watch| outbox.finish(watch));
+        self.watches.expire(now, &mut self.table, |watch| outbox.finish(watch, true));
         self.table.sweep(now);
     }
 
     /// Tells everything that is still watched: nothing will follow.
     pub(crate) fn finish(&mut self, outbox: &mut Outbox) {
-        self.watches.expire_all(&mut self.table, |watch| outbox.finish(watch));
+        outbox.be_patient();
+        // The end of what there is to see: nothing contradicted the reset until then.
+        self.watches.expire_all(&mut self.table, |watch| outbox.finish(watch, true));
     }
 
     fn judge(&mut self, slot: Option<Slot>, staged: &Staged, outbox: &mut Outbox) {
@@ -105,12 +112,19 @@ impl Shard {
             let ports = [staged.key.low.port, staged.key.high.port];
             before.guess_roles(ports);
         }
+        let answers_nothing_known = before.has_pending_syn()
+            && staged.segment.flags.ack()
+            && staged.segment.seq == wire::SeqNumber(0);
+        if answers_nothing_known {
+            before = FlowRecord::empty();
+            before.guess_roles([staged.key.low.port, staged.key.high.port]);
+        }
         let mut watch = Watch::new(staged.key, staged.direction, staged.segment, before);
         watch.note = staged.note;
         watch.receipt = pack(staged.receipt);
         let (on_port, on_address) = self.hosts_of(&before, staged);
         watch.accepted_s = on_port.map(|host| host.last_accept_s());
-        watch.host = on_port.or(on_address);
+        watch.host = on_port.or(on_address.map(HostBaseline::of_another_port));
         if let Some(earlier) = self.watches.latest(&before) {
             watch.ordinal = earlier.ordinal.saturating_add(1);
             // A new SYN since then began another connection.
@@ -125,7 +139,7 @@ impl Shard {
         let place = slot.map(|slot| (slot, &mut self.table));
         if self.watches.start(&watch, place).is_none() {
             outbox.window().counts.unwatched += 1;
-            outbox.finish(&watch);
+            outbox.finish(&watch, false);
         }
     }
 
@@ -141,31 +155,16 @@ impl Shard {
         (hosts.find(with_port).copied(), hosts.find(address).copied())
     }
 
-    /// SYN/ACKs teach what a server's answers look like; so does its first data.
+    /// SYN/ACKs teach what a server's answers look like.
     fn learn_host(&mut self, slot: Slot, staged: &Staged) {
         let record = self.table.record(slot);
         let server = record.client().opposite();
-        let is_known = record.role_source() != RoleSource::Port;
-        if staged.direction != server || !is_known || record.is_over() {
-            return;
-        }
-        let segment = &staged.segment;
-        let side = record.side(server);
-        let is_syn_ack = segment.flags.syn() && segment.flags.ack();
-        // Once a connection: every further data segment would only repeat it.
-        let is_first_data = segment.payload_len > 0 && side.has(Side::DATA) && side.packets <= 3;
-        if !is_syn_ack && !is_first_data {
+        if staged.direction != server || record.is_over() {
             return;
         }
         let span = record.round_trip(server).filter(|_| record.round_trip_has_handshake(server));
-        let hop_limit = segment.hop_limit;
-        let hashes = self.table.host_hashes(staged.key.sender(server));
-        for hash in hashes {
-            if is_syn_ack {
-                self.table.hosts_mut().confirm(hash, segment, span);
-            } else if is_first_data {
-                self.table.hosts_mut().confirm_data(hash, hop_limit);
-            }
+        for hash in self.table.host_hashes(staged.key.sender(server)) {
+            self.table.hosts_mut().confirm(hash, &staged.segment, span);
         }
     }
 }

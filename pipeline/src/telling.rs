@@ -155,9 +155,10 @@ fn reset_fields(finding: &Finding) -> ResetFields {
     }
 }
 
-/// Payload of a reset as text, if most of it is: control characters become spaces.
+/// Payload of a reset as text, up to its first byte that is none: control characters become spaces.
 fn text(bytes: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(bytes.strip_prefix(&[0xf3, 0x17]).unwrap_or(bytes)).ok()?;
+    let bytes = bytes.strip_prefix(&[0xf3, 0x17]).unwrap_or(bytes);
+    let text = bytes.utf8_chunks().next()?.valid();
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     Some(clean).filter(|text| !text.trim().is_empty())
 }

@@ -79,7 +79,8 @@ impl Window {
     }
 
     pub(crate) const fn is_blank(&self) -> bool {
-        self.findings.is_empty() && self.counts.frames == 0
+        let Counts { frames, opened, midstream, reset, handover_lost, .. } = self.counts;
+        self.findings.is_empty() && frames + opened + midstream + reset + handover_lost == 0
     }
 
     /// Makes it as good as new.

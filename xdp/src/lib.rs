@@ -26,6 +26,7 @@
 //! | `program.rs`, `bpf/` | the XDP program, its link and its counters |
 //! | `interface.rs`, `ethtool.rs`, `netlink.rs`, `holder.rs` | what the kernel says of an interface |
 //! | `privileges.rs` | capabilities and the locked-memory limit, checked before anything is tried |
+//! | `huge.rs` | huge pages under the tables of others |
 //! | `transmit.rs`, `flood.rs` | a minimal sender and a fast one, for tests and benches |
 //! | `system.rs` | every system call that the standard library does not wrap |
 //!
@@ -40,6 +41,7 @@ mod error;
 mod ethtool;
 mod flood;
 mod holder;
+mod huge;
 mod interface;
 mod mapping;
 mod netlink;
@@ -58,6 +60,7 @@ pub use attachment::Attachment;
 pub use error::Error;
 pub use flood::Flood;
 pub use holder::Holder;
+pub use huge::prefer_huge_pages;
 pub use interface::{Interface, InterfaceStatistics};
 pub use options::{AttachMode, BusyPoll, Capture, HugePages, Options, Others, ZeroCopy};
 pub use program::Counters;

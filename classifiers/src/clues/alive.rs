@@ -21,6 +21,8 @@ pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     let is_bait = reset.marks.has(Marks::SIGNED) && !case.from().has(Side::SIGNED);
     let (decibans, says) = if same_line && reset.hop_limit == alive.hop_limit && !same_card {
         (-4.0, "goes on, on the same IP-ID counter: two stacks at one address")
+    } else if is_answer_in_handshake(case) {
+        (0.0, "goes on: it answered a stray ACK of the handshake, which ends nothing")
     } else if is_one_way {
         (0.0, "goes on, perhaps in a new connection: the other side is not seen")
     } else if is_bait {
@@ -43,6 +45,18 @@ pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
         decibans,
         says,
     })
+}
+
+/// A host in SYN-RECEIVED answers an ACK it cannot accept with a reset at that number and stays
+/// where it is (RFC 9293, section 3.10.7.4, fifth check; `tcp_check_req` in Linux).
+fn is_answer_in_handshake(case: &Case<'_>) -> bool {
+    let from = case.from();
+    case.is_bare()
+        && from.has(Side::SYN)
+        && from.packets <= 2
+        && !from.has(Side::DATA)
+        && case.answers_receiver()
+        && case.reset().seq != from.next
 }
 
 /// The other side still talks and gets no answer: the sender is gone, as it said.

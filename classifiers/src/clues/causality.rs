@@ -42,7 +42,9 @@ fn weight(
             // Delayed acknowledgments make every other sample too long.
             _ if !round_trip.has_handshake => -12.0,
             (true, true) => -30.0,
-            (false, true) => -26.0,
+            // One sample may be long for reasons of its own, but not ten times too long.
+            (false, true) if span * 7 < whole => -26.0,
+            (false, true) => -12.0,
             (true, false) => -18.0,
             (false, false) => -12.0,
         };
@@ -58,6 +60,11 @@ fn since_provocation(case: &Case<'_>) -> Option<(Ticks, bool)> {
     let (reset, to, before) = (case.reset(), case.to(), case.before());
     let now = reset.time.tick();
     if to.packets == 0 {
+        return None;
+    }
+    // Merged captures and handed-over batches: what lies in the future provoked nothing.
+    let ack_advanced = before.ack_advanced(case.receiver);
+    if to.advanced.since(now) > Ticks(0) || ack_advanced.since(now) > Ticks(0) {
         return None;
     }
     if case.has_ack() {

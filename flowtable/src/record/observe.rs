@@ -19,9 +19,10 @@ impl FlowRecord {
             return self.observe_reset(direction, segment);
         }
         if self.is_intruding_syn(direction, segment) {
+            self.state.set(State::SYN_PENDING);
             return Change::default();
         }
-        if self.opens_anew(direction, segment) {
+        if self.opens_anew(direction, segment) || self.is_accepted_anew(direction, segment) {
             self.restart();
         }
         self.settle_roles(direction, segment, ports);
@@ -39,6 +40,9 @@ impl FlowRecord {
     fn observe_reset(&mut self, direction: Direction, segment: &Segment) -> Change {
         let first = !self.state.has(State::RESET_FROM_LOW | State::RESET_FROM_HIGH);
         self.state.set(reset_bit(direction));
+        if self.is_believable(direction, segment) {
+            self.state.set(State::RESET_BELIEVED);
+        }
         if self.opened_s == 0 {
             self.opened_s = segment.time.seconds();
         }
@@ -57,11 +61,22 @@ impl FlowRecord {
     /// A SYN into a connection that is busy this moment is an attack or a stray; it must not wipe
     /// what is known (RFC 5961, section 4).
     fn is_intruding_syn(&self, direction: Direction, segment: &Segment) -> bool {
-        let silence = self.last_activity().map(|last| segment.time.tick().since(last));
-        self.opens_anew(direction, segment)
-            && self.is_established()
-            && !self.is_over()
-            && silence.is_some_and(|silence| silence < SYN_INTRUDES_WITHIN)
+        self.opens_anew(direction, segment) && self.is_established() && !self.is_over()
+    }
+
+    /// RFC 5961, section 3.2: a receiver obeys a reset only at the very number it expects.
+    fn is_believable(&self, direction: Direction, segment: &Segment) -> bool {
+        let (side, peer) = (self.side(direction), self.side(direction.opposite()));
+        let unknown = side.packets == 0 || peer.packets == 0 || self.has_gap();
+        let is_exact =
+            segment.seq.distance_from(side.next).unsigned_abs() <= 1 || segment.seq == peer.acked;
+        (unknown || is_exact) && !segment.marks.has(Marks::BAD_CHECKSUM)
+    }
+
+    /// A SYN/ACK with a new number after a SYN that was not believed: the SYN was genuine.
+    fn is_accepted_anew(&self, direction: Direction, segment: &Segment) -> bool {
+        let is_other = self.initial(direction) != segment.seq;
+        self.state.has(State::SYN_PENDING) && segment.flags.syn() && segment.flags.ack() && is_other
     }
 
     /// Forgets the old connection but not who watches the tuple.
@@ -86,9 +101,6 @@ impl FlowRecord {
         };
         self.state.0 &= !State::CLIENT_IS_HIGH;
         self.state.0 |= bit | State::ROLE_KNOWN | client.index() as u16;
-        if !syn {
-            self.state.set(State::MIDSTREAM);
-        }
     }
 
     fn note_silence(&mut self, now: Tick) {
@@ -297,8 +309,6 @@ const SEQ_JUMP_MAX: i32 = 1 << 30;
 const ID_STEP_MAX: i16 = 64;
 /// Segments that changed places.
 const ID_REORDER_MAX: i16 = 16;
-/// A host that reopens a 4-tuple has been silent on it for longer than this.
-const SYN_INTRUDES_WITHIN: Ticks = Ticks::from_ms(1000);
 /// A copy on a mirror port follows its original at once; the shortest retransmission takes longer.
 const COPY_WITHIN: Ticks = Ticks::from_ms(2);
 /// Two copies of one packet are this close together on a mirror port.

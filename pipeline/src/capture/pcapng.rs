@@ -255,7 +255,6 @@ impl Pcapng {
             start: (position + fields.header_len) as u32,
             len: captured,
             link: interface.link,
-            // A tap's two fibres, captured into one file, are two interfaces.
             // Interfaces of a capture are not the fibres of a tap: both may show both directions.
             port: TapPort::default(),
         })
