@@ -27,6 +27,8 @@ pub struct Aftermath {
     pub train: Train,
     /// First reset in the other direction.
     pub opposite: Option<Opposite>,
+    /// How far the sender had got by an earlier reset of its own.
+    pub told: Option<SeqNumber>,
     /// A new SYN on the same 4-tuple came after so long.
     pub retry: Option<Ticks>,
     /// That SYN was answered by SYN/ACK.
@@ -107,7 +109,7 @@ impl Aftermath {
         let after = segment.time.tick().since(reset.time.tick());
         match (segment.flags.rst(), direction == sender) {
             (true, true) => {
-                let next = highest_known(before, sender);
+                let next = highest_known(before, sender, self.told);
                 self.train.observe(next, reset, segment, self.sender_packets > 0);
             }
             (true, false) => self.note_opposite(after, segment),
@@ -150,6 +152,12 @@ impl Aftermath {
             return;
         }
         let is_new = side.packets == 0 || segment.end().distance_from(side.next) > 0;
+        let is_copy = segment.flags.syn()
+            && side.has(Side::SYN)
+            && segment.time.tick().since(side.last) < SYN_ACK_COPY_WITHIN;
+        if is_copy {
+            return;
+        }
         let what = if segment.flags.syn() {
             AliveBy::SynAck
         } else if segment.payload_len > 0 && is_new {
@@ -234,17 +242,24 @@ impl Train {
 
 /// The highest number of `sender` that anything seen so far vouches for: what it sent, or what the
 /// other side acknowledged though the capture lost it. `None` where the numbers are not known.
-fn highest_known(before: &FlowRecord, sender: Direction) -> Option<SeqNumber> {
+fn highest_known(
+    before: &FlowRecord,
+    sender: Direction,
+    told: Option<SeqNumber>,
+) -> Option<SeqNumber> {
     let (side, peer) = (before.side(sender), before.side(sender.opposite()));
     if side.packets == 0 || before.has_gap() || before.is_midstream() {
         return None;
     }
     let is_behind = peer.packets > 0 && peer.acked.distance_from(side.next) > 0;
-    Some(if is_behind { peer.acked } else { side.next })
+    let known = if is_behind { peer.acked } else { side.next };
+    Some(told.filter(|told| told.distance_from(known) > 0).unwrap_or(known))
 }
 
 /// Packets this close together may have changed places on their way through a mirror.
 const REORDERED_WITHIN: Ticks = Ticks::from_ms(10);
+/// A SYN/ACK again so soon is a copy of the first, not its retransmission.
+const SYN_ACK_COPY_WITHIN: Ticks = Ticks::from_ms(150);
 /// Delay that queues and busy hosts add.
 const JITTER: Ticks = Ticks::from_ms(50);
 /// Known injectors step the window by 1 to 10 from one reset to the next.

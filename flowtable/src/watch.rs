@@ -3,6 +3,8 @@
 //! A pool of fixed size. Watches of one flow form a chain from [`FlowRecord::watch`]; watches due
 //! at about the same time form a chain from one slot of a wheel. Links are indices + 1, 0 ends.
 
+use wire::SeqNumber;
+
 use crate::aftermath::Aftermath;
 use crate::hosts::HostBaseline;
 use crate::key::{Direction, FlowKey};
@@ -79,6 +81,8 @@ pub struct EarlierReset {
     pub direction: Direction,
     /// Its header.
     pub reset: Segment,
+    /// Highest sequence number of it and of the resets of its direction before it.
+    pub highest: SeqNumber,
     /// Segments of the other side between the two, seen at the sensor.
     pub answered_between: u16,
     /// Whether its sender was seen alive between the two, or its receiver went on.

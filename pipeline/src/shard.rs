@@ -130,6 +130,8 @@ impl Shard {
             // A new SYN since then began another connection.
             let same_connection = earlier.aftermath.retry.is_none();
             watch.earlier = same_connection.then(|| earlier_reset(earlier, staged.direction));
+            let same_way = |earlier: &EarlierReset| earlier.direction == staged.direction;
+            watch.aftermath.told = watch.earlier.filter(same_way).map(|earlier| earlier.highest);
         }
         if watch.ordinal >= WATCHES_PER_FLOW {
             outbox.window().counts.resets_beyond_share += 1;
@@ -174,9 +176,16 @@ fn earlier_reset(earlier: &Watch, direction: Direction) -> EarlierReset {
     let after = &earlier.aftermath;
     let other_side =
         if earlier.direction == direction { after.receiver_packets } else { after.sender_packets };
+    let highest = earlier
+        .earlier
+        .filter(|before| before.direction == earlier.direction)
+        .map(|before| before.highest)
+        .filter(|highest| highest.distance_from(earlier.reset.seq) > 0)
+        .unwrap_or(earlier.reset.seq);
     EarlierReset {
         direction: earlier.direction,
         reset: earlier.reset,
+        highest,
         answered_between: other_side,
         had_no_effect: after.alive.is_some() || after.receiver_went_on,
     }

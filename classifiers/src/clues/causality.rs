@@ -41,6 +41,8 @@ fn weight(
         let decibans = match (round_trip.is_firm, is_strict) {
             // Delayed acknowledgments make every other sample too long.
             _ if !round_trip.has_handshake => -12.0,
+            // Measured while queues were full, round trips are up to five times too long.
+            _ if span * 5 >= whole => -12.0,
             (true, true) => -30.0,
             // One sample may be long for reasons of its own, but not ten times too long.
             (false, true) if span * 7 < whole => -26.0,

@@ -25,7 +25,13 @@ pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
         (0, _) => (-3.0, "as far away, with another initial hop limit"),
         // Unrouted: whoever sent it sits on this link, and a host that answered from afar does not.
         (2.., trust) if hops(observed) == 0 && !case.sender_is_client() => {
-            let decibans = if matches!(trust, Trust::Weak) { -20.0 } else { -26.0 };
+            // One packet may have come by another path.
+            let few = matches!(trust, Trust::Weak) || case.from().packets == 1;
+            let decibans = if few && case.baseline().is_none_or(|host| host.agreeing < 3) {
+                -20.0
+            } else {
+                -26.0
+            };
             (decibans, "sent from this very link, unlike the sender's packets")
         }
         (1, Trust::Weak) => (-2.0, "one hop off"),

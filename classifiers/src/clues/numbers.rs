@@ -62,7 +62,15 @@ fn reply(case: &Case<'_>) -> Found {
     if ahead == 0 || own_fin {
         return Some((2.0, seq, from.next, "the sender's next number"));
     }
-    let unknown = case.before().has_gap() || case.before().is_midstream();
+    // The sender's own reset has told how far it had got.
+    let is_told = case.watch.earlier.as_ref().is_some_and(|earlier| {
+        earlier.direction == case.sender && seq.distance_from(earlier.highest) <= 0
+    });
+    if case.watch.earlier.is_some() && (is_told || ahead < 0) && ahead > -WINDOW_LEN {
+        return Some((2.0, seq, from.next, "answers an older acknowledgment"));
+    }
+    let is_acked = to.packets > 0 && to.acked.distance_from(from.next) > 0;
+    let unknown = case.before().has_gap() || case.before().is_midstream() || is_acked;
     if ahead > 0 && !unknown {
         return Some((beyond(ahead), seq, from.next, "beyond everything the sender has sent"));
     }

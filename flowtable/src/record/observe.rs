@@ -55,7 +55,9 @@ impl FlowRecord {
         let is_syn = segment.flags.syn() && !segment.flags.ack();
         let is_known = side.packets > 0 || self.is_over();
         let is_other = !side.has(Side::SYN) || self.initial(direction) != segment.seq;
-        is_syn && is_known && (is_other || self.is_over())
+        // A late copy of the SYN must not begin the connection anew; no stack is back this soon.
+        let is_copy = segment.time.tick().since(side.last) < SYN_COPY_WITHIN;
+        is_syn && is_known && (is_other || (self.is_over() && !is_copy))
     }
 
     /// A SYN into a connection that is busy this moment is an attack or a stray; it must not wipe
@@ -276,7 +278,9 @@ fn is_captured_twice(side: &Side, segment: &Segment, now: Tick) -> bool {
     let span = now.since(side.last);
     let has_id = segment.ip_id != 0 && !segment.marks.has(Marks::V6);
     if has_id {
-        return segment.ip_id == side.ip_id && span < DUPLICATE_WITHIN;
+        // Copies may come interleaved: one of the last few.
+        return side.ip_id.wrapping_sub(segment.ip_id) < COPIES_UNDER_WAY
+            && span < DUPLICATE_WITHIN;
     }
     segment.end() == side.next && segment.window == side.window && span < COPY_WITHIN
 }
@@ -309,6 +313,10 @@ const SEQ_JUMP_MAX: i32 = 1 << 30;
 const ID_STEP_MAX: i16 = 64;
 /// Segments that changed places.
 const ID_REORDER_MAX: i16 = 16;
+/// Segments that pass between a packet and its copy.
+const COPIES_UNDER_WAY: u16 = 16;
+/// A SYN that is refused is repeated after 500 ms at the earliest (Windows).
+const SYN_COPY_WITHIN: Ticks = Ticks::from_ms(200);
 /// A copy on a mirror port follows its original at once; the shortest retransmission takes longer.
 const COPY_WITHIN: Ticks = Ticks::from_ms(2);
 /// Two copies of one packet are this close together on a mirror port.
