@@ -128,7 +128,8 @@ fn alternatives(
     let confused = Alternative {
         origin: here,
         cause: reading.finding.confusion,
-        confidence: ((1.0 - other_share) * (1.0 - reading.finding.base)).max(0.0),
+        // The usual confusion is not the only one.
+        confidence: (1.0 - other_share) * (1.0 - reading.finding.base) * CONFUSION_SHARE,
     };
     let undecided = Alternative {
         origin: here,
@@ -200,5 +201,7 @@ fn add_context(case: &Case<'_>, attribution: &mut Attribution) {
     }
 }
 
+/// Share of the doubt about a rule that its usual confusion gets.
+const CONFUSION_SHARE: f32 = 0.6;
 /// Without a name for the sender no cause is said with more than this.
 const UNDECIDED_MAX: f32 = 0.5;

@@ -29,8 +29,10 @@ mod worker;
 
 pub use capture::{CaptureSource, Problem, ProblemKind};
 pub use error::Error;
+pub use flowtable::KeyScope;
 pub use options::Options;
 pub use read::read;
 pub use run::{RunOptions, run};
 pub use sink::Sink;
 pub use source::{BATCH_MAX, Frame, Receipt, Received, Source, SourceError};
+pub use xdp::{AttachMode, Others, ZeroCopy};

@@ -80,8 +80,7 @@ impl Teller {
             app: per_side(client, |side| app(before.first_payload(side))),
             capture: CaptureQuality {
                 midstream: before.is_midstream(),
-                asymmetric: sides(Direction::FromLow).packets == 0
-                    || sides(Direction::FromHigh).packets == 0,
+                asymmetric: is_one_sided(before),
                 gap_seen: before.has_gap(),
                 reused_tuple: before.is_reused(),
             },
@@ -94,6 +93,14 @@ impl Finding {
     pub(crate) fn server(&self) -> Endpoint {
         end(self, self.watch.before.client().opposite())
     }
+}
+
+/// One side talked and the other was not seen to; a refused SYN is no such case.
+fn is_one_sided(before: &FlowRecord) -> bool {
+    let [low, high] = [Direction::FromLow, Direction::FromHigh].map(|side| before.side(side));
+    let talks_alone =
+        |one: &Side, other: &Side| other.packets == 0 && (one.packets > 1 || !one.has(Side::SYN));
+    (low.packets > 0 && talks_alone(low, high)) || (high.packets > 0 && talks_alone(high, low))
 }
 
 fn end(finding: &Finding, direction: Direction) -> Endpoint {

@@ -65,9 +65,41 @@ pub(crate) struct RunArguments {
     #[arg(short, long, value_name = "IF", value_delimiter = ',', required = true)]
     pub(crate) interface: Vec<String>,
     #[command(flatten)]
+    pub(crate) link: LinkArguments,
+    #[command(flatten)]
     pub(crate) output: OutputArguments,
     #[command(flatten)]
     pub(crate) sensor: SensorArguments,
+}
+
+/// How interfaces are attached to.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Link")]
+pub(crate) struct LinkArguments {
+    /// Leave what is not captured to the host; without it such packets are dropped, as on a tap
+    #[arg(long)]
+    pub(crate) pass_others: bool,
+    /// Whether the network card writes into our memory
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub(crate) zero_copy: ZeroCopyChoice,
+    /// Run the XDP program in the network stack, not in the driver (slow; for odd drivers)
+    #[arg(long)]
+    pub(crate) generic: bool,
+    /// Do not pin workers to cores
+    #[arg(long)]
+    pub(crate) no_pin: bool,
+}
+
+/// Values of --zero-copy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum ZeroCopyChoice {
+    /// If the driver can; the mode in force is printed
+    #[default]
+    Prefer,
+    /// Or fail
+    Require,
+    /// Let the kernel copy
+    Never,
 }
 
 #[derive(Args, Debug)]
@@ -170,6 +202,22 @@ pub(crate) struct SensorArguments {
     /// Seed of the Community ID; must be that of the other tools
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     pub(crate) community_id_seed: u16,
+    /// Connections remembered at a time, rounded up to a power of two; 132 bytes each
+    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(16..=1 << 28))]
+    pub(crate) flows: Option<usize>,
+    /// What tells connections apart besides addresses and ports; many networks give the two
+    /// directions of one connection different tags and tunnel numbers
+    #[arg(long, value_enum, value_name = "PART", value_delimiter = ',')]
+    pub(crate) key_scope: Vec<KeyPart>,
+}
+
+/// Values of --key-scope.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum KeyPart {
+    /// The VLAN identifiers
+    Vlan,
+    /// The innermost tunnel
+    Tunnel,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]

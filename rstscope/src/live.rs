@@ -11,6 +11,7 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
     let mut output = Output::new(&arguments.output, true);
     let report = sensor::watch(
         &arguments.interface,
+        &arguments.link,
         &arguments.sensor,
         arguments.output.provisional,
         &stop,

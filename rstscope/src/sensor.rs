@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use anyhow::Context as _;
 use events::Report;
-use pipeline::{Options, RunOptions, Sink};
+use pipeline::{AttachMode, KeyScope, Options, Others, RunOptions, Sink, ZeroCopy};
 
-use crate::cli::SensorArguments;
+use crate::cli::{KeyPart, LinkArguments, SensorArguments, ZeroCopyChoice};
 
 /// Reads captures to their ends or until `stop` is set, merged by time; `progress` grows by the bytes read.
 pub(crate) fn read(
@@ -26,17 +26,38 @@ pub(crate) fn read(
 /// Watches interfaces until `stop` is set.
 pub(crate) fn watch(
     interfaces: &[String],
+    link: &LinkArguments,
     arguments: &SensorArguments,
     provisional: bool,
     stop: &AtomicBool,
     sink: &mut dyn Sink,
 ) -> anyhow::Result<Report> {
-    let options =
-        RunOptions { options: options(arguments, provisional), ..RunOptions::taps(interfaces) };
+    let mut options = RunOptions {
+        options: options(arguments, provisional),
+        pin: !link.no_pin,
+        ..RunOptions::taps(interfaces)
+    };
+    for interface in &mut options.interfaces {
+        interface.others = if link.pass_others { Others::Pass } else { Others::Drop };
+        interface.zero_copy = match link.zero_copy {
+            ZeroCopyChoice::Prefer => ZeroCopy::Prefer,
+            ZeroCopyChoice::Require => ZeroCopy::Require,
+            ZeroCopyChoice::Never => ZeroCopy::Never,
+        };
+        if link.generic {
+            interface.attach_mode = AttachMode::GenericOnly;
+        }
+    }
     pipeline::run(&options, stop, sink).context("watch interfaces")
 }
 
 fn options(arguments: &SensorArguments, provisional: bool) -> Options {
     let community_id_seed = arguments.community_id_seed;
-    Options { community_id_seed, provisional, ..Options::default() }
+    let key_scope = KeyScope {
+        vlan: arguments.key_scope.contains(&KeyPart::Vlan),
+        tunnel: arguments.key_scope.contains(&KeyPart::Tunnel),
+    };
+    let defaults = Options::default();
+    let flows = arguments.flows.unwrap_or(defaults.flows);
+    Options { community_id_seed, provisional, key_scope, flows, ..defaults }
 }

@@ -198,3 +198,25 @@ fn completions_manual_and_version_are_made() {
         serde_json::from_slice(&run(&["version", "--json"]).stdout).expect("JSON");
     assert_eq!(version["event_schema"], 1);
 }
+
+#[test]
+fn the_size_of_the_table_is_a_choice_and_a_small_one_says_what_it_forgot() {
+    let report = |arguments: &[&str]| -> Report {
+        let output = read(arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("the summary is a report")
+    };
+    let ample = report(&["--summary", "--format", "json"]);
+    let small = report(&["--summary", "--format", "json", "--flows", "16"]);
+    assert!(ample.losses.is_empty(), "{:?}", ample.losses);
+    assert!(small.memory.total_bytes() < ample.memory.total_bytes() / 2);
+    assert!(small.losses.keys().any(|name| name.starts_with("flows_evicted")));
+    assert_eq!(read(&["--flows", "3"]).status.code(), Some(1));
+}
+
+#[test]
+fn connections_without_vlans_are_the_same_whatever_the_key_holds() {
+    let plain = read(&["--format", "json"]);
+    let scoped = read(&["--format", "json", "--key-scope", "vlan,tunnel"]);
+    assert_eq!(text(&plain.stdout), text(&scoped.stdout));
+}

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::interface::Interface;
 use crate::options::{BusyPoll, ZeroCopy};
 use crate::ring::{Consumer, Descriptor, Producer};
 use crate::socket::{Mode, Socket};
@@ -228,6 +229,10 @@ impl Queue {
         // What xsk_check_common answers (Linux 6.18, net/xdp/xsk.c); the rest is about waking.
         match system::wake_receive(self.socket.fd()).map_err(|error| error.raw_os_error()) {
             Err(Some(libc::ENXIO)) => Err(Error::InterfaceGone { queue: self.name.clone() }),
+            // A deleted interface goes down first.
+            Err(Some(libc::ENETDOWN)) if Interface::query(&self.interface).is_err() => {
+                Err(Error::InterfaceGone { queue: self.name.clone() })
+            }
             Err(Some(libc::ENETDOWN)) => Err(Error::InterfaceDown { name: self.interface.clone() }),
             _ => Ok(()),
         }

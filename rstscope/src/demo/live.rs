@@ -13,7 +13,7 @@ use pipeline::Sink;
 
 use super::Played;
 use super::judge::{Done, about};
-use crate::cli::SensorArguments;
+use crate::cli::{LinkArguments, SensorArguments};
 use crate::sensor;
 
 /// What stands above the results.
@@ -34,7 +34,9 @@ pub(crate) fn play() -> anyhow::Result<Played> {
         let sensing = scope.spawn(|| {
             let interfaces = [lab.tap_interface().to_owned()];
             let arguments = SensorArguments::default();
-            let watch = || Ok(sensor::watch(&interfaces, &arguments, false, &stop, &mut sink));
+            let link = LinkArguments::default();
+            let watch =
+                || Ok(sensor::watch(&interfaces, &link, &arguments, false, &stop, &mut sink));
             lab.tap().run(watch)
         });
         let mut done = Vec::new();
