@@ -188,6 +188,6 @@ fn hint(magic: &[u8]) -> &'static str {
         [0x1c, 0, 1, 0xab | 0xac] | [0xab | 0xac, 1, 0, 0x1c] => {
             " (Ixia; convert it with \"editcap -F pcapng\")"
         }
-        _ => "",
+        _ => ", where pcap, pcapng, gzip or zstd is wanted",
     }
 }
