@@ -4,6 +4,7 @@ use flowtable::{
     Direction, EarlierReset, Endpoint, FlowHash, FlowKey, FlowRecord, FlowTable, HostBaseline,
     ResetNote, Segment, Slot, TableOptions, Timestamp, WATCHES_PER_FLOW, Watch, WatchPool,
 };
+use wire::SeqNumber;
 
 use crate::outbox::Outbox;
 use crate::source::Receipt;
@@ -106,17 +107,13 @@ impl Shard {
 
     fn judge(&mut self, slot: Option<Slot>, staged: &Staged, outbox: &mut Outbox) {
         let mut before = slot.map_or_else(FlowRecord::empty, |slot| *self.table.record(slot));
+        if before.has_pending_syn() && is_refusal(&staged.segment) {
+            // It answers a SYN that was not taken in, so the old connection says nothing of it.
+            before = FlowRecord::empty();
+        }
         if before.last_activity().is_none() && !before.is_over() {
             // Nobody has a role yet: let the record settle it from the reset's own ports, as it
             // will when it takes the reset in.
-            let ports = [staged.key.low.port, staged.key.high.port];
-            before.guess_roles(ports);
-        }
-        let answers_nothing_known = before.has_pending_syn()
-            && staged.segment.flags.ack()
-            && staged.segment.seq == wire::SeqNumber(0);
-        if answers_nothing_known {
-            before = FlowRecord::empty();
             before.guess_roles([staged.key.low.port, staged.key.high.port]);
         }
         let mut watch = Watch::new(staged.key, staged.direction, staged.segment, before);
@@ -169,6 +166,11 @@ impl Shard {
             self.table.hosts_mut().confirm(hash, &staged.segment, span);
         }
     }
+}
+
+/// The shape in which a SYN is refused (RFC 9293, section 3.10.7.1).
+fn is_refusal(reset: &Segment) -> bool {
+    reset.flags.ack() && reset.seq == SeqNumber(0)
 }
 
 /// The reset before, as the next one sees it.

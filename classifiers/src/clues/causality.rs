@@ -32,26 +32,23 @@ fn weight(
     is_strict: bool,
     has_ack: bool,
 ) -> Option<(f32, &'static str)> {
-    // A bare reset may answer a later segment than the first that bore its number: being late
-    // says nothing then.
-
     let (span, whole) = (u64::from(span.0), u64::from(round_trip.span.0));
     // Clock granularity and reordering inside a mirror: half a round trip leaves room for both.
     if span * 2 < whole {
+        // Delayed acknowledgments make all but handshake samples too long, and samples taken while
+        // queues were full are up to five times too long.
+        let is_far_below = round_trip.has_handshake && span * 5 < whole;
         let decibans = match (round_trip.is_firm, is_strict) {
-            // Delayed acknowledgments make every other sample too long.
-            _ if !round_trip.has_handshake => -12.0,
-            // Measured while queues were full, round trips are up to five times too long.
-            _ if span * 5 >= whole => -12.0,
-            (true, true) => -30.0,
-            // One sample may be long for reasons of its own, but not ten times too long.
-            (false, true) if span * 7 < whole => -26.0,
-            (false, true) => -12.0,
-            (true, false) => -18.0,
-            (false, false) => -12.0,
+            (true, true) if is_far_below => -30.0,
+            // One sample may be long for reasons of its own, but not seven times too long.
+            (false, true) if is_far_below && span * 7 < whole => -26.0,
+            (true, false) if is_far_below => -18.0,
+            _ => -12.0,
         };
         return Some((decibans, "answers sooner than a packet can reach the sender and return"));
     }
+    // A bare reset may answer a later segment than the first that bore its number: being late
+    // says nothing then.
     (span * 10 >= whole * 9 && is_strict && has_ack)
         .then_some((3.0, "answers no sooner than a round trip to the sender"))
 }
