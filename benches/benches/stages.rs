@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use benches::{Mix, Options, Traffic};
-use classifiers::judge;
+use classifiers::{Setting, judge};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use flowtable::{
     Direction, FlowHash, FlowKey, FlowTable, KeyScope, Segment, TableOptions, TapPort, Timeouts,
@@ -106,7 +106,7 @@ fn stages(criterion: &mut Criterion) {
             group.bench_function(of("judge"), |bench| {
                 bench.iter(|| {
                     for watch in &watches {
-                        black_box(judge(watch, true));
+                        black_box(judge(watch, true, &Setting::NONE));
                     }
                 });
             });

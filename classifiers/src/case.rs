@@ -3,12 +3,15 @@
 use flowtable::{Direction, FlowRecord, HostBaseline, Marks, Segment, Side, Stack, Ticks, Watch};
 use wire::SeqNumber;
 
+use crate::context::Setting;
 use crate::vocabulary::{Shape, Stage};
 
 /// A reset under judgement. *Sender* is whom the packet names, *receiver* the other side.
 #[derive(Clone, Copy)]
 pub(crate) struct Case<'w> {
     pub(crate) watch: &'w Watch,
+    /// What other connections tell.
+    pub(crate) setting: &'w Setting,
     pub(crate) sender: Direction,
     pub(crate) receiver: Direction,
     pub(crate) is_final: bool,
@@ -27,10 +30,11 @@ pub(crate) struct RoundTrip {
 }
 
 impl<'w> Case<'w> {
-    pub(crate) fn new(watch: &'w Watch, is_final: bool) -> Self {
+    pub(crate) fn new(watch: &'w Watch, is_final: bool, setting: &'w Setting) -> Self {
         let sender = watch.direction;
         let mut case = Self {
             watch,
+            setting,
             sender,
             receiver: sender.opposite(),
             is_final,

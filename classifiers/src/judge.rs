@@ -3,6 +3,7 @@
 use flowtable::{PayloadClass, Side, Watch};
 
 use crate::case::Case;
+use crate::context::Setting;
 use crate::declared::{self, Reason};
 use crate::origin::{self, Attribution};
 use crate::outcome;
@@ -13,10 +14,11 @@ use crate::vocabulary::{Cause, Clue, Origin, Role, Stage};
 
 /// Judges a reset by what was known of its flow before and what was seen of it since.
 ///
-/// Called twice for each reset: at once (`is_final` false), and when its watch is over.
+/// Called for each reset at once (`is_final` false), when its watch is over, and once more if other
+/// connections have something to tell (`setting`).
 #[must_use]
-pub fn judge(watch: &Watch, is_final: bool) -> Verdict {
-    let case = Case::new(watch, is_final);
+pub fn judge(watch: &Watch, is_final: bool, setting: &Setting) -> Verdict {
+    let case = Case::new(watch, is_final, setting);
     let role = role::of(&case);
     let mut attribution = origin::attribute(&case);
     let reason = declared::of(&case).map(|reason| tested(reason, &attribution));

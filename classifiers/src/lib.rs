@@ -16,12 +16,15 @@
 //! | `rules/` | why: the first rule that fits |
 //! | `outcome` | what it did and what it cost |
 //! | `judge` | the order of all this |
+//! | `context/` | what connections tell about each other |
 //!
-//! **Invariant:** no I/O, no clock, no allocation, no panic on any input.
+//! **Invariant:** no I/O, no clock, no panic on any input; no allocation but that of [`Context`], which
+//! is bounded and off the packet path.
 #![forbid(unsafe_code)]
 
 mod case;
 mod clues;
+mod context;
 mod declared;
 mod judge;
 mod origin;
@@ -32,6 +35,7 @@ mod verdict;
 mod vocabulary;
 
 pub use case::hops;
+pub use context::{Context, Setting};
 pub use judge::judge;
 pub use verdict::{Alternative, Carrier, Declared, Evidence, EvidenceList, Value, Verdict};
 pub use vocabulary::{Cause, Clue, Effect, Impact, Origin, Role, Shape, Stage, Terminator};

@@ -15,6 +15,7 @@
 //! | `hosts` | what a server's answers look like |
 //! | `table` | the bounded, set-associative table |
 //! | `aftermath`, `watch` | what follows a reset |
+//! | `note` | what else other connections are judged by |
 //!
 //! **Invariant:** nothing grows after construction; time is an argument; nothing is judged.
 #![forbid(unsafe_code)]
@@ -22,6 +23,7 @@
 mod aftermath;
 mod hosts;
 mod key;
+mod note;
 mod payload;
 mod record;
 mod segment;
@@ -33,6 +35,7 @@ mod watch;
 pub use aftermath::{Aftermath, Alive, AliveBy, Opposite, Train};
 pub use hosts::{HostBaseline, HostTable};
 pub use key::{Direction, Endpoint, FlowKey, KeyScope};
+pub use note::{Happening, Note};
 pub use payload::PayloadClass;
 pub use record::{Change, FlowRecord, RoleSource, Side};
 pub use segment::{MIXED_MACS, Marks, Segment, TapPort};

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use classifiers::{Cause, Impact, Origin, Role};
+use classifiers::{Cause, Context, Impact, Origin, Role, Setting, judge};
 use crossbeam_channel::Select;
 use events::{Connections, Endpoint, GroupCount, Report, Resets, Status, UtcTime};
-use flowtable::TableCounts;
+use flowtable::{TableCounts, Timestamp};
 use hashbrown::HashMap;
 use wire::Skip;
 
 use crate::error::Error;
+use crate::held::Held;
 use crate::outbox::Inbox;
 use crate::sink::Sink;
 use crate::telling::Teller;
-use crate::window::{Counts, Window};
+use crate::window::{Counts, Finding, Window};
 
 /// The exporter of one run.
 #[derive(Debug)]
@@ -27,6 +28,11 @@ pub(crate) struct Exporter {
     tables: Vec<TableCounts>,
     groups: HashMap<Group, u64>,
     ungrouped: u64,
+    context: Context,
+    held: Held,
+    /// Packet time, and when it was heard.
+    clock: (Timestamp, Instant),
+    is_live: bool,
     started: Instant,
 }
 
@@ -42,6 +48,7 @@ struct Group {
 impl Exporter {
     pub(crate) fn new(teller: Teller, inboxes: Vec<Inbox>, inputs: usize) -> Self {
         Self {
+            is_live: teller.is_live(),
             teller,
             open: vec![true; inboxes.len()],
             tables: vec![TableCounts::default(); inboxes.len()],
@@ -50,13 +57,20 @@ impl Exporter {
             input_frames: vec![0; inputs],
             groups: HashMap::with_capacity(GROUPS_MAX),
             ungrouped: 0,
+            context: Context::new(),
+            held: Held::new(),
+            clock: (Timestamp(0), Instant::now()),
             started: Instant::now(),
         }
     }
 
-    /// Bytes the exporter holds for the groups.
-    pub(crate) const fn memory_bytes() -> usize {
-        GROUPS_MAX * (size_of::<(Group, u64)>() + 1) * 8 / 7
+    /// Bytes the exporter holds, by what for.
+    pub(crate) fn memory_bytes() -> [(&'static str, usize); 3] {
+        [
+            ("groups of the report", GROUPS_MAX * (size_of::<(Group, u64)>() + 1) * 8 / 7),
+            ("cross-flow context", Context::memory_bytes()),
+            ("findings on hold", Held::memory_bytes()),
+        ]
     }
 
     /// Tells windows until every worker has given its last; `beat` is called about once a second.
@@ -75,10 +89,14 @@ impl Exporter {
             }
             if Instant::now() >= next_beat {
                 next_beat = Instant::now() + BEAT;
+                self.tell_due(sink)?;
                 let mut status = self.status();
                 beat(&mut status);
                 sink.status(&status).map_err(Error::Sink)?;
             }
+        }
+        while let Some(finding) = self.held.rest() {
+            self.tell(finding, sink)?;
         }
         Ok(())
     }
@@ -107,21 +125,14 @@ impl Exporter {
         mut window: Box<Window>,
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
-        let wants_events = sink.wants_events();
-        for finding in &window.findings {
-            let verdict = &finding.verdict;
-            if finding.is_final && verdict.role == Role::Primary {
-                self.count_group(&Group {
-                    origin: verdict.origin,
-                    cause: verdict.cause,
-                    impact: verdict.impact,
-                    server: finding.server(),
-                });
-            }
-            if wants_events {
-                sink.emit(&self.teller.event(finding)).map_err(Error::Sink)?;
-            }
+        self.set_clock(&window);
+        for note in &window.notes {
+            self.context.note(note);
         }
+        for finding in &window.findings {
+            self.hear(finding, sink)?;
+        }
+        self.tell_due(sink)?;
         self.counts.add(&window.counts);
         for (sum, more) in self.input_frames.iter_mut().zip(&window.input_frames) {
             *sum += more;
@@ -135,6 +146,63 @@ impl Exporter {
         // The worker may have ended since: then nobody needs an empty window.
         let _ = self.inboxes[worker].empty.send(window);
         Ok(())
+    }
+
+    /// Learns from a finding and lets it wait; provisional ones are told at once.
+    fn hear(&mut self, finding: &Finding, sink: &mut dyn Sink) -> Result<(), Error> {
+        if !finding.is_final {
+            return self.emit(finding, sink);
+        }
+        self.context.learn(&finding.watch, &finding.verdict);
+        match self.held.push(self.clock.0, finding) {
+            Some(oldest) => self.tell(oldest, sink),
+            None => Ok(()),
+        }
+    }
+
+    fn tell_due(&mut self, sink: &mut dyn Sink) -> Result<(), Error> {
+        let (time, heard) = self.clock;
+        // A quiet link sends no windows; packet time goes on all the same.
+        let quiet = if self.is_live { heard.elapsed() } else { Duration::ZERO };
+        let now = time.plus_ns(u64::try_from(quiet.as_nanos()).unwrap_or(u64::MAX));
+        while let Some(finding) = self.held.due(now) {
+            self.tell(finding, sink)?;
+        }
+        Ok(())
+    }
+
+    /// Judges a finding by what other connections tell, counts it and tells it.
+    fn tell(&mut self, mut finding: Finding, sink: &mut dyn Sink) -> Result<(), Error> {
+        finding.setting = self.context.setting(&finding.watch, &finding.verdict, self.clock.0);
+        if finding.setting != Setting::NONE {
+            finding.verdict = judge(&finding.watch, finding.was_watched, &finding.setting);
+        }
+        let verdict = &finding.verdict;
+        if verdict.role == Role::Primary {
+            self.count_group(&Group {
+                origin: verdict.origin,
+                cause: verdict.cause,
+                impact: verdict.impact,
+                server: finding.server(),
+            });
+        }
+        self.emit(&finding, sink)
+    }
+
+    fn emit(&self, finding: &Finding, sink: &mut dyn Sink) -> Result<(), Error> {
+        if sink.wants_events() {
+            sink.emit(&self.teller.event(finding)).map_err(Error::Sink)?;
+        }
+        Ok(())
+    }
+
+    fn set_clock(&mut self, window: &Window) {
+        let Some(last) = window.counts.last else { return };
+        let (known, _) = self.clock;
+        // Workers are some time apart; a clock that was set back is another matter.
+        if last > known || known.since_ns(last) > CLOCK_BACK_NS {
+            self.clock = (last, Instant::now());
+        }
     }
 
     fn count_group(&mut self, group: &Group) {
@@ -179,6 +247,8 @@ impl Exporter {
             ("resets_without_watch", self.counts.unwatched),
             ("resets_beyond_flow_share", self.counts.resets_beyond_share),
             ("findings_without_window", self.counts.findings_lost),
+            ("notes_without_window", self.counts.notes_lost),
+            ("findings_told_before_context", self.held.cut_short()),
             ("handover_ring_full", self.counts.handover_lost),
         ];
         named(losses)
@@ -266,3 +336,5 @@ pub(crate) fn named<'n>(
 const GROUPS_MAX: usize = 1 << 14;
 /// How often a live run tells how it goes.
 const BEAT: Duration = Duration::from_secs(1);
+/// Further back than workers are apart.
+const CLOCK_BACK_NS: u64 = 10_000_000_000;

@@ -15,6 +15,7 @@ mod clock;
 mod error;
 mod exporter;
 mod handover;
+mod held;
 mod live;
 mod options;
 mod outbox;

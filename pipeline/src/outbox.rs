@@ -1,10 +1,12 @@
 //! The worker's end of the exchange of windows with the exporter.
 
-use classifiers::judge;
+use classifiers::{Setting, judge};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use flowtable::{TableCounts, Watch};
+use flowtable::{Note, TableCounts, Watch};
 
-use crate::window::{FINDINGS_LIVE, FINDINGS_REPLAYED, Finding, WINDOWS_PER_WORKER, Window};
+use crate::window::{
+    FINDINGS_LIVE, FINDINGS_REPLAYED, Finding, NOTES_MAX, WINDOWS_PER_WORKER, Window,
+};
 
 /// What to do when the exporter has no empty window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,7 +73,7 @@ impl Outbox {
     /// Judges a reset as it comes in.
     pub(crate) fn provisional(&mut self, watch: &Watch) {
         if self.tells_provisional {
-            self.push(Finding { watch: *watch, verdict: judge(watch, false), is_final: false });
+            self.push(finding(watch, false, false));
         }
     }
 
@@ -83,10 +85,22 @@ impl Outbox {
     /// Judges a reset for good. `was_watched` says whether its watch ran its course; if not, what
     /// became of its receiver is not known.
     pub(crate) fn finish(&mut self, watch: &Watch, was_watched: bool) {
-        let verdict = judge(watch, was_watched);
-        self.push(Finding { watch: *watch, verdict, is_final: true });
-        // Counted even if it found no room: the loss has a name of its own.
-        self.window.counts.roles[verdict.role as usize] += 1;
+        let finding = finding(watch, was_watched, true);
+        // Counted even if it finds no room: the loss has a name of its own.
+        self.window.counts.roles[finding.verdict.role as usize] += 1;
+        self.push(finding);
+    }
+
+    /// Notes what a connection did, for the judgement of others.
+    pub(crate) fn note(&mut self, note: Note) {
+        if self.window.notes.len() >= NOTES_MAX {
+            self.swap();
+        }
+        if self.window.notes.len() >= NOTES_MAX {
+            self.window.counts.notes_lost += 1;
+        } else {
+            self.window.notes.push(note);
+        }
     }
 
     /// Gives the window away if the exporter has an empty one for it.
@@ -128,4 +142,11 @@ impl Outbox {
             let _ = self.full.send(full);
         }
     }
+}
+
+/// The connection judged by itself: what others tell is added where all workers meet.
+fn finding(watch: &Watch, was_watched: bool, is_final: bool) -> Finding {
+    let setting = Setting::NONE;
+    let verdict = judge(watch, was_watched, &setting);
+    Finding { watch: *watch, verdict, is_final, was_watched, setting }
 }

@@ -117,12 +117,11 @@ pub(crate) fn table_options(options: &Options, workers: usize) -> TableOptions {
 
 fn memory(shard: &Shard, source_bytes: usize, inputs: usize) -> Memory {
     let windows = WINDOWS_PER_WORKER * Window::memory_bytes(inputs, Patience::Wait.findings_max());
-    let parts = shard.memory_bytes().into_iter().chain([
-        ("windows", windows),
-        ("capture buffers", source_bytes),
-        ("groups of the report", Exporter::memory_bytes()),
-    ]);
-    memory_of(parts)
+    let parts = shard
+        .memory_bytes()
+        .into_iter()
+        .chain([("windows", windows), ("capture buffers", source_bytes)]);
+    memory_of(parts.chain(Exporter::memory_bytes()))
 }
 
 /// The parts as they are told.

@@ -75,7 +75,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     let window = Window::memory_bytes(inputs, Patience::GoOn.findings_max());
     parts.push(("windows", worker_count * WINDOWS_PER_WORKER * window));
     parts.push(("frames of the queues", links.frame_bytes));
-    parts.push(("groups of the report", Exporter::memory_bytes()));
+    parts.extend(Exporter::memory_bytes());
     let memory = summed(parts);
     lock_memory(options.lock_memory);
     let start = Start {

@@ -1,8 +1,9 @@
 //! One shard of the flows: finds the connection, judges resets, lets the flow remember.
 
 use flowtable::{
-    Direction, EarlierReset, Endpoint, FlowHash, FlowKey, FlowRecord, FlowTable, HostBaseline,
-    ResetNote, Segment, Slot, TableOptions, Timestamp, WATCHES_PER_FLOW, Watch, WatchPool,
+    Change, Direction, EarlierReset, Endpoint, FlowHash, FlowKey, FlowRecord, FlowTable, Happening,
+    HostBaseline, Note, ResetNote, Segment, Side, Slot, TableOptions, Timestamp, WATCHES_PER_FLOW,
+    Watch, WatchPool,
 };
 use wire::SeqNumber;
 
@@ -82,10 +83,12 @@ impl Shard {
         let Some(slot) = slot else { return };
         let record = self.table.record(slot);
         let is_new = record.last_activity().is_none() && !record.is_over();
+        let first_fin = first_fin(record, staged);
         let ports = [staged.key.low.port, staged.key.high.port];
         let change = self.table.record_mut(slot).observe(*direction, segment, ports);
         let midstream = is_new && !change.opened && !segment.flags.rst();
         outbox.window().counts.change(change, midstream);
+        self.note(slot, staged, change, first_fin, outbox);
         if segment.flags.syn() && segment.flags.ack() {
             self.learn_host(slot, staged);
         }
@@ -142,6 +145,29 @@ impl Shard {
         }
     }
 
+    /// Tells what other connections are judged by; nothing for most segments.
+    fn note(
+        &self,
+        slot: Slot,
+        staged: &Staged,
+        change: Change,
+        first_fin: Option<Happening>,
+        outbox: &mut Outbox,
+    ) {
+        let established = change.established.then_some(Happening::Established);
+        let closed = change.closed_well.then_some(Happening::Closed);
+        for what in [established, first_fin, closed].into_iter().flatten() {
+            let client = self.table.record(slot).client();
+            outbox.note(Note {
+                time: staged.segment.time,
+                flow: staged.hash.0,
+                client: staged.key.sender(client),
+                server: staged.key.sender(client.opposite()),
+                what,
+            });
+        }
+    }
+
     /// What the server's other connections look like: on the same port, and on any.
     fn hosts_of(
         &self,
@@ -166,6 +192,24 @@ impl Shard {
             self.table.hosts_mut().confirm(hash, &staged.segment, span);
         }
     }
+}
+
+/// The first FIN of a connection, with the silence that it ends.
+fn first_fin(before: &FlowRecord, staged: &Staged) -> Option<Happening> {
+    let is_open = || {
+        [Direction::FromLow, Direction::FromHigh]
+            .iter()
+            .all(|&side| !before.side(side).has(Side::FIN))
+    };
+    if !staged.segment.flags.fin() || before.is_over() || !is_open() {
+        return None;
+    }
+    let now = staged.segment.time.tick();
+    Some(Happening::FirstFin {
+        by_client: staged.direction == before.client(),
+        idle: now.since(before.last_activity()?),
+        survived_s: before.longest_gap_s(),
+    })
 }
 
 /// The shape in which a SYN is refused (RFC 9293, section 3.10.7.1).

@@ -31,6 +31,11 @@ pub(crate) struct Teller {
 }
 
 impl Teller {
+    /// Whether time goes on while no packet comes.
+    pub(crate) const fn is_live(&self) -> bool {
+        matches!(self.names, Names::Interfaces(_))
+    }
+
     /// The event of a finding.
     pub(crate) fn event(&self, finding: &Finding) -> Event {
         let watch = &finding.watch;

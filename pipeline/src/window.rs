@@ -1,7 +1,7 @@
 //! What a worker has found and counted since it last handed over; two circulate per worker.
 
-use classifiers::{Role, Verdict};
-use flowtable::{Change, TableCounts, Timestamp, Watch};
+use classifiers::{Role, Setting, Verdict};
+use flowtable::{Change, Note, TableCounts, Timestamp, Watch};
 use wire::Skip;
 
 use crate::source::Receipt;
@@ -12,6 +12,8 @@ pub(crate) struct Window {
     /// Resets judged; never more than it was made for.
     pub(crate) findings: Vec<Finding>,
     findings_max: usize,
+    /// What connections did; never more than it was made for.
+    pub(crate) notes: Vec<Note>,
     /// What was counted.
     pub(crate) counts: Counts,
     /// Frames of each input.
@@ -28,6 +30,10 @@ pub(crate) struct Finding {
     pub(crate) watch: Watch,
     pub(crate) verdict: Verdict,
     pub(crate) is_final: bool,
+    /// Its watch ran its course.
+    pub(crate) was_watched: bool,
+    /// What other connections tell; nothing yet when a worker judges.
+    pub(crate) setting: Setting,
 }
 
 /// Sums of one span.
@@ -51,6 +57,8 @@ pub(crate) struct Counts {
     pub(crate) resets_beyond_share: u64,
     /// Findings for which no window had room.
     pub(crate) findings_lost: u64,
+    /// Notes for which no window had room.
+    pub(crate) notes_lost: u64,
     /// Segments for which the ring to their shard had no room.
     pub(crate) handover_lost: u64,
     pub(crate) first: Option<Timestamp>,
@@ -62,6 +70,7 @@ impl Window {
         Self {
             findings: Vec::with_capacity(findings_max),
             findings_max,
+            notes: Vec::with_capacity(NOTES_MAX),
             counts: Counts::default(),
             input_frames: vec![0; inputs].into_boxed_slice(),
             table: TableCounts::default(),
@@ -71,7 +80,10 @@ impl Window {
 
     /// Bytes of one window.
     pub(crate) const fn memory_bytes(inputs: usize, findings_max: usize) -> usize {
-        findings_max * size_of::<Finding>() + inputs * 8 + size_of::<Self>()
+        findings_max * size_of::<Finding>()
+            + NOTES_MAX * size_of::<Note>()
+            + inputs * 8
+            + size_of::<Self>()
     }
 
     pub(crate) const fn is_full(&self) -> bool {
@@ -86,6 +98,7 @@ impl Window {
     /// Makes it as good as new.
     pub(crate) fn clear(&mut self) {
         self.findings.clear();
+        self.notes.clear();
         self.counts = Counts::default();
         self.input_frames.fill(0);
         self.is_last = false;
@@ -129,6 +142,7 @@ impl Counts {
         self.unwatched += other.unwatched;
         self.resets_beyond_share += other.resets_beyond_share;
         self.findings_lost += other.findings_lost;
+        self.notes_lost += other.notes_lost;
         self.handover_lost += other.handover_lost;
         self.first = match (self.first, other.first) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -152,5 +166,7 @@ pub(crate) const fn unpack([place, frame]: [u64; 2]) -> Receipt {
 pub(crate) const FINDINGS_REPLAYED: usize = 256;
 /// Resets in one window of a live worker: what finds no room is counted as lost.
 pub(crate) const FINDINGS_LIVE: usize = 2_048;
+/// Notes in one window; three a connection.
+pub(crate) const NOTES_MAX: usize = 4_096;
 /// One is filled while the other is told.
 pub(crate) const WINDOWS_PER_WORKER: usize = 2;

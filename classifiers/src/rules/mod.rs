@@ -3,6 +3,7 @@
 //! Every rule is asked under one hypothesis about the sender, so that the verdict can also name the
 //! cause that would hold under the other.
 
+mod crowd;
 mod device;
 mod ending;
 mod handshake;
@@ -37,7 +38,8 @@ impl Finding {
 
 /// The cause if the named endpoint sent it.
 pub(crate) fn if_endpoint(case: &Case<'_>) -> Finding {
-    lonely::cause(case)
+    crowd::if_endpoint(case)
+        .or_else(|| lonely::cause(case))
         .or_else(|| handshake::cause(case))
         .or_else(|| ending::cause(case))
         .or_else(|| stream::cause(case))
@@ -46,5 +48,5 @@ pub(crate) fn if_endpoint(case: &Case<'_>) -> Finding {
 
 /// The cause if a device sent it.
 pub(crate) fn if_device(case: &Case<'_>) -> Finding {
-    device::cause(case)
+    crowd::if_device(case).unwrap_or_else(|| device::cause(case))
 }

@@ -1,0 +1,41 @@
+//! What a connection did that other connections are judged by.
+//!
+//! A reset is told as a [`crate::Watch`]; notes tell the rest that cross-flow context needs: who
+//! was served, who closed after what silence. They leave the packet path by value and may be lost
+//! (counted) when too many come at once: context then knows less, never something false.
+
+use crate::key::Endpoint;
+use crate::time::{Ticks, Timestamp};
+
+/// One thing that happened to one connection; `Copy`, about 70 bytes.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Note {
+    /// When.
+    pub time: Timestamp,
+    /// Keyed hash of the connection, the same for all its notes.
+    pub flow: u64,
+    /// Who opened it.
+    pub client: Endpoint,
+    /// Who was called.
+    pub server: Endpoint,
+    /// What happened.
+    pub what: Happening,
+}
+
+/// What a note tells.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Happening {
+    /// The three-way handshake was completed.
+    Established,
+    /// The first FIN of the connection, of whichever side.
+    FirstFin {
+        /// Sent by the client.
+        by_client: bool,
+        /// Silence of both sides before it.
+        idle: Ticks,
+        /// Longest silence that the connection survived before, seconds.
+        survived_s: u16,
+    },
+    /// Both sides have sent FIN.
+    Closed,
+}
