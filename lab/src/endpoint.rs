@@ -44,10 +44,10 @@ pub(crate) struct Attempt {
     pub(crate) outcome: Result<(), Errno>,
 }
 
-/// Connects from an address of `host` and waits until the handshake has succeeded or failed.
+/// Connects from an address of `host`, with any port if its port is 0, and waits until the handshake has succeeded or failed.
 pub(crate) fn connect_from(
     host: &Namespace,
-    from: IpAddr,
+    from: SocketAddr,
     to: SocketAddr,
 ) -> Result<Attempt, Error> {
     host.run(|| attempt(from, to, SockFlag::empty()))
@@ -56,7 +56,7 @@ pub(crate) fn connect_from(
 /// Sends `count` SYNs one right after the other and returns at once, usually with `EINPROGRESS`.
 pub(crate) fn start_connects(
     host: &Namespace,
-    from: IpAddr,
+    from: SocketAddr,
     to: SocketAddr,
     count: usize,
 ) -> Result<Vec<Attempt>, Error> {
@@ -64,11 +64,12 @@ pub(crate) fn start_connects(
 }
 
 /// Connects from the namespace of this thread.
-fn attempt(from: IpAddr, to: SocketAddr, flags: SockFlag) -> Result<Attempt, Error> {
+fn attempt(from: SocketAddr, to: SocketAddr, flags: SockFlag) -> Result<Attempt, Error> {
     let failed = |source: Errno| Error::socket(format!("open a socket on {from} for {to}"), source);
-    let descriptor = stream_socket(from, flags).map_err(failed)?;
-    bind(descriptor.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(from, 0)))
-        .map_err(failed)?;
+    let descriptor = stream_socket(from.ip(), flags).map_err(failed)?;
+    // A port may be taken again while the kernel still remembers an older connection from it.
+    setsockopt(&descriptor, sockopt::ReuseAddr, &true).map_err(failed)?;
+    bind(descriptor.as_raw_fd(), &SockaddrStorage::from(from)).map_err(failed)?;
     let stream = TcpStream::from(descriptor);
     set_patience(&stream)?;
     let address = stream

@@ -49,7 +49,7 @@ pub(super) fn stray_probe(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
     stage.serve_ordinary(&listener, 0, 1)?;
     let raw = RawClient::open(stage)?;
     let mut random = stage.random();
-    let from = SocketAddr::new(stage.ghost_ip(), 40_000 + random.word() % 20_000);
+    let from = SocketAddr::new(stage.ghost_client(0), 40_000 + random.word() % 20_000);
     let to = stage.server_address(0);
     raw.send(from, to, ACK, random.next() as u32, random.next() as u32)?;
     raw.await_answer(to, from, RST)?
@@ -65,7 +65,7 @@ pub(super) fn unacceptable_segment(stage: &Stage<'_>) -> Result<Vec<Truth>, Erro
     let raw = RawClient::open(stage)?;
     let mut random = stage.random();
     // No kernel owns this address, so none interferes with the handshake.
-    let from = SocketAddr::new(stage.ghost_ip(), 40_000 + random.word() % 20_000);
+    let from = SocketAddr::new(stage.ghost_client(0), 40_000 + random.word() % 20_000);
     let to = stage.server_address(0);
     let isn = random.next() as u32;
     raw.send(from, to, SYN, isn, 0)?;
