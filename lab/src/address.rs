@@ -95,6 +95,11 @@ impl Pool {
         self.at(1 << 15 | Self::offset(run, index), v6)
     }
 
+    /// The last address the kernel owns; no run has it before all blocks are used.
+    pub(crate) fn last_owned(self, v6: bool) -> IpAddr {
+        self.owned(BLOCKS - 1, ADDRESSES_PER_RUN - 3, v6)
+    }
+
     /// Neither the first nor the last address of a block is used: 0 and 255 look like networks.
     fn offset(run: u64, index: u16) -> u16 {
         assert!(index + 2 < ADDRESSES_PER_RUN, "a run has {ADDRESSES_PER_RUN} addresses a side");

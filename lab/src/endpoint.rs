@@ -178,3 +178,25 @@ pub(crate) fn vanish(stream: TcpStream) {
     let _ = setsockopt(&stream, sockopt::TcpRepair, &1);
     drop(stream);
 }
+
+/// The connection has failed, as far as its owner could know without reading.
+pub(crate) fn was_reset(stream: &TcpStream) -> Result<bool, Error> {
+    let error = stream.take_error();
+    error.map(|e| e.is_some()).map_err(|source| Error::socket("ask a socket for errors", source))
+}
+
+/// Waits until a handshake that was begun without waiting is done.
+pub(crate) fn wait_until_connected(stream: &TcpStream) -> Result<(), Error> {
+    if !ready(stream, PollFlags::POLLOUT)? {
+        return Err(Error::socket("wait for a handshake", Errno::ETIMEDOUT));
+    }
+    Ok(())
+}
+
+/// Waits until data can be read.
+pub(crate) fn await_data(stream: &TcpStream) -> Result<(), Error> {
+    if !ready(stream, PollFlags::POLLIN)? {
+        return Err(Error::socket("wait for data", Errno::ETIMEDOUT));
+    }
+    Ok(())
+}

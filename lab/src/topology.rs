@@ -51,6 +51,8 @@ pub(crate) struct Topology {
     standby: Namespace,
     /// MAC addresses of the client and of its router.
     client_link: ([u8; 6], [u8; 6]),
+    /// MAC addresses of the firewall and of the client's router.
+    firewall_link: ([u8; 6], [u8; 6]),
     /// MAC addresses of the server and of its router.
     server_link: ([u8; 6], [u8; 6]),
 }
@@ -76,8 +78,16 @@ impl Topology {
         let client_link = (segments[0].left_mac, segments[0].right_mac);
         let last = segments.last().expect("a path has segments");
         let server_link = (last.right_mac, last.left_mac);
-        let wires = Vec::new();
-        let mut topology = Self { wires, path, legs, tap, standby, client_link, server_link };
+        let mut topology = Self {
+            wires: Vec::new(),
+            path,
+            legs,
+            tap,
+            standby,
+            client_link,
+            firewall_link: (segments[1].right_mac, segments[1].left_mac),
+            server_link,
+        };
         topology.set_kernels()?;
         for (index, segment) in segments.iter().enumerate() {
             topology.join(index, segment)?;
@@ -128,6 +138,16 @@ impl Topology {
     /// The machine that [`Topology::fail_over`] moves addresses to.
     pub(crate) fn standby(&self) -> &Namespace {
         &self.standby
+    }
+
+    /// The server's router.
+    pub(crate) fn last_router(&self) -> &Namespace {
+        &self.path[self.path.len() - 2]
+    }
+
+    /// MAC addresses of the firewall and of the client's router on the link between them.
+    pub(crate) fn firewall_link_macs(&self) -> ([u8; 6], [u8; 6]) {
+        self.firewall_link
     }
 
     /// MAC addresses of the server and of its router on the server's network.

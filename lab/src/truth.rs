@@ -72,7 +72,10 @@ impl Truth {
     /// The label of another reset of the same flow: an echo, or one more guess of the same attacker.
     pub(crate) fn secondary(&self) -> Self {
         if self.origin == "blind_attacker" {
-            return Self { description: "another guess of the same attacker".to_owned(), ..self.clone() };
+            return Self {
+                description: "another guess of the same attacker".to_owned(),
+                ..self.clone()
+            };
         }
         Self {
             origin: "",
