@@ -79,6 +79,45 @@ fn attempt(from: SocketAddr, to: SocketAddr, flags: SockFlag) -> Result<Attempt,
     Ok(Attempt { stream, address, outcome })
 }
 
+/// Opens a listening socket of Multipath TCP.
+pub(crate) fn listen_multipath(
+    host: &Namespace,
+    address: SocketAddr,
+) -> Result<TcpListener, Error> {
+    host.run(|| {
+        let failed = |source| Error::socket(format!("listen on {address} for MPTCP"), source);
+        let socket = multipath_socket(address).map_err(failed)?;
+        socket.listen(16).map_err(failed)?;
+        Ok(socket.into())
+    })
+}
+
+/// Connects with Multipath TCP from an address of `host`.
+pub(crate) fn connect_multipath(
+    host: &Namespace,
+    from: SocketAddr,
+    to: SocketAddr,
+) -> Result<TcpStream, Error> {
+    let stream: TcpStream = host.run(|| {
+        let failed = |source| Error::socket(format!("connect {from} to {to} by MPTCP"), source);
+        let socket = multipath_socket(from).map_err(failed)?;
+        socket.connect(&to.into()).map_err(failed)?;
+        Ok(socket.into())
+    })?;
+    set_patience(&stream)?;
+    Ok(stream)
+}
+
+/// A socket of Multipath TCP on `address`; nix does not know the protocol.
+fn multipath_socket(address: SocketAddr) -> std::io::Result<socket2::Socket> {
+    let domain = socket2::Domain::for_address(address);
+    let protocol = Some(socket2::Protocol::MPTCP);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, protocol)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
 fn stream_socket(address: IpAddr, flags: SockFlag) -> Result<OwnedFd, Errno> {
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     socket(family, SockType::Stream, flags | SockFlag::SOCK_CLOEXEC, None)

@@ -10,6 +10,7 @@ mod defence;
 mod device;
 mod either_side;
 mod limit;
+mod multipath;
 mod nat;
 mod policy;
 mod probe;
@@ -171,6 +172,8 @@ catalogue! {
         "the firewall loses its sessions and rejects what is in the middle";
     AsymmetricPath = "asymmetric_path", limit::asymmetric_path,
         "the firewall sees one direction only and rejects handshakes";
+    Multipath = "multipath", multipath::multipath,
+        "a second path is forbidden, and Multipath TCP connections are aborted";
     IdleTimeoutDevice = "idle_timeout_device", timer::idle_timeout_device,
         "a device resets both ends of what was silent for too long";
     KeepaliveByServer = "keepalive_by_server", timer::keepalive_by_server,
