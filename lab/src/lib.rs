@@ -22,7 +22,8 @@
 //! - `lab`: the built network and how scenarios are played; `options`: what it shall look like.
 //! - `topology`: hosts, wires, tap; on `namespace`, `address`, `delay` and `packet_socket`.
 //! - `scenario`: the catalogue, and one file for each family of recipes.
-//! - `endpoint`: the sockets of both ends; `injector`: the device that forges; `frame`: raw segments.
+//! - `endpoint`: the sockets of both ends; `injector`: the device that forges, `forgery`: how its resets look;
+//!   `hand`: a TCP of our own; `frame`: raw segments.
 //! - `kernel`: the trace point that names the reason; `truth`: the labels; `record`: captures with labels.
 //!
 //! **Invariant:** nothing is left behind, even when the process is killed: no namespace has a name, and the tracing
@@ -36,7 +37,9 @@ mod address;
 mod delay;
 mod endpoint;
 mod error;
+mod forgery;
 mod frame;
+mod hand;
 mod injector;
 mod kernel;
 mod lab;

@@ -1,106 +1,238 @@
 //! The catalogue: what can be played, under which name.
+//!
+//! A scenario is one entry of the table below: its variant, its name on the command line and in files, its recipe,
+//! and one sentence that says what happens.
 
 mod abort;
 mod closing;
+mod declared;
+mod defence;
 mod device;
+mod either_side;
+mod limit;
+mod multipath;
+mod nat;
+mod policy;
 mod probe;
 mod refusal;
+mod reuse;
+mod scan;
+mod segment;
+mod service;
 mod silence;
 mod stage;
+mod timer;
 
 pub(crate) use stage::Stage;
 
 use crate::{Error, Truth};
 
-/// One kind of reset and the recipe that makes it with real kernels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Scenario {
-    /// A SYN to a port without a listener.
-    Refused,
-    /// `SO_LINGER` 0 in the middle of a transfer, once by the client and once by the server.
-    LingerZero,
-    /// A process is killed while its connection holds data it has not read.
-    KilledWithUnreadData,
-    /// The server closes while the client goes on sending.
-    DataAfterClose,
-    /// The firewall rejects a SYN.
-    FirewallRejectSyn,
-    /// The firewall rejects a word in the middle of a connection.
-    FirewallRejectMidstream,
-    /// A device beside the path forges resets to both ends.
-    SpoofedInjection,
-    /// The firewall forgets an idle session and rejects the next packet.
-    IdleSessionForgotten,
-    /// Keepalive probes stay unanswered.
-    KeepaliveTimeout,
-    /// The server cannot accept as fast as clients come.
-    AcceptQueueOverflow,
-    /// Both sides close at the same time while data is under way.
-    CloseRace,
-    /// The client has all it wanted and closes with a reset.
-    FastClose,
-    /// The client gives up before the handshake is done.
-    ConnectCancelled,
-    /// Data stays unacknowledged until the sender forgets the connection; a late packet draws the reset.
-    RetransmissionTimeout,
-    /// The server has lost the connection without a word.
-    StaleConnection,
-    /// The last packet of a handshake acknowledges what was never sent.
-    UnacceptableSegment,
-    /// The server resets a connection that was idle for too long.
-    IdleTimeoutEndpoint,
-    /// A proxy accepts, cannot reach its backend and resets.
-    ProxiedBackendRefused,
-    /// The firewall rejects the first request of a connection.
-    FirewallRejectContent,
-    /// All connections of a service are reset together; new ones are refused until it is back.
-    ServiceRestart,
-    /// Somebody who does not know the sequence numbers sends resets that the client does not believe.
-    BlindResets,
-    /// Half-open connections to many ports.
-    SynScan,
-    /// An acknowledgment out of the blue at a listening port.
-    StrayProbe,
-    /// A monitor opens and resets connections at a fixed pace.
-    HealthCheck,
-    /// The server's sockets use a hop limit of their own, its resets partly the default: no device is there.
-    ServerHopLimitSet,
-    /// Connections that end with FIN in both directions. No reset at all.
-    Ordinary,
+/// Makes the catalogue from its table, so that a scenario stands in one place only.
+macro_rules! catalogue {
+    ($($variant:ident = $name:literal, $recipe:path, $summary:literal;)+) => {
+        /// One kind of reset and the recipe that makes it with real kernels.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Scenario {
+            $(#[doc = $summary] $variant,)+
+        }
+
+        impl Scenario {
+            /// Every scenario.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
+
+            /// The name used on the command line and in files.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            /// The scenario in one sentence.
+            pub fn summary(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $summary,)+
+                }
+            }
+
+            pub(crate) fn play(self, stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
+                match self {
+                    $(Self::$variant => $recipe(stage),)+
+                }
+            }
+        }
+    };
+}
+
+catalogue! {
+    Refused = "refused", refusal::refused,
+        "a client calls a port on which nobody listens";
+    LingerZero = "linger_zero", abort::linger_zero,
+        "an application aborts in the middle of a transfer (SO_LINGER 0)";
+    KilledWithUnreadData = "killed_with_unread_data", abort::killed_with_unread_data,
+        "a server process is killed (SIGKILL) with unread data";
+    DataAfterClose = "data_after_close", closing::data_after_close,
+        "the server closes while the client goes on sending";
+    FirewallRejectSyn = "firewall_reject_syn", device::reject_syn,
+        "the firewall rejects a SYN in the server's name";
+    FirewallRejectMidstream = "firewall_reject_midstream", device::reject_midstream,
+        "the firewall rejects a forbidden word in mid-stream";
+    SpoofedInjection = "spoofed_injection", device::spoofed_injection,
+        "a device beside the path forges resets to both ends";
+    IdleSessionForgotten = "idle_session_forgotten", device::idle_session_forgotten,
+        "the firewall forgot an idle session and rejects its packet";
+    KeepaliveTimeout = "keepalive_timeout", silence::keepalive_timeout,
+        "keepalive probes stay unanswered and the prober gives up";
+    AcceptQueueOverflow = "accept_queue_overflow", refusal::accept_queue_overflow,
+        "the server's accept queue is full (tcp_abort_on_overflow)";
+    CloseRace = "close_race", closing::close_race,
+        "both sides close at once, with the last data still under way";
+    FastClose = "fast_close", closing::fast_close,
+        "the client has the whole response and closes with a reset";
+    ConnectCancelled = "connect_cancelled", refusal::connect_cancelled,
+        "the client gives up before the handshake is done";
+    RetransmissionTimeout = "retransmission_timeout", silence::retransmission_timeout,
+        "data was never acknowledged; the sender forgot it all";
+    StaleConnection = "stale_connection", silence::stale_connection,
+        "the server lost the connection without a word";
+    UnacceptableSegment = "unacceptable_segment", probe::unacceptable_segment,
+        "a handshake ends with an acknowledgment of nothing";
+    IdleTimeoutEndpoint = "idle_timeout_endpoint", silence::idle_timeout_endpoint,
+        "the server resets a connection idle for too long";
+    ProxiedBackendRefused = "proxied_backend_refused", refusal::proxied_backend_refused,
+        "a proxy accepts, but its backend refuses";
+    FirewallRejectContent = "firewall_reject_content", device::reject_content,
+        "the firewall rejects the first request of a connection";
+    ServiceRestart = "service_restart", abort::service_restart,
+        "a service dies with all its connections and comes back";
+    BlindResets = "blind_resets", device::blind_resets,
+        "resets with guessed sequence numbers, which nobody believes";
+    SynScan = "syn_scan", probe::syn_scan,
+        "half-open connections to many ports";
+    StrayProbe = "stray_probe", probe::stray_probe,
+        "an acknowledgment out of the blue at a listening port";
+    HealthCheck = "health_check", probe::health_check,
+        "a monitor opens and resets connections at a fixed pace";
+    ServerHopLimitSet = "server_hop_limit_set", abort::server_hop_limit_set,
+        "the server's sockets have a hop limit of their own";
+    Ordinary = "ordinary", closing::ordinary,
+        "connections that end well, without any reset";
+
+    DataAfterClientClosed = "data_after_client_closed", either_side::data_after_client_closed,
+        "the client closes while the server goes on sending";
+    CloseRaceAtServer = "close_race_at_server", either_side::close_race_at_server,
+        "both sides close at once, with the client's last data still under way";
+    FastCloseByServer = "fast_close_by_server", either_side::fast_close_by_server,
+        "the server knows its response delivered and closes with a reset";
+    UnreadAtClient = "unread_at_client", either_side::unread_at_client,
+        "the client closes with unread data";
+    Destroyed = "destroyed", either_side::destroyed,
+        "an operator destroys sockets from outside (ss -K)";
+    HappyEyeballs = "happy_eyeballs", either_side::happy_eyeballs,
+        "a client calls in both families and gives up the slower one";
+    HealthCheckHalfOpen = "health_check_half_open", probe::health_check_half_open,
+        "a monitor sends SYNs at a fixed pace and resets the answers";
+    HorizontalSynScan = "horizontal_syn_scan", scan::horizontal_syn_scan,
+        "half-open connections to one port of many addresses";
+    FinScan = "fin_scan", scan::fin_scan,
+        "FINs out of the blue to many ports of several hosts";
+    NullScan = "null_scan", scan::null_scan,
+        "segments without any flag to many ports of several hosts";
+    XmasScan = "xmas_scan", scan::xmas_scan,
+        "FIN, PSH and URG at once to many ports of several hosts";
+    AckScan = "ack_scan", scan::ack_scan,
+        "ACKs out of the blue to many ports of several hosts";
+    StraySynAck = "stray_syn_ack", segment::stray_syn_ack,
+        "SYN/ACKs out of the blue";
+    WrongAckInSynAck = "wrong_ack_in_syn_ack", segment::wrong_ack_in_syn_ack,
+        "a server's SYN/ACK acknowledges more than the SYN";
+    WrongEchoInSynAck = "wrong_echo_in_syn_ack", segment::wrong_echo_in_syn_ack,
+        "a server's SYN/ACK echoes a time stamp that was never sent (PAWS)";
+    SynInHandshake = "syn_in_handshake", segment::syn_in_handshake,
+        "a second SYN in the middle of a handshake";
+    HalfOpenReuse = "half_open_reuse", reuse::half_open,
+        "a client that lost its connection calls again from the same port";
+    FinWait2Reuse = "fin_wait2_reuse", reuse::fin_wait2,
+        "the same, after the server has closed";
+    TimeWaitOldNumber = "timewait_old_number", reuse::old_number,
+        "an old stack begins again with a lower number during TIME-WAIT";
+    NatDesync = "nat_desync", nat::nat_desync,
+        "a segment slips past the translation of addresses";
+    SynAuthReset = "syn_auth_reset", defence::syn_auth_reset,
+        "an anti-flood responder makes clients prove that they are real";
+    SynFloodBackscatter = "syn_flood_backscatter", defence::syn_flood_backscatter,
+        "a spoofed flood makes hosts that never spoke send and get resets";
+    SynProxy = "syn_proxy", defence::syn_proxy,
+        "the firewall completes handshakes for a server that refuses or aborts";
+    ConnectionLimit = "connection_limit", limit::connection_limit,
+        "the firewall rejects a client that has too many connections";
+    TrafficShaping = "traffic_shaping", limit::traffic_shaping,
+        "the firewall rejects a client beyond a volume or a rate";
+    SessionLost = "session_lost", limit::session_lost,
+        "the firewall loses its sessions and rejects what is in the middle";
+    AsymmetricPath = "asymmetric_path", limit::asymmetric_path,
+        "the firewall sees one direction only and rejects handshakes";
+    Multipath = "multipath", multipath::multipath,
+        "a second path is forbidden, and Multipath TCP connections are aborted";
+    IdleTimeoutDevice = "idle_timeout_device", timer::idle_timeout_device,
+        "a device resets both ends of what was silent for too long";
+    KeepaliveByServer = "keepalive_by_server", timer::keepalive_by_server,
+        "the server's keepalive probes stay unanswered";
+    UserTimeout = "user_timeout", timer::user_timeout,
+        "keepalive probes stay unanswered until TCP_USER_TIMEOUT";
+    StaleAtClient = "stale_at_client", timer::stale_at_client,
+        "the client lost the connection without a word";
+    IdleTimeoutOfClient = "idle_timeout_of_client", timer::idle_timeout_of_client,
+        "the client's pool resets connections that were idle for too long";
+    StoppedWithQueue = "stopped_with_queue", service::stopped_with_queue,
+        "a service stops while connections wait in its accept queue";
+    ServiceAborted = "service_aborted", service::aborted,
+        "a service that is stopped resets all its connections";
+    HostReboot = "host_reboot", service::host_reboot,
+        "a host forgets all its connections and comes back";
+    Failover = "failover", service::failover,
+        "a service's address moves to another machine";
+    AcceptQueuePressure = "accept_queue_pressure", service::accept_queue_pressure,
+        "waves of clients meet a service that accepts too slowly";
+    InjectBare = "inject_bare", policy::bare,
+        "a device forges single bare resets (GFW type 1)";
+    InjectSteppingTriple = "inject_stepping_triple", policy::stepping_triple,
+        "a device forges three resets, each further ahead (GFW type 2)";
+    InjectRisingTriple = "inject_rising_triple", policy::rising_triple,
+        "a device forges three resets with rising window and hop limit (GFW 2025)";
+    InjectTripleOnSyn = "inject_triple_on_syn", policy::triple_on_syn,
+        "the same, right after the SYN";
+    InjectSuricata = "inject_suricata", policy::suricata_passive,
+        "resets like those of Suricata beside the path";
+    InjectSuricataInline = "inject_suricata_inline", policy::suricata_inline,
+        "resets like those of Suricata in the path";
+    InjectSnort = "inject_snort", policy::snort_strafe,
+        "resets like those of Snort's active response";
+    InjectTcpkill = "inject_tcpkill", policy::tcpkill,
+        "resets like those of tcpkill";
+    InjectSynCopy = "inject_syn_copy", policy::syn_copy,
+        "a device answers the SYN with a copy of its fields";
+    InjectLowDelay = "inject_low_delay", policy::low_delay,
+        "resets like those of a BSD firewall";
+    InjectLowDelayOnSyn = "inject_low_delay_on_syn", policy::low_delay_on_syn,
+        "the same, right after the SYN";
+    InjectGateway = "inject_gateway", policy::gateway,
+        "resets like those of a gateway with a stack of its own";
+    RejectResponse = "reject_response", policy::reject_response,
+        "a firewall in front of the client rejects a server's answer";
+    BlindResetsToServer = "blind_resets_to_server", policy::blind_to_server,
+        "resets with guessed sequence numbers toward the server";
+    DeclaredCompact = "declared_compact", declared::compact_by_server,
+        "a server's resets carry the draft's compact reason";
+    DeclaredText = "declared_text", declared::text_by_server,
+        "a server's resets carry a text";
+    DeclaredWindowCode = "declared_window_code", declared::window_code_by_server,
+        "a load balancer's resets carry a code in the window";
+    DeclaredByDevice = "declared_by_device", declared::by_device,
+        "a device's forged resets declare a reason";
 }
 
 impl Scenario {
-    /// Every scenario.
-    pub const ALL: [Self; 26] = [
-        Self::Refused,
-        Self::LingerZero,
-        Self::KilledWithUnreadData,
-        Self::DataAfterClose,
-        Self::FirewallRejectSyn,
-        Self::FirewallRejectMidstream,
-        Self::SpoofedInjection,
-        Self::IdleSessionForgotten,
-        Self::KeepaliveTimeout,
-        Self::AcceptQueueOverflow,
-        Self::CloseRace,
-        Self::FastClose,
-        Self::ConnectCancelled,
-        Self::RetransmissionTimeout,
-        Self::StaleConnection,
-        Self::UnacceptableSegment,
-        Self::IdleTimeoutEndpoint,
-        Self::ProxiedBackendRefused,
-        Self::FirewallRejectContent,
-        Self::ServiceRestart,
-        Self::BlindResets,
-        Self::SynScan,
-        Self::StrayProbe,
-        Self::HealthCheck,
-        Self::ServerHopLimitSet,
-        Self::Ordinary,
-    ];
-
     /// The ten of the demo, in the order in which they are told.
     pub const DEMO: [Self; 10] = [
         Self::Refused,
@@ -115,108 +247,9 @@ impl Scenario {
         Self::AcceptQueueOverflow,
     ];
 
-    /// The name used on the command line and in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::LingerZero => "linger_zero",
-            Self::KilledWithUnreadData => "killed_with_unread_data",
-            Self::DataAfterClose => "data_after_close",
-            Self::FirewallRejectSyn => "firewall_reject_syn",
-            Self::FirewallRejectMidstream => "firewall_reject_midstream",
-            Self::SpoofedInjection => "spoofed_injection",
-            Self::IdleSessionForgotten => "idle_session_forgotten",
-            Self::KeepaliveTimeout => "keepalive_timeout",
-            Self::AcceptQueueOverflow => "accept_queue_overflow",
-            Self::CloseRace => "close_race",
-            Self::FastClose => "fast_close",
-            Self::ConnectCancelled => "connect_cancelled",
-            Self::RetransmissionTimeout => "retransmission_timeout",
-            Self::StaleConnection => "stale_connection",
-            Self::UnacceptableSegment => "unacceptable_segment",
-            Self::IdleTimeoutEndpoint => "idle_timeout_endpoint",
-            Self::ProxiedBackendRefused => "proxied_backend_refused",
-            Self::FirewallRejectContent => "firewall_reject_content",
-            Self::ServiceRestart => "service_restart",
-            Self::BlindResets => "blind_resets",
-            Self::SynScan => "syn_scan",
-            Self::StrayProbe => "stray_probe",
-            Self::HealthCheck => "health_check",
-            Self::ServerHopLimitSet => "server_hop_limit_set",
-            Self::Ordinary => "ordinary",
-        }
-    }
-
-    /// The scenario in one sentence.
-    pub fn summary(self) -> &'static str {
-        match self {
-            Self::Refused => "a client calls a port on which nobody listens",
-            Self::LingerZero => "an application aborts in the middle of a transfer (SO_LINGER 0)",
-            Self::KilledWithUnreadData => "a server process is killed (SIGKILL) with unread data",
-            Self::DataAfterClose => "the server closes while the client goes on sending",
-            Self::FirewallRejectSyn => "the firewall rejects a SYN in the server's name",
-            Self::FirewallRejectMidstream => "the firewall rejects a forbidden word in mid-stream",
-            Self::SpoofedInjection => "a device beside the path forges resets to both ends",
-            Self::IdleSessionForgotten => {
-                "the firewall forgot an idle session and rejects its packet"
-            }
-            Self::KeepaliveTimeout => "keepalive probes stay unanswered and the prober gives up",
-            Self::AcceptQueueOverflow => {
-                "the server's accept queue is full (tcp_abort_on_overflow)"
-            }
-            Self::CloseRace => "both sides close at once, with the last data still under way",
-            Self::FastClose => "the client has the whole response and closes with a reset",
-            Self::ConnectCancelled => "the client gives up before the handshake is done",
-            Self::RetransmissionTimeout => "data was never acknowledged; the sender forgot it all",
-            Self::StaleConnection => "the server lost the connection without a word",
-            Self::UnacceptableSegment => "a handshake ends with an acknowledgment of nothing",
-            Self::IdleTimeoutEndpoint => "the server resets a connection idle for too long",
-            Self::ProxiedBackendRefused => "a proxy accepts, but its backend refuses",
-            Self::FirewallRejectContent => "the firewall rejects the first request of a connection",
-            Self::ServiceRestart => "a service dies with all its connections and comes back",
-            Self::BlindResets => "resets with guessed sequence numbers, which nobody believes",
-            Self::SynScan => "half-open connections to many ports",
-            Self::StrayProbe => "an acknowledgment out of the blue at a listening port",
-            Self::HealthCheck => "a monitor opens and resets connections at a fixed pace",
-            Self::ServerHopLimitSet => "the server's sockets have a hop limit of their own",
-            Self::Ordinary => "connections that end well, without any reset",
-        }
-    }
-
     /// The scenario of this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scenario| scenario.name() == name)
-    }
-
-    pub(crate) fn play(self, stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
-        match self {
-            Self::Refused => refusal::refused(stage),
-            Self::LingerZero => abort::linger_zero(stage),
-            Self::KilledWithUnreadData => abort::killed_with_unread_data(stage),
-            Self::DataAfterClose => closing::data_after_close(stage),
-            Self::FirewallRejectSyn => device::reject_syn(stage),
-            Self::FirewallRejectMidstream => device::reject_midstream(stage),
-            Self::SpoofedInjection => device::spoofed_injection(stage),
-            Self::IdleSessionForgotten => device::idle_session_forgotten(stage),
-            Self::KeepaliveTimeout => silence::keepalive_timeout(stage),
-            Self::AcceptQueueOverflow => refusal::accept_queue_overflow(stage),
-            Self::CloseRace => closing::close_race(stage),
-            Self::FastClose => closing::fast_close(stage),
-            Self::ConnectCancelled => refusal::connect_cancelled(stage),
-            Self::RetransmissionTimeout => silence::retransmission_timeout(stage),
-            Self::StaleConnection => silence::stale_connection(stage),
-            Self::UnacceptableSegment => probe::unacceptable_segment(stage),
-            Self::IdleTimeoutEndpoint => silence::idle_timeout_endpoint(stage),
-            Self::ProxiedBackendRefused => refusal::proxied_backend_refused(stage),
-            Self::FirewallRejectContent => device::reject_content(stage),
-            Self::ServiceRestart => abort::service_restart(stage),
-            Self::BlindResets => device::blind_resets(stage),
-            Self::SynScan => probe::syn_scan(stage),
-            Self::StrayProbe => probe::stray_probe(stage),
-            Self::HealthCheck => probe::health_check(stage),
-            Self::ServerHopLimitSet => abort::server_hop_limit_set(stage),
-            Self::Ordinary => closing::ordinary(stage),
-        }
     }
 }
 
