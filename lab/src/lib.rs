@@ -46,6 +46,7 @@ mod packet_socket;
 mod random;
 mod record;
 mod scenario;
+mod software;
 mod topology;
 mod truth;
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::Error;
 
@@ -36,12 +37,14 @@ pub struct Truth {
     pub kernel_heard: bool,
     /// The rule or the device that made the reset, if it was no endpoint.
     pub rule: Option<String>,
+    /// The idle timer that this flow met or survived, if there is one on its path.
+    pub timer: Option<Duration>,
     /// What was really done, in one sentence.
     pub description: String,
 }
 
 /// First line of a file of truths.
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "file",
     "frame",
     "scenario",
@@ -53,6 +56,7 @@ const COLUMNS: [&str; 11] = [
     "kernel_heard",
     "rule",
     "description",
+    "timer_s",
 ];
 
 /// A truth with its place in a capture.
@@ -83,6 +87,7 @@ pub(crate) fn write_csv(path: &Path, file: &str, rows: &[Placed]) -> Result<(), 
             if truth.kernel_heard { "true" } else { "false" },
             truth.rule.as_deref().unwrap_or(""),
             &truth.description,
+            &truth.timer.map_or_else(String::new, |timer| timer.as_secs_f64().to_string()),
         ];
         writer.write_record(record).map_err(|error| failed(error.into()))?;
     }

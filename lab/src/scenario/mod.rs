@@ -11,8 +11,9 @@ mod refusal;
 mod silence;
 mod stage;
 
-pub(crate) use stage::Stage;
+pub(crate) use stage::{Stage, finish};
 
+use crate::software::{haproxy, nginx, timers};
 use crate::{Error, Truth};
 
 /// Makes the catalogue from its table, so that a scenario stands in one place only.
@@ -105,6 +106,17 @@ catalogue! {
         "the server's sockets have a hop limit of their own";
     Ordinary = "ordinary", closing::ordinary,
         "connections that end well, without any reset";
+
+    NginxKeepalive = "nginx_keepalive", nginx::keepalive,
+        "nginx closes idle connections (keepalive_timeout 7 s) and clients ask too late";
+    NginxStalledRequest = "nginx_reset_timedout", nginx::stalled_request,
+        "nginx resets requests that stall (client_body_timeout 6 s, reset_timedout_connection)";
+    HaproxyTimeout = "haproxy_timeout", haproxy::idle_timer,
+        "HAProxy ends silent connections after 9 s, with FIN or with a reset";
+    ConntrackTimeout = "conntrack_timeout", timers::conntrack,
+        "the firewall's tracker forgets silent sessions after 11 s and late packets are rejected";
+    NoTimer = "no_timer", timers::no_timer,
+        "connections silent for all kinds of times, ended by whim: no timer at all";
 }
 
 impl Scenario {

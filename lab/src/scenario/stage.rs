@@ -194,6 +194,7 @@ impl<'lab> Stage<'lab> {
             kernel_reason: None,
             kernel_heard: false,
             rule: None,
+            timer: None,
             description: description.into(),
         }
     }
