@@ -81,6 +81,14 @@ pub enum Error {
         /// The kernel's answer.
         source: std::io::Error,
     },
+    /// A file could not be read.
+    #[error("read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: std::io::Error,
+    },
     /// An option has a value that the lab cannot build.
     #[error("option {option} is {value}: {expected}")]
     Option {

@@ -23,6 +23,7 @@
 //! - `topology`: hosts, wires, tap; on `namespace`, `address`, `delay` and `packet_socket`.
 //! - `scenario`: the catalogue, and one file for each family of recipes.
 //! - `endpoint`: the sockets of both ends; `injector`: the device that forges; `frame`: raw segments.
+//! - `software`: real servers and their idle timers; `flood`: innocents by the thousand; `damage`: what bad taps do.
 //! - `kernel`: the trace point that names the reason; `truth`: the labels; `record`: captures with labels.
 //!
 //! **Invariant:** nothing is left behind, even when the process is killed: no namespace has a name, and the tracing
@@ -33,9 +34,11 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod damage;
 mod delay;
 mod endpoint;
 mod error;
+mod flood;
 mod frame;
 mod injector;
 mod kernel;
@@ -50,7 +53,9 @@ mod software;
 mod topology;
 mod truth;
 
+pub use damage::{Damage, DamageKind, Damaged};
 pub use error::Error;
+pub use flood::{Flood, Flooded};
 pub use frame::Seen;
 pub use kernel::KernelReset;
 pub use lab::Lab;

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+mod more;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -25,6 +27,10 @@ enum Command {
     List,
     /// Plays scenarios at once and records the tap. Needs root.
     Run(Run),
+    /// Records thousands of connections without any middlebox, with the truth of each reset. Needs root.
+    Flood(more::FloodArguments),
+    /// Changes a capture as a bad tap would, and its truth with it.
+    Damage(more::DamageArguments),
 }
 
 #[derive(Parser)]
@@ -80,6 +86,8 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::List => list(),
         Command::Run(run) => play(&run),
+        Command::Flood(arguments) => arguments.play(),
+        Command::Damage(arguments) => arguments.inflict(),
     }
 }
 

@@ -11,9 +11,10 @@ mod refusal;
 mod silence;
 mod stage;
 
-pub(crate) use stage::{Stage, finish};
+pub(crate) use stage::{Pair, Stage, finish};
 
-use crate::software::{haproxy, nginx, timers};
+use crate::flood;
+use crate::software::{clients, haproxy, nginx, process, proxy, timers};
 use crate::{Error, Truth};
 
 /// Makes the catalogue from its table, so that a scenario stands in one place only.
@@ -117,6 +118,28 @@ catalogue! {
         "the firewall's tracker forgets silent sessions after 11 s and late packets are rejected";
     NoTimer = "no_timer", timers::no_timer,
         "connections silent for all kinds of times, ended by whim: no timer at all";
+    Nginx444 = "nginx_444", process::return_444,
+        "nginx reads a request and resets (return 444)";
+    NginxWorkersKilled = "nginx_workers_killed", process::workers_killed,
+        "nginx's workers are killed with unread requests, and replaced";
+    NginxReload = "nginx_reload", process::reloaded,
+        "a reload of nginx closes idle connections that clients use once more";
+    HaproxyDeadBackend = "haproxy_dead_backend", proxy::dead_backend,
+        "HAProxy cannot reach its backend and ends its client";
+    HaproxyReject = "haproxy_reject", proxy::rejected,
+        "HAProxy rejects connections by a rule";
+    HaproxySilentDrop = "haproxy_silent_drop", proxy::silent_drop,
+        "HAProxy forgets a connection on purpose, the client goes on";
+    HaproxyHealthCheck = "haproxy_health_check", proxy::health_check,
+        "HAProxy checks a TCP backend every 500 ms";
+    CurlGivesUp = "curl_gives_up", clients::curl_gives_up,
+        "curl ends a slow download after its --max-time";
+    PythonIgnoresBody = "python_ignores_body", clients::python_ignores_body,
+        "Python's http.server answers without reading the request's body";
+    KeepaliveRace = "keepalive_race", clients::keepalive_race,
+        "a pool reuses connections at the moment their server closes them";
+    Innocents = "innocents", flood::innocents,
+        "25 connections that end in all ways honest connections end";
 }
 
 impl Scenario {

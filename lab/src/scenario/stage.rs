@@ -7,7 +7,7 @@ use crate::endpoint::{self, Attempt, End, PATIENCE};
 use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::topology::Topology;
-use crate::{Error, Lab, Truth, address};
+use crate::{Error, KernelReset, Lab, Truth, address};
 
 /// Ports each run has for itself.
 pub(crate) const PORTS_PER_RUN: u16 = 16;
@@ -66,9 +66,19 @@ impl<'lab> Stage<'lab> {
         self.lab.topology()
     }
 
+    /// Resets the kernels said they sent on connections from or to `end`.
+    pub(crate) fn kernel_resets_at(&self, end: SocketAddr) -> Vec<KernelReset> {
+        self.lab.kernel_resets_at(end)
+    }
+
     /// How long an idle session is left alone.
     pub(crate) fn idle(&self) -> Duration {
         self.lab.idle()
+    }
+
+    /// Time a packet needs from client to server.
+    pub(crate) fn one_way(&self) -> Duration {
+        self.lab.delays().round_trip() / 2
     }
 
     /// A generator of this run's own.

@@ -31,9 +31,9 @@ impl Caller {
     pub(super) fn call(stage: &Stage<'_>, index: u16) -> Result<Self, Error> {
         let to = stage.server_address(index);
         let attempt = stage.attempt(index)?;
-        attempt
-            .outcome
-            .map_err(|source| Error::socket(format!("connect {} to {to}", attempt.address), source))?;
+        attempt.outcome.map_err(|source| {
+            Error::socket(format!("connect {} to {to}", attempt.address), source)
+        })?;
         Ok(Self { stream: attempt.stream, flow: (attempt.address, to) })
     }
 
@@ -91,8 +91,7 @@ pub(super) fn together(
 ) -> Result<Vec<Truth>, Error> {
     let outcomes: Vec<Result<Vec<Truth>, Error>> = std::thread::scope(|scope| {
         let play = &play;
-        let flows: Vec<_> =
-            (0..count).map(|number| scope.spawn(move || play(number))).collect();
+        let flows: Vec<_> = (0..count).map(|number| scope.spawn(move || play(number))).collect();
         flows.into_iter().map(|flow| flow.join().expect("no flow panics")).collect()
     });
     let mut truths = Vec::new();

@@ -10,7 +10,7 @@ use crate::software::caller::{Caller, Seems, together};
 use crate::software::nginx::timed;
 use crate::software::program::{Folder, Program};
 use crate::software::spread;
-use crate::{Error, Truth};
+use crate::{Error, Namespace, Truth};
 
 /// A running HAProxy.
 pub(super) struct Haproxy {
@@ -19,15 +19,24 @@ pub(super) struct Haproxy {
 }
 
 impl Haproxy {
-    /// Starts HAProxy with `sections` after the usual defaults; waits until it listens on the ports `0..ports`.
+    /// Starts HAProxy on the server's host; waits until it listens on the ports `0..ports`.
     pub(super) fn start(stage: &Stage<'_>, sections: &str, ports: u16) -> Result<Self, Error> {
+        Self::start_on(stage.topology().server(), stage, sections, ports)
+    }
+
+    /// Starts HAProxy on `host` with `sections` after the usual defaults.
+    pub(super) fn start_on(
+        host: &Namespace,
+        stage: &Stage<'_>,
+        sections: &str,
+        ports: u16,
+    ) -> Result<Self, Error> {
         let folder = Folder::create()?;
         let text = format!(
             "global\n maxconn 2000\n nbthread 1\ndefaults\n mode tcp\n timeout connect 1s\n timeout client 60s\n \
              timeout server 60s\n{sections}"
         );
         let path = folder.write("haproxy.cfg", &text)?;
-        let host = stage.topology().server();
         let program =
             Program::start(host, &folder, "haproxy", &["-db", "-f", &path.to_string_lossy()])?;
         for index in 0..ports {

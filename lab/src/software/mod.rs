@@ -7,9 +7,12 @@
 //! `timers` are those without a program of their own.
 
 mod caller;
+pub(crate) mod clients;
 pub(crate) mod haproxy;
 pub(crate) mod nginx;
+pub(crate) mod process;
 mod program;
+pub(crate) mod proxy;
 pub(crate) mod timers;
 
 use std::time::Duration;

@@ -19,8 +19,11 @@ const FORGOTTEN: Duration = Duration::from_secs(11);
 pub(crate) fn conntrack(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
     let port = stage.server_address(0).port();
     // A policy of these flows only: other scenarios in the same firewall keep the firewall's own timer.
-    let (policy, family) =
-        if stage.is_v6() { (format!("idle6_{port}"), "ip6") } else { (format!("idle4_{port}"), "ip") };
+    let (policy, family) = if stage.is_v6() {
+        (format!("idle6_{port}"), "ip6")
+    } else {
+        (format!("idle4_{port}"), "ip")
+    };
     let objects = format!(
         "add table {family} timers\n\
          table {family} timers {{\n ct timeout {policy} {{\n protocol tcp\n l3proto {family}\n \
@@ -53,7 +56,8 @@ pub(crate) fn conntrack(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
             endpoint::say(&mut pair.server, b"yes\n")?;
             endpoint::hear(&mut pair.client, 4)?;
             crate::scenario::finish(&mut pair)?;
-            let done = format!("the firewall still knew the session after {idle_s:.2} s of silence");
+            let done =
+                format!("the firewall still knew the session after {idle_s:.2} s of silence");
             return Ok(vec![stage.truth(flow, "none", "none", done)]);
         }
         stage.expect_reset(&mut pair.client, flow)?;
@@ -103,12 +107,22 @@ pub(crate) fn no_timer(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
             0 => {
                 endpoint::abort(pair.client)?;
                 stage.expect_reset(&mut pair.server, flow)?;
-                stage.truth(flow, "client", "fast_close", format!("the client closed with SO_LINGER 0 {after}"))
+                stage.truth(
+                    flow,
+                    "client",
+                    "fast_close",
+                    format!("the client closed with SO_LINGER 0 {after}"),
+                )
             }
             1 | 2 => {
                 endpoint::abort(pair.server)?;
                 stage.expect_reset(&mut pair.client, flow)?;
-                stage.truth(flow, "server", "fast_close", format!("the server closed with SO_LINGER 0 {after}"))
+                stage.truth(
+                    flow,
+                    "server",
+                    "fast_close",
+                    format!("the server closed with SO_LINGER 0 {after}"),
+                )
             }
             3 => {
                 drop(pair.server);

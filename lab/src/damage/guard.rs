@@ -1,0 +1,1 @@
+//! Innocent habits that look like an intruder's, played live.
