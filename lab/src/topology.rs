@@ -42,6 +42,8 @@ pub(crate) struct Topology {
     tap: Namespace,
     /// MAC addresses of the client and of its router.
     client_link: ([u8; 6], [u8; 6]),
+    /// MAC addresses of the server and of its router.
+    server_link: ([u8; 6], [u8; 6]),
 }
 
 /// Position of the firewall on the path.
@@ -62,7 +64,9 @@ impl Topology {
         let tap = Namespace::create(&name("tap"))?;
         let segments = segments(path.len(), options.seed);
         let client_link = (segments[0].left_mac, segments[0].right_mac);
-        let mut topology = Self { wires: Vec::new(), path, legs, tap, client_link };
+        let last = segments.last().expect("a path has segments");
+        let server_link = (last.right_mac, last.left_mac);
+        let mut topology = Self { wires: Vec::new(), path, legs, tap, client_link, server_link };
         topology.set_kernels()?;
         for (index, segment) in segments.iter().enumerate() {
             topology.join(index, segment)?;
@@ -102,6 +106,11 @@ impl Topology {
     /// MAC addresses of the client and of its router on the client's network.
     pub(crate) fn client_link_macs(&self) -> ([u8; 6], [u8; 6]) {
         self.client_link
+    }
+
+    /// MAC addresses of the server and of its router on the server's network.
+    pub(crate) fn server_link_macs(&self) -> ([u8; 6], [u8; 6]) {
+        self.server_link
     }
 
     /// Where the sensor listens.

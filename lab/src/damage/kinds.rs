@@ -186,9 +186,11 @@ fn clients(frames: &[Frame]) -> HashMap<(SocketAddr, SocketAddr), SocketAddr> {
     let mut guessed = HashMap::new();
     for seen in frames.iter().filter_map(|frame| Seen::parse(&frame.bytes)) {
         match seen.flags & (SYN | ACK) {
-            SYN => drop(sure.entry(ends(&seen)).or_insert(seen.source)),
+            SYN => {
+                sure.entry(ends(&seen)).or_insert(seen.source);
+            }
             flags if flags == SYN | ACK => {
-                drop(sure.entry(ends(&seen)).or_insert(seen.destination))
+                sure.entry(ends(&seen)).or_insert(seen.destination);
             }
             _ => {
                 let higher = seen.source.port() >= seen.destination.port();

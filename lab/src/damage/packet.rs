@@ -83,18 +83,45 @@ pub(super) fn merge(frame: &mut Vec<u8>, next: &[u8]) -> bool {
         && !one.payload.is_empty()
         && !other.payload.is_empty()
         && frame.len() + other.payload.len() < MERGED_LEN_MAX;
-    let Some((start, v4)) = ip_header(frame).filter(|_| fits) else { return false };
-    // Without trailing bytes behind the packet: those would end up in the middle of the data.
-    let header_len = usize::from(if v4 { frame[start] & 0x0f } else { 10 }) * 4;
-    let tcp = start + header_len;
-    let payload_len = one.payload.len();
-    let data = tcp + usize::from(frame[tcp + 12] >> 4) * 4;
-    frame.truncate(data + payload_len);
-    frame.extend_from_slice(other.payload);
-    frame[tcp + 13] |= other.flags;
+    if !fits {
+        return false;
+    }
+    append(frame, other.payload);
+    let push = ip_header(frame).and_then(|(start, v4)| {
+        let at = start + ip_header_len(frame, start, v4) + 13;
+        frame.get_mut(at).map(|flags| *flags |= other.flags)
+    });
+    seal(frame);
+    push.is_some()
+}
+
+fn ip_header_len(frame: &[u8], start: usize, v4: bool) -> usize {
+    if v4 { usize::from(frame[start] & 0x0f) * 4 } else { 40 }
+}
+
+/// Adds data to a TCP segment and makes lengths and checksums right again. Frames of another kind stay as they are.
+pub(super) fn append(frame: &mut Vec<u8>, payload: &[u8]) {
+    let (Some((start, v4)), Some(seen)) = (ip_header(frame), Seen::parse(frame)) else { return };
+    let header = frame.len().min(seen_end(frame, start, v4, seen.payload.len()));
+    // Without the padding of short frames: it would end up in the middle of the data.
+    frame.truncate(header);
+    frame.extend_from_slice(payload);
+    seal(frame);
+}
+
+/// Where the payload of a segment ends.
+fn seen_end(frame: &[u8], start: usize, v4: bool, payload_len: usize) -> usize {
+    let tcp = start + ip_header_len(frame, start, v4);
+    tcp + usize::from(frame[tcp + 12] >> 4) * 4 + payload_len
+}
+
+/// Makes lengths and checksums of a TCP segment right.
+fn seal(frame: &mut [u8]) {
+    let Some((start, v4)) = ip_header(frame) else { return };
+    let tcp = start + ip_header_len(frame, start, v4);
     let segment_len = frame.len() - tcp;
     let ip_len = u16::try_from(if v4 { frame.len() - start } else { segment_len })
-        .expect("a merged packet is shorter than 64 KiB");
+        .expect("a packet is shorter than 64 KiB");
     let len_at = start + if v4 { 2 } else { 4 };
     frame[len_at..len_at + 2].copy_from_slice(&ip_len.to_be_bytes());
     if v4 {
@@ -105,5 +132,52 @@ pub(super) fn merge(frame: &mut Vec<u8>, next: &[u8]) -> bool {
     let length = u16::try_from(segment_len).expect("shorter than the packet").to_be_bytes();
     let sum = checksum(&[&frame[addresses], &[0, 6], &length, &frame[tcp..]]);
     frame[tcp + 16..tcp + 18].copy_from_slice(&sum.to_be_bytes());
-    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Forged;
+
+    fn segment(v6: bool, seq: u32, data: &[u8]) -> Vec<u8> {
+        let ends = if v6 {
+            ["[2001:db8::1]:40000", "[2001:db8::2]:80"]
+        } else {
+            ["192.0.2.1:40000", "192.0.2.2:80"]
+        };
+        let [source, destination] = ends.map(|end| end.parse().unwrap());
+        let mut frame = Forged {
+            source_mac: [2; 6],
+            destination_mac: [4; 6],
+            source,
+            destination,
+            hop_limit: 60,
+            identification: 1,
+            dont_fragment: true,
+            flags: 0x10,
+            seq,
+            ack: 77,
+            window: 1,
+            options: &[],
+        }
+        .frame();
+        append(&mut frame, data);
+        frame
+    }
+
+    #[test]
+    fn neighbours_become_one_segment_with_right_checksums() {
+        for v6 in [false, true] {
+            let mut frame = segment(v6, 100, b"abc");
+            assert!(merge(&mut frame, &segment(v6, 103, b"defgh")));
+            assert!(!merge(&mut frame, &segment(v6, 109, b"a gap")));
+            let seen = Seen::parse(&frame).unwrap();
+            assert_eq!((seen.seq, seen.payload), (100, b"abcdefgh".as_slice()));
+            let (start, v4) = ip_header(&frame).unwrap();
+            let tcp = start + ip_header_len(&frame, start, v4);
+            let addresses = if v4 { start + 12..start + 20 } else { start + 8..start + 40 };
+            let length = ((frame.len() - tcp) as u16).to_be_bytes();
+            assert_eq!(checksum(&[&frame[addresses], &[0, 6], &length, &frame[tcp..]]), 0);
+        }
+    }
 }

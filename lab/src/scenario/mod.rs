@@ -13,8 +13,9 @@ mod stage;
 
 pub(crate) use stage::{Pair, Stage, finish};
 
+use crate::damage::guard;
 use crate::flood;
-use crate::software::{clients, haproxy, nginx, process, proxy, timers};
+use crate::software::{clients, haproxy, nginx, process, proxy, ssh, timers, tls};
 use crate::{Error, Truth};
 
 /// Makes the catalogue from its table, so that a scenario stands in one place only.
@@ -138,6 +139,16 @@ catalogue! {
         "Python's http.server answers without reading the request's body";
     KeepaliveRace = "keepalive_race", clients::keepalive_race,
         "a pool reuses connections at the moment their server closes them";
+    SshMaxStartups = "ssh_max_startups", ssh::max_startups,
+        "sshd turns callers away while too many have not logged in";
+    SshLoginGrace = "ssh_login_grace", ssh::login_grace,
+        "sshd closes at LoginGraceTime and the client speaks too late";
+    TlsFailures = "tls_failures", tls::failures,
+        "TLS handshakes fail: unknown authority, no common version, no common cipher";
+    MarkedPackets = "marked_packets", guard::marked_packets,
+        "both ends mark their packets (DSCP), replies without a socket carry the trigger's mark";
+    TwoStacks = "two_stacks", guard::two_stacks,
+        "a program's own TCP beside the kernel's: honest resets for a connection that lives on";
     Innocents = "innocents", flood::innocents,
         "25 connections that end in all ways honest connections end";
 }

@@ -66,9 +66,9 @@ pub(crate) fn python_ignores_body(stage: &Stage<'_>) -> Result<Vec<Truth>, Error
     let mut truths = Vec::new();
     for _ in 0..CALLS {
         let mut caller = Caller::call(stage, 0)?;
-        caller.say(b"POST / HTTP/1.1\r\nHost: lab.example\r\nContent-Length: 3000\r\n\r\n")?;
+        caller.say(b"POST / HTTP/1.1\r\nHost: lab.example\r\nContent-Length: 40000\r\n\r\n")?;
         // It may have answered 501 and closed before all of the body is there.
-        let _ = caller.say(&[b'.'; 3000]);
+        let _ = caller.say(&[b'.'; 40_000]);
         caller.wait_for_end();
         stage.pause(1);
         let done =

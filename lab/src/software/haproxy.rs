@@ -14,11 +14,16 @@ use crate::{Error, Namespace, Truth};
 
 /// A running HAProxy.
 pub(super) struct Haproxy {
-    _program: Program,
+    program: Program,
     _folder: Folder,
 }
 
 impl Haproxy {
+    /// Waits until it listens on port `index` of the stage.
+    pub(super) fn await_listener(&self, stage: &Stage<'_>, index: u16) -> Result<(), Error> {
+        self.program.await_listener(stage.topology().server(), stage.server_address(index))
+    }
+
     /// Starts HAProxy on the server's host; waits until it listens on the ports `0..ports`.
     pub(super) fn start(stage: &Stage<'_>, sections: &str, ports: u16) -> Result<Self, Error> {
         Self::start_on(stage.topology().server(), stage, sections, ports)
@@ -42,7 +47,7 @@ impl Haproxy {
         for index in 0..ports {
             program.await_listener(host, stage.server_address(index))?;
         }
-        Ok(Self { _program: program, _folder: folder })
+        Ok(Self { program, _folder: folder })
     }
 }
 

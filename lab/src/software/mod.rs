@@ -13,7 +13,9 @@ pub(crate) mod nginx;
 pub(crate) mod process;
 mod program;
 pub(crate) mod proxy;
+pub(crate) mod ssh;
 pub(crate) mod timers;
+pub(crate) mod tls;
 
 use std::time::Duration;
 

@@ -87,7 +87,8 @@ pub(crate) fn health_check(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
     let server = stage.server_address(0);
     let listener = endpoint::listen_on(stage.topology().server(), server, 64)?;
     let sections = format!(
-        "backend checked\n option tcp-check\n source {}\n server only {server} check inter {}ms\n",
+        "listen checked\n bind 127.0.0.1:{}\n option tcp-check\n source {}\n server only {server} check inter {}ms\n",
+        server.port(),
         stage.client_ip(),
         CHECK_INTERVAL.as_millis()
     );
