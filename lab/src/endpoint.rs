@@ -44,10 +44,10 @@ pub(crate) struct Attempt {
     pub(crate) outcome: Result<(), Errno>,
 }
 
-/// Connects from an address of `host` and waits until the handshake has succeeded or failed.
+/// Connects from an address of `host`, with any port if its port is 0, and waits until the handshake has succeeded or failed.
 pub(crate) fn connect_from(
     host: &Namespace,
-    from: IpAddr,
+    from: SocketAddr,
     to: SocketAddr,
 ) -> Result<Attempt, Error> {
     host.run(|| attempt(from, to, SockFlag::empty()))
@@ -56,7 +56,7 @@ pub(crate) fn connect_from(
 /// Sends `count` SYNs one right after the other and returns at once, usually with `EINPROGRESS`.
 pub(crate) fn start_connects(
     host: &Namespace,
-    from: IpAddr,
+    from: SocketAddr,
     to: SocketAddr,
     count: usize,
 ) -> Result<Vec<Attempt>, Error> {
@@ -64,11 +64,12 @@ pub(crate) fn start_connects(
 }
 
 /// Connects from the namespace of this thread.
-fn attempt(from: IpAddr, to: SocketAddr, flags: SockFlag) -> Result<Attempt, Error> {
+fn attempt(from: SocketAddr, to: SocketAddr, flags: SockFlag) -> Result<Attempt, Error> {
     let failed = |source: Errno| Error::socket(format!("open a socket on {from} for {to}"), source);
-    let descriptor = stream_socket(from, flags).map_err(failed)?;
-    bind(descriptor.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(from, 0)))
-        .map_err(failed)?;
+    let descriptor = stream_socket(from.ip(), flags).map_err(failed)?;
+    // A port may be taken again while the kernel still remembers an older connection from it.
+    setsockopt(&descriptor, sockopt::ReuseAddr, &true).map_err(failed)?;
+    bind(descriptor.as_raw_fd(), &SockaddrStorage::from(from)).map_err(failed)?;
     let stream = TcpStream::from(descriptor);
     set_patience(&stream)?;
     let address = stream
@@ -76,6 +77,45 @@ fn attempt(from: IpAddr, to: SocketAddr, flags: SockFlag) -> Result<Attempt, Err
         .map_err(|source| Error::socket("read the address of a socket", source))?;
     let outcome = connect(stream.as_raw_fd(), &SockaddrStorage::from(to));
     Ok(Attempt { stream, address, outcome })
+}
+
+/// Opens a listening socket of Multipath TCP.
+pub(crate) fn listen_multipath(
+    host: &Namespace,
+    address: SocketAddr,
+) -> Result<TcpListener, Error> {
+    host.run(|| {
+        let failed = |source| Error::socket(format!("listen on {address} for MPTCP"), source);
+        let socket = multipath_socket(address).map_err(failed)?;
+        socket.listen(16).map_err(failed)?;
+        Ok(socket.into())
+    })
+}
+
+/// Connects with Multipath TCP from an address of `host`.
+pub(crate) fn connect_multipath(
+    host: &Namespace,
+    from: SocketAddr,
+    to: SocketAddr,
+) -> Result<TcpStream, Error> {
+    let stream: TcpStream = host.run(|| {
+        let failed = |source| Error::socket(format!("connect {from} to {to} by MPTCP"), source);
+        let socket = multipath_socket(from).map_err(failed)?;
+        socket.connect(&to.into()).map_err(failed)?;
+        Ok(socket.into())
+    })?;
+    set_patience(&stream)?;
+    Ok(stream)
+}
+
+/// A socket of Multipath TCP on `address`; nix does not know the protocol.
+fn multipath_socket(address: SocketAddr) -> std::io::Result<socket2::Socket> {
+    let domain = socket2::Domain::for_address(address);
+    let protocol = Some(socket2::Protocol::MPTCP);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, protocol)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
 }
 
 fn stream_socket(address: IpAddr, flags: SockFlag) -> Result<OwnedFd, Errno> {
@@ -176,4 +216,26 @@ pub(crate) fn vanish(stream: TcpStream) {
     // A socket that is closed already cannot be repaired, and has nothing left to say either.
     let _ = setsockopt(&stream, sockopt::TcpRepair, &1);
     drop(stream);
+}
+
+/// The connection has failed, as far as its owner could know without reading.
+pub(crate) fn was_reset(stream: &TcpStream) -> Result<bool, Error> {
+    let error = stream.take_error();
+    error.map(|e| e.is_some()).map_err(|source| Error::socket("ask a socket for errors", source))
+}
+
+/// Waits until a handshake that was begun without waiting is done.
+pub(crate) fn wait_until_connected(stream: &TcpStream) -> Result<(), Error> {
+    if !ready(stream, PollFlags::POLLOUT)? {
+        return Err(Error::socket("wait for a handshake", Errno::ETIMEDOUT));
+    }
+    Ok(())
+}
+
+/// Waits until data can be read.
+pub(crate) fn await_data(stream: &TcpStream) -> Result<(), Error> {
+    if !ready(stream, PollFlags::POLLIN)? {
+        return Err(Error::socket("wait for data", Errno::ETIMEDOUT));
+    }
+    Ok(())
 }

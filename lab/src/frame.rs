@@ -119,6 +119,8 @@ pub(crate) struct Forged<'payload> {
     pub(crate) source: SocketAddr,
     pub(crate) destination: SocketAddr,
     pub(crate) hop_limit: u8,
+    /// IPv4 type of service or IPv6 traffic class.
+    pub(crate) traffic_class: u8,
     pub(crate) identification: u16,
     pub(crate) dont_fragment: bool,
     pub(crate) flags: u8,
@@ -127,6 +129,7 @@ pub(crate) struct Forged<'payload> {
     pub(crate) window: u16,
     /// Options, a multiple of four bytes.
     pub(crate) options: &'payload [u8],
+    pub(crate) payload: &'payload [u8],
 }
 
 impl Forged<'_> {
@@ -143,7 +146,8 @@ impl Forged<'_> {
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
                 frame.extend(ETHERTYPE_IPV6.to_be_bytes());
-                frame.extend([0x60, 0, 0, 0]);
+                // Version 6, traffic class, flow label 0 (RFC 8200, section 3).
+                frame.extend([0x60 | self.traffic_class >> 4, self.traffic_class << 4, 0, 0]);
                 frame.extend(len_word(segment.len()));
                 frame.extend([PROTOCOL_TCP, self.hop_limit]);
                 frame.extend(source.octets());
@@ -156,18 +160,23 @@ impl Forged<'_> {
     }
 
     fn segment(&self) -> Vec<u8> {
-        let len = TCP_LEN + self.options.len();
-        assert!(self.options.len().is_multiple_of(4) && len <= 60, "TCP options fill whole words");
+        let header_len = TCP_LEN + self.options.len();
+        assert!(
+            self.options.len().is_multiple_of(4) && header_len <= 60,
+            "TCP options fill whole words"
+        );
+        let len = header_len + self.payload.len();
         let mut segment = Vec::with_capacity(len);
         segment.extend(self.source.port().to_be_bytes());
         segment.extend(self.destination.port().to_be_bytes());
         segment.extend(self.seq.to_be_bytes());
         segment.extend(self.ack.to_be_bytes());
-        segment.push(u8::try_from(len / 4).expect("at most 15 words") << 4);
+        segment.push(u8::try_from(header_len / 4).expect("at most 15 words") << 4);
         segment.push(self.flags);
         segment.extend(self.window.to_be_bytes());
         segment.extend([0; 4]);
         segment.extend(self.options);
+        segment.extend(self.payload);
         let mut pseudo_header = Vec::with_capacity(IPV6_LEN);
         for address in [self.source.ip(), self.destination.ip()] {
             match address {
@@ -185,6 +194,7 @@ impl Forged<'_> {
     fn ipv4_header(&self, source: Ipv4Addr, destination: Ipv4Addr, len: usize) -> [u8; IPV4_LEN] {
         let mut header = [0; IPV4_LEN];
         header[0] = 0x45;
+        header[1] = self.traffic_class;
         header[2..4].copy_from_slice(&len_word(IPV4_LEN + len));
         header[4..6].copy_from_slice(&self.identification.to_be_bytes());
         header[6] = if self.dont_fragment { 0x40 } else { 0 };
@@ -210,7 +220,7 @@ fn double_word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// The Internet checksum (RFC 1071) of parts of even length.
+/// The Internet checksum (RFC 1071) of parts; all but the last have an even length.
 pub(crate) fn checksum(parts: &[&[u8]]) -> u16 {
     let sum: u64 = parts
         .iter()
@@ -235,6 +245,7 @@ mod tests {
             source: source.parse().unwrap(),
             destination: destination.parse().unwrap(),
             hop_limit: 61,
+            traffic_class: 0x10,
             identification: 7,
             dont_fragment: true,
             flags: RST | ACK,
@@ -242,6 +253,7 @@ mod tests {
             ack: 2000,
             window: 512,
             options: &[2, 4, 5, 180],
+            payload: b"why",
         }
     }
 
@@ -255,7 +267,7 @@ mod tests {
             let seen = Seen::parse(&frame).unwrap();
             assert_eq!((seen.source, seen.destination), (wanted.source, wanted.destination));
             assert_eq!((seen.seq, seen.ack, seen.window, seen.hop_limit), (1000, 2000, 512, 61));
-            assert!(seen.is_reset() && seen.payload.is_empty());
+            assert!(seen.is_reset() && seen.payload == b"why");
             assert!(seen.is_between(wanted.destination, wanted.source));
         }
     }

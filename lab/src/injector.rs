@@ -1,57 +1,61 @@
-//! A device beside the path: it listens to the link in front of the firewall and forges resets to both ends.
+//! A device beside the path: it listens to the link in front of the firewall and forges resets to either end.
 //!
 //! The device has two hands on the link: what it sends to the client leaves on the firewall's interface, what it
 //! sends to the server enters there, as if it came from the client's router. So a tap on that link sees both.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::Error;
-use crate::frame::{ACK, Forged, RST, Seen};
+use crate::forgery::{Side, Style, resets};
+use crate::frame::{ACK, FIN, SYN, Seen};
 use crate::packet_socket::{FRAME_LEN_MAX, PacketSocket};
 use crate::random::Random;
 use crate::topology::{TO_CLIENT, Topology, WIRE_RIGHT};
 
-/// How the forged resets look.
+/// Which ends hear of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Style {
-    /// One bare reset with hop limit, window and identification of its own.
-    Bare,
-    /// Three resets with ACK, window and hop limit rising by one (as described by GFW Report, 20 August 2025).
-    RisingTriple,
-    /// One reset with ACK, the window of the trigger, identification 0, may be fragmented
-    /// (as Suricata's `reject` does it, respond-reject-libnet11.c).
-    CopiedWindow,
-    /// Eight bare resets to the client only, aimed into its window but past the next number (RFC 5961, section 3).
-    Guessed,
+pub(crate) enum Targets {
+    Client,
+    Server,
+    Both,
 }
 
-impl Style {
-    /// One of the styles of a device that knows the sequence numbers.
-    pub(crate) fn choose(random: &mut Random) -> Self {
-        match random.below(3) {
-            0 => Self::Bare,
-            1 => Self::RisingTriple,
-            _ => Self::CopiedWindow,
-        }
-    }
-
-    /// The style in words.
-    pub(crate) fn describe(self) -> &'static str {
+impl Targets {
+    /// Who sent the resets, in the words of the truth.
+    pub(crate) fn origin(self) -> &'static str {
         match self {
-            Self::Bare => "one bare reset a side with a hop limit, window and ID of its own",
-            Self::RisingTriple => {
-                "three RST/ACK a side with window and hop limit rising by one each"
-            }
-            Self::CopiedWindow => {
-                "one RST/ACK a side with the window of the trigger, ID 0 and DF clear"
-            }
-            Self::Guessed => "eight bare resets to the client, 4,000 sequence numbers apart",
+            Self::Client => "middlebox_to_client",
+            Self::Server => "middlebox_to_server",
+            Self::Both => "middlebox_both",
         }
     }
+}
+
+/// What makes the device act.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Trigger<'word> {
+    /// The client's SYN.
+    Syn,
+    /// A word in the client's data.
+    ClientSays(&'word [u8]),
+    /// A word in the server's data.
+    ServerSays(&'word [u8]),
+}
+
+/// One attack: on the connection between `client` and `server`, as `style`, to `targets`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan<'word> {
+    pub(crate) client: IpAddr,
+    pub(crate) server: SocketAddr,
+    pub(crate) trigger: Trigger<'word>,
+    pub(crate) style: Style,
+    pub(crate) targets: Targets,
 }
 
 /// The device, listening.
@@ -62,21 +66,11 @@ pub(crate) struct Injector {
     server_hand: PacketSocket,
 }
 
-/// The newest segment of each direction of the flow under watch.
-#[derive(Default)]
+/// The newest segment of each direction of a flow under watch.
+#[derive(Clone, Copy, Default)]
 struct Watched {
     from_client: Option<Side>,
     from_server: Option<Side>,
-}
-
-#[derive(Clone, Copy)]
-struct Side {
-    source: SocketAddr,
-    destination: SocketAddr,
-    macs: ([u8; 6], [u8; 6]),
-    /// Sequence number after everything this side has sent.
-    next: u32,
-    window: u16,
 }
 
 impl Injector {
@@ -88,15 +82,12 @@ impl Injector {
         })
     }
 
-    /// Waits until a client at `client` says `keyword` to `server`, then forges resets to both.
+    /// Waits for the trigger of `plan`, then forges resets.
     ///
-    /// Returns false if the word was not heard within `patience`.
+    /// Returns false if the trigger did not come within `patience`.
     pub(crate) fn strike(
         &self,
-        client: IpAddr,
-        server: SocketAddr,
-        keyword: &[u8],
-        style: Style,
+        plan: &Plan<'_>,
         random: &mut Random,
         patience: Duration,
     ) -> Result<bool, Error> {
@@ -108,39 +99,106 @@ impl Injector {
             if left.is_zero() {
                 return Ok(false);
             }
-            let mut waiting = [PollFd::new(self.client_hand.as_fd(), PollFlags::POLLIN)];
-            let timeout = PollTimeout::try_from(left).expect("the patience fits a poll time-out");
-            poll(&mut waiting, timeout)
-                .map_err(|source| Error::socket("wait for a frame", source))?;
+            self.wait(left)?;
             while let Some(reception) = self.client_hand.receive(&mut buffer)? {
                 let Some(seen) = Seen::parse(&buffer[..reception.len]) else { continue };
-                watched.note(&seen, client, server);
-                let said = seen.source.ip() == client
-                    && seen.destination == server
-                    && seen.payload.windows(keyword.len()).any(|bytes| bytes == keyword);
-                if let (true, Some(from_client), Some(from_server)) =
-                    (said, watched.from_client, watched.from_server)
-                {
-                    self.forge(&from_client, &from_server, style, random)?;
+                let Some(is_client) = watched.note(&seen, plan.client, plan.server) else {
+                    continue;
+                };
+                if !plan.trigger.is_in(&seen, is_client) {
+                    continue;
+                }
+                if let Some((from_client, from_server)) = watched.sides() {
+                    self.forge(&from_client, &from_server, plan, is_client, random)?;
                     return Ok(true);
                 }
             }
         }
     }
 
+    /// Follows the connections of `clients` to `servers` and resets each that was silent for `idle`, until `stop`.
+    /// Connections that end by themselves are forgotten. Returns the clients' addresses of those that were reset.
+    pub(crate) fn reset_idle(
+        &self,
+        clients: &[IpAddr],
+        servers: &[SocketAddr],
+        idle: Duration,
+        (style, targets): (Style, Targets),
+        random: &mut Random,
+        stop: &AtomicBool,
+    ) -> Result<Vec<SocketAddr>, Error> {
+        let mut flows: HashMap<SocketAddr, (Watched, Instant)> = HashMap::new();
+        let mut buffer = vec![0; FRAME_LEN_MAX];
+        let mut done = Vec::new();
+        while !stop.load(Ordering::Relaxed) {
+            self.wait(Duration::from_millis(20))?;
+            while let Some(reception) = self.client_hand.receive(&mut buffer)? {
+                let Some(seen) = Seen::parse(&buffer[..reception.len]) else { continue };
+                let known = |client: SocketAddr, server: SocketAddr| {
+                    clients.contains(&client.ip()) && servers.contains(&server)
+                };
+                let (client, server) = if known(seen.source, seen.destination) {
+                    (seen.source, seen.destination)
+                } else if known(seen.destination, seen.source) {
+                    (seen.destination, seen.source)
+                } else {
+                    continue;
+                };
+                if seen.is_reset() || seen.flags & FIN != 0 {
+                    flows.remove(&client);
+                    continue;
+                }
+                // After its FIN a connection is no session any more; only a SYN begins one.
+                if seen.flags & SYN == 0 && !flows.contains_key(&client) {
+                    continue;
+                }
+                let flow = flows.entry(client).or_insert((Watched::default(), Instant::now()));
+                flow.0.note(&seen, client.ip(), server);
+                flow.1 = Instant::now();
+            }
+            let now = Instant::now();
+            for (client, (watched, last)) in &mut flows {
+                if now.duration_since(*last) < idle {
+                    continue;
+                }
+                let Some((from_client, from_server)) = watched.sides() else { continue };
+                let (client_ip, server) = (client.ip(), from_client.destination);
+                let trigger = Trigger::Syn;
+                let plan = Plan { client: client_ip, server, trigger, style, targets };
+                self.forge(&from_client, &from_server, &plan, true, random)?;
+                done.push(*client);
+            }
+            flows.retain(|client, _| !done.contains(client));
+        }
+        Ok(done)
+    }
+
+    fn wait(&self, longest: Duration) -> Result<(), Error> {
+        let mut waiting = [PollFd::new(self.client_hand.as_fd(), PollFlags::POLLIN)];
+        let timeout = PollTimeout::try_from(longest).expect("the patience fits a poll time-out");
+        poll(&mut waiting, timeout)
+            .map(drop)
+            .map_err(|source| Error::socket("wait for a frame", source))
+    }
+
     fn forge(
         &self,
         from_client: &Side,
         from_server: &Side,
-        style: Style,
+        plan: &Plan<'_>,
+        client_triggered: bool,
         random: &mut Random,
     ) -> Result<(), Error> {
-        let to_client = (&self.client_hand, from_server, from_client);
-        let to_server = (&self.server_hand, from_client, from_server);
+        let to_client = (&self.client_hand, from_server, from_client, client_triggered);
+        let to_server = (&self.server_hand, from_client, from_server, !client_triggered);
         let both = [to_client, to_server];
-        let targets = if style == Style::Guessed { &both[..1] } else { &both[..] };
-        for &(hand, side, other) in targets {
-            for reset in resets(side, other, style, random) {
+        let targets = match plan.targets {
+            Targets::Client => &both[..1],
+            Targets::Server => &both[1..],
+            Targets::Both => &both[..],
+        };
+        for &(hand, side, other, answers) in targets {
+            for reset in resets(side, other, plan.style, answers, random) {
                 hand.send(&reset.frame())?;
             }
         }
@@ -148,15 +206,28 @@ impl Injector {
     }
 }
 
+impl Trigger<'_> {
+    fn is_in(self, seen: &Seen<'_>, is_client: bool) -> bool {
+        let says = |word: &[u8]| seen.payload.windows(word.len()).any(|bytes| bytes == word);
+        match self {
+            Self::Syn => is_client && seen.flags & (SYN | ACK) == SYN,
+            Self::ClientSays(word) => is_client && says(word),
+            Self::ServerSays(word) => !is_client && says(word),
+        }
+    }
+}
+
 impl Watched {
-    fn note(&mut self, seen: &Seen<'_>, client: IpAddr, server: SocketAddr) {
-        let slot = if seen.source.ip() == client && seen.destination == server {
-            &mut self.from_client
+    /// Takes a segment in; true if the client sent it, `None` if it belongs to something else.
+    fn note(&mut self, seen: &Seen<'_>, client: IpAddr, server: SocketAddr) -> Option<bool> {
+        let is_client = if seen.source.ip() == client && seen.destination == server {
+            true
         } else if seen.source == server && seen.destination.ip() == client {
-            &mut self.from_server
+            false
         } else {
-            return;
+            return None;
         };
+        let slot = if is_client { &mut self.from_client } else { &mut self.from_server };
         let end = seen.seq_end();
         // A retransmission does not move the edge back; a new connection starts a new count.
         let next = slot
@@ -170,53 +241,32 @@ impl Watched {
             destination: seen.destination,
             macs: (seen.source_mac, seen.destination_mac),
             next,
+            seq: seen.seq,
+            ack: seen.ack,
             window: seen.window,
+            identification: seen.identification,
+            hop_limit: seen.hop_limit,
         });
+        if is_client && seen.flags & (SYN | ACK) == SYN {
+            self.from_server = None;
+        }
+        Some(is_client)
     }
-}
 
-/// The resets in the name of `side`, in the style of the device.
-fn resets(side: &Side, other: &Side, style: Style, random: &mut Random) -> Vec<Forged<'static>> {
-    let first = Forged {
-        source_mac: side.macs.0,
-        destination_mac: side.macs.1,
-        source: side.source,
-        destination: side.destination,
-        // A device some hops away with one of the usual initial values; never that of a neighbour's Linux.
-        hop_limit: [64, 128, 255][random.below(3) as usize] - 7 - random.below(12) as u8,
-        identification: random.word(),
-        dont_fragment: true,
-        flags: RST | ACK,
-        seq: side.next,
-        ack: other.next,
-        window: 1000 + random.word() % 4000,
-        options: &[],
-    };
-    match style {
-        Style::Bare => vec![Forged { flags: RST, ack: 0, ..first }],
-        Style::RisingTriple => (0..3)
-            .map(|step| Forged {
-                window: first.window + step,
-                hop_limit: first.hop_limit + step as u8,
-                identification: first.identification.wrapping_add(step),
-                ..first.clone()
-            })
-            .collect(),
-        Style::Guessed => (1..=8)
-            .map(|step| Forged {
-                flags: RST,
-                ack: 0,
-                seq: first.seq.wrapping_add(4000 * step),
-                identification: random.word(),
-                ..first.clone()
-            })
-            .collect(),
-        Style::CopiedWindow => vec![Forged {
-            window: other.window,
+    /// Both sides. A server that has said nothing yet is spoken for with number 0.
+    fn sides(&self) -> Option<(Side, Side)> {
+        let client = self.from_client?;
+        let silent = Side {
+            source: client.destination,
+            destination: client.source,
+            macs: (client.macs.1, client.macs.0),
+            next: 0,
+            seq: 0,
+            ack: 0,
+            window: 0,
             identification: 0,
-            dont_fragment: false,
             hop_limit: 64,
-            ..first
-        }],
+        };
+        Some((client, self.from_server.unwrap_or(silent)))
     }
 }

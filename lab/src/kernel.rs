@@ -27,12 +27,14 @@ pub struct KernelReset {
     pub state: String,
     /// Reason, without the prefix `SK_RST_REASON_`.
     pub reason: String,
+    /// When the kernel said so: time since the machine started.
+    pub uptime: Duration,
 }
 
 impl KernelReset {
     /// Reads one line of `trace_pipe`; `None` for lines of another kind.
     fn parse(line: &str) -> Option<Self> {
-        let (_, fields) = line.split_once("tcp_send_reset:")?;
+        let (head, fields) = line.split_once("tcp_send_reset:")?;
         let field = |name: &str| {
             fields.split_whitespace().find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
         };
@@ -41,6 +43,7 @@ impl KernelReset {
             destination: field("dest")?.parse().ok()?,
             state: field("state")?.to_owned(),
             reason: field("reason")?.to_owned(),
+            uptime: uptime(head)?,
         })
     }
 
@@ -54,6 +57,12 @@ impl KernelReset {
     fn is_of_listener(&self) -> bool {
         self.destination.port() == 0 && self.destination.ip().is_unspecified()
     }
+}
+
+/// The time at the end of the head of a line: `… 12.345678: `, seconds.
+fn uptime(head: &str) -> Option<Duration> {
+    let seconds = head.trim_end().strip_suffix(':')?.split_whitespace().next_back()?;
+    Duration::try_from_secs_f64(seconds.parse().ok()?).ok()
 }
 
 /// A running reader of the trace point.
@@ -94,6 +103,9 @@ impl Witness {
             instance: instance.clone(),
             janitor: janitor(&instance),
         };
+        // The clock of `CLOCK_MONOTONIC`, so that two resets of one flow can be told apart by their time.
+        fs::write(instance.join("trace_clock"), "mono")
+            .map_err(|error| failed("set trace_clock of", error))?;
         fs::write(instance.join("events/tcp/tcp_send_reset/enable"), "1")
             .map_err(|error| failed("enable tcp:tcp_send_reset in", error))?;
         let pipe = OpenOptions::new()
@@ -214,7 +226,8 @@ mod tests {
         assert_eq!(reset.reason, "NO_SOCKET");
         let [one, other] = ["192.0.2.2:4000", "192.0.2.1:443"].map(|text| text.parse().unwrap());
         assert!(reset.is_between(one, other));
-        let line = "x: tcp_send_reset: skbaddr=0 src=[2001:db8::1]:443 dest=[2001:db8::2]:4000 \
+        assert_eq!(reset.uptime, Duration::from_millis(12_300));
+        let line = "x 1.5: tcp_send_reset: skbaddr=0 src=[2001:db8::1]:443 dest=[2001:db8::2]:4000 \
                     state=TCP_ESTABLISHED reason=TCP_STATE";
         assert_eq!(KernelReset::parse(line).unwrap().source.port(), 443);
         assert_eq!(KernelReset::parse("CPU:1 [LOST 3 EVENTS]"), None);

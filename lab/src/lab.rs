@@ -1,10 +1,11 @@
 //! A built lab: the hosts, the witness, and the order to play scenarios.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::kernel::{KernelReset, Witness};
 use crate::options::{Delays, Family, Options};
@@ -22,9 +23,12 @@ pub struct Lab {
     topology: Topology,
     witness: Result<Witness, String>,
     runs: AtomicU64,
-    /// Serialises changes of the firewall's rules.
-    settings: Mutex<()>,
+    /// Serialises changes of rules; holds the chains that were made.
+    settings: Mutex<HashSet<(Place, String)>>,
 }
+
+/// Scenarios played at the same time: they mostly wait, but two cores shall keep the time of a path.
+const PLAYERS_MAX: usize = 40;
 
 /// What the kernel says may still be in its pipe for this long after a scenario.
 const WITNESS_DELAY: Duration = Duration::from_millis(60);
@@ -41,7 +45,7 @@ impl Lab {
             topology,
             witness,
             runs: AtomicU64::new(0),
-            settings: Mutex::new(()),
+            settings: Mutex::default(),
         };
         lab.prepare_firewall()?;
         Ok(lab)
@@ -92,17 +96,25 @@ impl Lab {
         self.play(scenario, &self.stage(scenario))
     }
 
-    /// Plays several scenarios at once; `finished` is called as each ends, from its own thread.
+    /// Plays several scenarios at once, [`PLAYERS_MAX`] of them; `finished` is called as each ends, from the thread
+    /// that played it.
     pub fn run_all<F>(&self, scenarios: &[Scenario], finished: F)
     where
         F: Fn(Scenario, Result<Vec<Truth>, Error>) + Sync,
     {
+        // Addresses and ports are given out in the order of the list, whatever thread runs first.
+        let stages: Vec<_> =
+            scenarios.iter().map(|&scenario| (scenario, self.stage(scenario))).collect();
+        let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
-            for &scenario in scenarios {
-                // Addresses and ports are given out in the order of the list, whatever thread runs first.
-                let stage = self.stage(scenario);
-                let finished = &finished;
-                scope.spawn(move || finished(scenario, self.play(scenario, &stage)));
+            for _ in 0..stages.len().min(PLAYERS_MAX) {
+                scope.spawn(|| {
+                    while let Some((scenario, stage)) =
+                        stages.get(next.fetch_add(1, Ordering::Relaxed))
+                    {
+                        finished(*scenario, self.play(*scenario, stage));
+                    }
+                });
             }
         });
     }
@@ -113,9 +125,11 @@ impl Lab {
         std::thread::sleep(WITNESS_DELAY + self.options.delays.round_trip());
         for truth in &mut truths {
             truth.kernel_heard = self.witness.is_ok();
-            if matches!(truth.origin, "client" | "server") {
-                let mut heard = self.kernel_resets(truth.client, truth.server).into_iter();
-                truth.kernel_reason = heard.next().map(|reset| reset.reason);
+            if matches!(truth.origin, "client" | "server") && !truth.by_hand {
+                let not_before = truth.since.map_or(Duration::ZERO, uptime_at);
+                let heard = self.kernel_resets(truth.client, truth.server).into_iter();
+                truth.kernel_reason =
+                    heard.filter(|reset| reset.uptime >= not_before).map(|r| r.reason).next();
             }
         }
         Ok(truths)
@@ -131,11 +145,11 @@ impl Lab {
         Stage::new(self, scenario, number, v6, self.options.seed)
     }
 
-    /// An empty table that rules can be hung into, and a connection tracker that forgets soon and forgives nothing.
+    /// Empty tables that rules can be hung into, and a connection tracker that forgets soon and forgives nothing.
     fn prepare_firewall(&self) -> Result<(), Error> {
-        self.firewall_rules(
-            "table inet lab {\n chain forward { type filter hook forward priority 0; }\n}\n",
-        )?;
+        for place in [Place::Firewall, Place::ClientRouter] {
+            self.rules(place, TABLE)?;
+        }
         let forgotten_s = (self.options.idle.as_secs() / 3).max(1).to_string();
         self.topology.firewall().sysctl(&[
             ("net/netfilter/nf_conntrack_tcp_timeout_established", &forgotten_s),
@@ -154,9 +168,58 @@ impl Lab {
         self.options.idle
     }
 
-    /// Loads rules into the firewall (`nft(8)`).
-    pub(crate) fn firewall_rules(&self, rules: &str) -> Result<(), Error> {
+    /// Loads rules (`nft(8)`).
+    pub(crate) fn rules(&self, place: Place, rules: &str) -> Result<(), Error> {
         let _one_at_a_time = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
-        self.topology.firewall().tool("nft", &["-f", "-"], rules).map(drop)
+        self.nft(place, rules)
     }
+
+    /// Adds a rule to `chain`, which is made and joined to the base chain (name, definition) if it is new.
+    pub(crate) fn hang(
+        &self,
+        place: Place,
+        (base, definition): (&str, &str),
+        chain: &str,
+        rule: &str,
+    ) -> Result<(), Error> {
+        let mut chains = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rules = String::new();
+        if chains.insert((place, chain.to_owned())) {
+            rules = format!(
+                "add chain inet lab {base} {{ {definition} }}\nadd chain inet lab {chain}\n\
+                 add rule inet lab {base} jump {chain}\n"
+            );
+        }
+        rules.push_str(&format!("add rule inet lab {chain} {rule}\n"));
+        self.nft(place, &rules)
+    }
+
+    fn nft(&self, place: Place, rules: &str) -> Result<(), Error> {
+        let host = match place {
+            Place::Firewall => self.topology.firewall(),
+            Place::ClientRouter => self.topology.client_router(),
+        };
+        host.tool("nft", &["-f", "-"], rules).map(drop)
+    }
+}
+
+/// Where rules can be hung in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Place {
+    /// Between tap and server: what it sends to the client passes the tap.
+    Firewall,
+    /// In front of the tap: what it drops on the way to the client has passed the tap.
+    ClientRouter,
+}
+
+/// Its chains come with the first rule in them: a chain that translates addresses wakes the connection tracker.
+const TABLE: &str = "table inet lab { }\n";
+
+/// Uptime (`CLOCK_MONOTONIC`) at a time since the epoch. The two clocks are compared now; a second's step of the
+/// epoch in between would be noticed by more than us.
+fn uptime_at(since_epoch: Duration) -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let uptime = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)
+        .map_or(Duration::ZERO, Duration::from);
+    uptime.saturating_sub(now.saturating_sub(since_epoch))
 }

@@ -22,7 +22,8 @@
 //! - `lab`: the built network and how scenarios are played; `options`: what it shall look like.
 //! - `topology`: hosts, wires, tap; on `namespace`, `address`, `delay` and `packet_socket`.
 //! - `scenario`: the catalogue, and one file for each family of recipes.
-//! - `endpoint`: the sockets of both ends; `injector`: the device that forges; `frame`: raw segments.
+//! - `endpoint`: the sockets of both ends; `injector`: the device that forges, `forgery`: how its resets look;
+//!   `hand`: a TCP of our own; `frame`: raw segments.
 //! - `software`: real servers and their idle timers; `flood`: innocents by the thousand; `damage`: what bad taps do.
 //! - `kernel`: the trace point that names the reason; `truth`: the labels; `record`: captures with labels.
 //!
@@ -39,7 +40,9 @@ mod delay;
 mod endpoint;
 mod error;
 mod flood;
+mod forgery;
 mod frame;
+mod hand;
 mod injector;
 mod kernel;
 mod lab;

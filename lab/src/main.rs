@@ -135,6 +135,9 @@ fn play(run: &Run) -> anyhow::Result<()> {
             truth.kernel_reason.as_deref().unwrap_or("-"),
         )?;
     }
+    for frame in &recording.unlabelled {
+        writeln!(out, "{frame:>5} a reset that no recipe speaks of")?;
+    }
     let (frames, bytes) = (recording.frames, recording.bytes);
     writeln!(out, "{frames} frames, {bytes} bytes in {}", run.capture.display())?;
     if lab.frames_lost() > 0 {

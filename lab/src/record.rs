@@ -33,8 +33,10 @@ pub struct Recording {
     pub frames: usize,
     /// Bytes of the capture file.
     pub bytes: u64,
-    /// The truths, each with the frame of its first reset.
+    /// The truths, each with the frame of its reset, and the echoes that followed it.
     pub placed: Vec<Placed>,
+    /// Frames of resets in flows that no truth speaks of. None, if all recipes are right.
+    pub unlabelled: Vec<usize>,
 }
 
 /// Starts to record the tap of `lab` into the file `path`.
@@ -58,22 +60,46 @@ pub fn record(lab: &Lab, path: &Path) -> Result<Recorder, Error> {
 }
 
 impl Recorder {
-    /// Ends the recording and writes the truths as CSV to `truth_path`, each with the number of its first reset.
+    /// Ends the recording and writes the truths as CSV to `truth_path`, each with the number of its reset.
     pub fn finish(self, truths: Vec<Truth>, truth_path: &Path) -> Result<Recording, Error> {
         drop(self.stop);
         let written = self.thread.join().expect("the recorder does not panic")?;
-        let mut placed: Vec<Placed> = truths
-            .into_iter()
-            .map(|truth| {
-                let frame = written.first_reset.get(&flow(truth.client, truth.server)).copied();
-                Placed { truth, frame }
-            })
-            .collect();
-        placed.sort_by_key(|row| (row.frame.is_none(), row.frame));
+        let (placed, unlabelled) = place(truths, written.resets);
         let file = self.path.file_name().unwrap_or_default().to_string_lossy();
         write_csv(truth_path, &file, &placed)?;
-        Ok(Recording { frames: written.frames, bytes: written.bytes, placed })
+        Ok(Recording { frames: written.frames, bytes: written.bytes, placed, unlabelled })
     }
+}
+
+/// Gives each truth its frame: the first reset of its flow that is not before its time and not taken yet. What is
+/// left in a flow after that is an echo. Second result: resets of flows that no truth speaks of.
+fn place(mut truths: Vec<Truth>, mut resets: Resets) -> (Vec<Placed>, Vec<usize>) {
+    truths.sort_by_key(|truth| truth.since);
+    let mut placed = Vec::new();
+    let mut first_of_flow: HashMap<_, Truth> = HashMap::new();
+    for truth in truths {
+        let key = flow(truth.client, truth.server);
+        let since = truth.since.unwrap_or_default();
+        let frame = resets.get_mut(&key).and_then(|resets| {
+            let index = resets.iter().position(|&(_, time)| time >= since)?;
+            Some(resets.remove(index).0)
+        });
+        first_of_flow.entry(key).or_insert_with(|| truth.clone());
+        placed.push(Placed { truth, frame });
+    }
+    let mut unlabelled = Vec::new();
+    for (key, left) in resets {
+        match first_of_flow.get(&key) {
+            Some(first) => placed.extend(
+                left.into_iter()
+                    .map(|(frame, _)| Placed { truth: first.secondary(), frame: Some(frame) }),
+            ),
+            None => unlabelled.extend(left.into_iter().map(|(frame, _)| frame)),
+        }
+    }
+    placed.sort_by_key(|row| (row.frame.is_none(), row.frame));
+    unlabelled.sort_unstable();
+    (placed, unlabelled)
 }
 
 /// Both ends of a flow, the smaller first.
@@ -81,11 +107,14 @@ fn flow(one: SocketAddr, other: SocketAddr) -> (SocketAddr, SocketAddr) {
     if one < other { (one, other) } else { (other, one) }
 }
 
+/// Number and time of each reset of a flow, in order.
+type Resets = HashMap<(SocketAddr, SocketAddr), Vec<(usize, Duration)>>;
+
 #[derive(Debug, Default)]
 struct Written {
     frames: usize,
     bytes: u64,
-    first_reset: HashMap<(SocketAddr, SocketAddr), usize>,
+    resets: Resets,
 }
 
 fn write_frames(
@@ -107,11 +136,13 @@ fn write_frames(
         let last = waiting[1].revents().is_some_and(|events| !events.is_empty());
         while let Some(reception) = socket.receive(&mut buffer)? {
             let frame = &buffer[..reception.len];
-            writer.frame(reception.time.unwrap_or_default(), frame).map_err(failed)?;
+            let time = reception.time.unwrap_or_default();
+            writer.frame(time, frame).map_err(failed)?;
             written.frames += 1;
             if let Some(seen) = Seen::parse(frame).filter(Seen::is_reset) {
                 let number = written.frames;
-                written.first_reset.entry(flow(seen.source, seen.destination)).or_insert(number);
+                let resets = written.resets.entry(flow(seen.source, seen.destination));
+                resets.or_default().push((number, time));
             }
         }
         if last {
@@ -152,5 +183,48 @@ impl<W: Write> PcapWriter<W> {
             self.out.write_all(&word.to_le_bytes())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn truth(cause: &'static str, since_s: Option<u64>) -> Truth {
+        Truth {
+            scenario: "refused",
+            client: ([192, 0, 2, 1], 4000).into(),
+            server: ([192, 0, 2, 2], 80).into(),
+            since: since_s.map(Duration::from_secs),
+            origin: "server",
+            cause,
+            kernel_reason: None,
+            kernel_heard: false,
+            rule: None,
+            by_hand: false,
+            description: String::new(),
+        }
+    }
+
+    #[test]
+    fn each_truth_takes_a_reset_of_its_own_and_the_rest_are_echoes() {
+        let first = truth("app_abort", None);
+        let key = flow(first.client, first.server);
+        let stranger = flow(([192, 0, 2, 9], 9).into(), first.server);
+        let times = |list: &[(usize, u64)]| -> Vec<_> {
+            list.iter().map(|&(frame, at_s)| (frame, Duration::from_secs(at_s))).collect()
+        };
+        let resets = HashMap::from([
+            (key, times(&[(3, 10), (4, 11), (9, 20), (10, 21)])),
+            (stranger, times(&[(7, 12)])),
+        ]);
+        let (placed, unlabelled) = place(vec![truth("port_closed", Some(15)), first], resets);
+        let rows: Vec<_> = placed.iter().map(|row| (row.frame, row.truth.cause)).collect();
+        let echo = crate::truth::SECONDARY;
+        assert_eq!(
+            rows,
+            [(Some(3), "app_abort"), (Some(4), echo), (Some(9), "port_closed"), (Some(10), echo)]
+        );
+        assert_eq!(unlabelled, [7]);
     }
 }

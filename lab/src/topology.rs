@@ -3,15 +3,19 @@
 //! ```text
 //! cli --- r1 ===w1=== fw ===w2=== r3 --- r4 … --- srv        === a wire with delay
 //!                     | span (copy of both directions of one interface)
-//!                    tap
+//!                    tap       standby
 //! ```
+//!
+//! The standby is a second machine beside the first router behind the firewall. It owns the servers' blocks of
+//! addresses too, but no route leads there until [`Topology::fail_over`] moves an address.
 //!
 //! Every host calls its interface toward the client `to-client` and the other one `to-server`. Addresses,
 //! routes and neighbours are fixed, so a capture holds no ARP and no waiting for it.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
-use crate::address::{self, Network};
+use crate::address::{self, Network, Pool};
 use crate::delay::DelayLine;
 use crate::options::{Options, TapPoint};
 use crate::random::Random;
@@ -27,6 +31,10 @@ pub(crate) const TO_SERVER: &str = "to-server";
 const WIRE_LEFT: &str = "left";
 /// Interface of a wire on the server's side.
 pub(crate) const WIRE_RIGHT: &str = "right";
+/// The interface of the first router behind the firewall toward the standby.
+const TO_STANDBY: &str = "to-standby";
+/// The link between that router and the standby.
+const STANDBY_LINK: Network = Network::Transit(20);
 /// The firewall's interface that carries the copy.
 const SPAN: &str = "span";
 
@@ -40,8 +48,11 @@ pub(crate) struct Topology {
     /// Namespaces of the wires: client leg, server leg.
     legs: [Namespace; 2],
     tap: Namespace,
+    standby: Namespace,
     /// MAC addresses of the client and of its router.
     client_link: ([u8; 6], [u8; 6]),
+    /// MAC addresses of the firewall and of the client's router.
+    firewall_link: ([u8; 6], [u8; 6]),
     /// MAC addresses of the server and of its router.
     server_link: ([u8; 6], [u8; 6]),
 }
@@ -62,11 +73,21 @@ impl Topology {
             .collect::<Result<Vec<_>, _>>()?;
         let legs = [Namespace::create(&name("w1"))?, Namespace::create(&name("w2"))?];
         let tap = Namespace::create(&name("tap"))?;
+        let standby = Namespace::create(&name("standby"))?;
         let segments = segments(path.len(), options.seed);
         let client_link = (segments[0].left_mac, segments[0].right_mac);
         let last = segments.last().expect("a path has segments");
         let server_link = (last.right_mac, last.left_mac);
-        let mut topology = Self { wires: Vec::new(), path, legs, tap, client_link, server_link };
+        let mut topology = Self {
+            wires: Vec::new(),
+            path,
+            legs,
+            tap,
+            standby,
+            client_link,
+            firewall_link: (segments[1].right_mac, segments[1].left_mac),
+            server_link,
+        };
         topology.set_kernels()?;
         for (index, segment) in segments.iter().enumerate() {
             topology.join(index, segment)?;
@@ -76,6 +97,7 @@ impl Topology {
             topology.address(host, index, left, segments.get(index))?;
         }
         topology.attach_tap(options.tap_point)?;
+        topology.attach_standby()?;
         let delays = [options.delays.client_leg, options.delays.server_leg];
         for (leg, delay) in topology.legs.iter().zip(delays) {
             topology.wires.push(DelayLine::start(leg, WIRE_LEFT, WIRE_RIGHT, delay)?);
@@ -86,6 +108,11 @@ impl Topology {
     /// The host of all client sockets.
     pub(crate) fn client(&self) -> &Namespace {
         &self.path[0]
+    }
+
+    /// The client's router: a second place for rules, on the client's side of the tap.
+    pub(crate) fn client_router(&self) -> &Namespace {
+        &self.path[1]
     }
 
     /// The middlebox.
@@ -108,9 +135,34 @@ impl Topology {
         self.client_link
     }
 
+    /// The machine that [`Topology::fail_over`] moves addresses to.
+    pub(crate) fn standby(&self) -> &Namespace {
+        &self.standby
+    }
+
+    /// The server's router.
+    pub(crate) fn last_router(&self) -> &Namespace {
+        &self.path[self.path.len() - 2]
+    }
+
+    /// MAC addresses of the firewall and of the client's router on the link between them.
+    pub(crate) fn firewall_link_macs(&self) -> ([u8; 6], [u8; 6]) {
+        self.firewall_link
+    }
+
     /// MAC addresses of the server and of its router on the server's network.
     pub(crate) fn server_link_macs(&self) -> ([u8; 6], [u8; 6]) {
         self.server_link
+    }
+
+    /// From now on `address`, one of the servers' blocks, is reached at the standby.
+    pub(crate) fn fail_over(&self, address: IpAddr) -> Result<(), Error> {
+        let gateway: IpAddr = match address {
+            IpAddr::V4(_) => STANDBY_LINK.v4(2).into(),
+            IpAddr::V6(_) => STANDBY_LINK.v6(2).into(),
+        };
+        let route = format!("route replace {address} via {gateway} dev {TO_STANDBY}\n");
+        self.path[FIREWALL + 1].tool("ip", &["-batch", "-"], &route).map(drop)
     }
 
     /// Where the sensor listens.
@@ -124,7 +176,7 @@ impl Topology {
     }
 
     fn set_kernels(&self) -> Result<(), Error> {
-        for host in &self.path {
+        for host in self.path.iter().chain([&self.standby]) {
             host.sysctl(&[
                 ("net/ipv4/ip_forward", "1"),
                 ("net/ipv4/conf/all/rp_filter", "0"),
@@ -134,9 +186,14 @@ impl Topology {
                 ("net/ipv6/conf/default/router_solicitations", "0"),
             ])?;
         }
-        for host in [self.client(), self.server()] {
+        for host in [self.client(), self.server(), &self.standby] {
             // An endpoint does not forward: what is not for it, it drops.
-            host.sysctl(&[("net/ipv4/ip_forward", "0"), ("net/ipv6/conf/all/forwarding", "0")])?;
+            host.sysctl(&[
+                ("net/ipv4/ip_forward", "0"),
+                ("net/ipv6/conf/all/forwarding", "0"),
+                // The blocks of the runs are local by a route, and bind(2) shall not mind.
+                ("net/ipv6/ip_nonlocal_bind", "1"),
+            ])?;
         }
         for host in self.legs.iter().chain([&self.tap]) {
             host.sysctl(&[
@@ -181,11 +238,15 @@ impl Topology {
             [(left, TO_CLIENT, Network::Clients, 0), (right, TO_SERVER, Network::Servers, 1)]
         {
             let Some(segment) = segment else { continue };
+            let gateway = if side == 0 { segment.left().1[0] } else { segment.right().1[0] };
+            let endpoint = index == 0 || index + 1 == self.path.len();
+            if !endpoint {
+                let pool = if side == 0 { Pool::Clients } else { Pool::Servers };
+                pool_routes(&mut batch, pool, segment.network, gateway, interface);
+            }
             if segment.network == target {
                 continue;
             }
-            let gateway = if side == 0 { segment.left().1[0] } else { segment.right().1[0] };
-            let endpoint = index == 0 || index + 1 == self.path.len();
             let (v4, v6) = if endpoint {
                 ("0.0.0.0/0".to_owned(), "::/0".to_owned())
             } else {
@@ -198,7 +259,36 @@ impl Topology {
             let _ = writeln!(batch, "route add {v4} via {} dev {interface}", network.v4(gateway));
             let _ = writeln!(batch, "route add {v6} via {} dev {interface}", network.v6(gateway));
         }
+        if index == 0 {
+            own_pool(&mut batch, Pool::Clients);
+        } else if index + 1 == self.path.len() {
+            own_pool(&mut batch, Pool::Servers);
+        }
         host.tool("ip", &["-batch", "-"], &batch).map(drop)
+    }
+
+    /// Puts the standby beside the first router behind the firewall.
+    fn attach_standby(&self) -> Result<(), Error> {
+        let router = &self.path[FIREWALL + 1];
+        let macs = ([2, 0x5b, 0, 0, 0, 1], [2, 0x5b, 0, 0, 0, 2]);
+        cable(
+            &End { host: router, interface: TO_STANDBY, mac: Some(macs.0) },
+            &End { host: &self.standby, interface: TO_CLIENT, mac: Some(macs.1) },
+        )?;
+        let ends = ((macs.0, vec![1]), (macs.1, vec![2]));
+        let mut batch = String::new();
+        end_batch(&mut batch, TO_STANDBY, STANDBY_LINK, ends.0.clone(), ends.1.clone());
+        router.tool("ip", &["-batch", "-"], &batch)?;
+        let mut batch = String::from("link set dev lo up\n");
+        end_batch(&mut batch, TO_CLIENT, STANDBY_LINK, ends.1, ends.0);
+        for (all, gateway) in [
+            ("0.0.0.0/0", STANDBY_LINK.v4(1).to_string()),
+            ("::/0", STANDBY_LINK.v6(1).to_string()),
+        ] {
+            let _ = writeln!(batch, "route add {all} via {gateway} dev {TO_CLIENT}");
+        }
+        own_pool(&mut batch, Pool::Servers);
+        self.standby.tool("ip", &["-batch", "-"], &batch).map(drop)
     }
 
     /// Copies both directions of one interface of the firewall to the tap (`tc-mirred(8)`).
@@ -275,6 +365,22 @@ fn segments(hosts: usize, seed: u64) -> Vec<Segment> {
         .collect()
 }
 
+/// Routes to the blocks of all runs on one side, through host number `gateway` of `network`.
+fn pool_routes(batch: &mut String, pool: Pool, network: Network, gateway: u8, interface: &str) {
+    for (v6, gateway) in [(false, network.v4(gateway).into()), (true, network.v6(gateway).into())] {
+        let gateway: IpAddr = gateway;
+        // Writing to a String cannot fail.
+        let _ = writeln!(batch, "route add {} via {gateway} dev {interface}", pool.prefix(v6));
+    }
+}
+
+/// Makes the owned half of a pool local: 32,768 addresses by one route.
+fn own_pool(batch: &mut String, pool: Pool) {
+    for v6 in [false, true] {
+        let _ = writeln!(batch, "route add local {} dev lo", pool.owned_prefix(v6));
+    }
+}
+
 /// One end of a cable.
 struct End<'host> {
     host: &'host Namespace,
@@ -320,13 +426,8 @@ fn end_batch(
         let _ = writeln!(batch, "addr add {}/{v4_len} dev {interface}", network.v4(host));
         let _ = writeln!(batch, "addr add {}/64 dev {interface} nodad", network.v6(host));
     }
-    let ghosts: Vec<u8> = if network == Network::Clients && interface == TO_CLIENT {
-        address::ghost_hosts().collect()
-    } else {
-        Vec::new()
-    };
     let (mac, hosts) = (mac_text(peer.0), peer.1);
-    for host in hosts.into_iter().chain(ghosts) {
+    for host in hosts {
         for address in [network.v4(host).to_string(), network.v6(host).to_string()] {
             let _ = writeln!(
                 batch,
@@ -375,7 +476,7 @@ mod tests {
         for v6 in [false, true] {
             let to = std::net::SocketAddr::new(address::server(v6), 8080);
             let listener = endpoint::listen_on(topology.server(), to, 4).unwrap();
-            let from = address::client(0, v6);
+            let from = std::net::SocketAddr::new(address::client(0, v6), 0);
             let mut client = endpoint::connect_from(topology.client(), from, to).unwrap().stream;
             let mut server = endpoint::accept(&listener).unwrap();
             endpoint::exchange(&mut client, &mut server, &[1; 9000], &[2; 9000]).unwrap();

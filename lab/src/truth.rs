@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::Error;
 
-/// Who really sent the first reset of a flow; `none` where no reset was made.
+/// Who really sent a reset; `none` where no reset was made.
 pub const ORIGINS: [&str; 7] = [
     "client",
     "server",
@@ -17,7 +17,10 @@ pub const ORIGINS: [&str; 7] = [
     "none",
 ];
 
-/// What really happened to one flow.
+/// The cause of a reset that only follows from an earlier one of its flow.
+pub(crate) const SECONDARY: &str = "secondary_rst";
+
+/// What really happened: one reset that is nobody's echo, or a flow without any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Truth {
     /// Name of the scenario.
@@ -26,7 +29,10 @@ pub struct Truth {
     pub client: SocketAddr,
     /// The side that was called.
     pub server: SocketAddr,
-    /// Who sent the first reset: one of [`ORIGINS`].
+    /// Not before this time since the epoch; `None` for the first reset of the flow. Only where the same two
+    /// addresses and ports have several resets that are no echoes of each other.
+    pub since: Option<Duration>,
+    /// Who sent the reset: one of [`ORIGINS`]; empty for echoes, which nobody witnessed one by one.
     pub origin: &'static str,
     /// Why: an identifier of the taxonomy of causes, or `none`.
     pub cause: &'static str,
@@ -35,12 +41,54 @@ pub struct Truth {
     pub kernel_reason: Option<String>,
     /// The kernel's trace point could be read. If false, `kernel_reason` is missing for want of a witness.
     pub kernel_heard: bool,
-    /// The rule or the device that made the reset, if it was no endpoint.
+    /// What fired: the rule of the firewall or the device that made the reset, or the setting of the kernel
+    /// without which it would not have been sent.
     pub rule: Option<String>,
     /// The idle timer that this flow met or survived, if there is one on its path.
     pub timer: Option<Duration>,
+    /// The endpoint that sent the reset is a TCP of our own on a raw socket: no kernel speaks of it.
+    pub by_hand: bool,
     /// What was really done, in one sentence.
     pub description: String,
+}
+
+impl Truth {
+    /// Names the rule, the device or the setting that fired.
+    pub(crate) fn by_rule(mut self, rule: impl Into<String>) -> Self {
+        self.rule = Some(rule.into());
+        self
+    }
+
+    /// Means the first reset of the flow at or after `since`.
+    pub(crate) fn not_before(mut self, since: Duration) -> Self {
+        self.since = Some(since);
+        self
+    }
+
+    /// The reset comes from a TCP of our own that plays an endpoint.
+    pub(crate) fn by_hand(mut self, stack: impl Into<String>) -> Self {
+        self.by_hand = true;
+        self.by_rule(stack)
+    }
+
+    /// The label of another reset of the same flow: an echo, or one more guess of the same attacker.
+    pub(crate) fn secondary(&self) -> Self {
+        if self.origin == "blind_attacker" {
+            return Self {
+                description: "another guess of the same attacker".to_owned(),
+                ..self.clone()
+            };
+        }
+        Self {
+            origin: "",
+            cause: SECONDARY,
+            since: None,
+            kernel_reason: None,
+            rule: None,
+            description: format!("belongs to an earlier reset of this flow: {}", self.cause),
+            ..self.clone()
+        }
+    }
 }
 
 /// First line of a file of truths.
@@ -64,11 +112,11 @@ const COLUMNS: [&str; 12] = [
 pub struct Placed {
     /// The flow.
     pub truth: Truth,
-    /// Number of the first reset of the flow in the capture, counted from 1; `None` if there is none.
+    /// Number of the reset in the capture, counted from 1; `None` if there is none.
     pub frame: Option<usize>,
 }
 
-/// Writes truths as CSV, one line a flow, beside the capture `file`.
+/// Writes truths as CSV, one line a reset, beside the capture `file`.
 pub(crate) fn write_csv(path: &Path, file: &str, rows: &[Placed]) -> Result<(), Error> {
     let failed = |source| Error::File { path: path.to_owned(), source };
     let mut writer = csv::Writer::from_path(path).map_err(|error| failed(error.into()))?;

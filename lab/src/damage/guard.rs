@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::damage::packet;
 use crate::endpoint::{self, PATIENCE};
 use crate::frame::{ACK, FIN, Forged, SYN, Seen};
 use crate::packet_socket::{FRAME_LEN_MAX, PacketSocket};
@@ -58,7 +57,7 @@ pub(crate) fn marked_packets(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
 /// what the program accepts. The connection lives on; the resets are the server's own all the same.
 pub(crate) fn two_stacks(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
     let mut random = stage.random();
-    let from = SocketAddr::new(stage.ghost_ip(), 40_000 + random.word() % 20_000);
+    let from = SocketAddr::new(stage.ghost_client(0), 40_000 + random.word() % 20_000);
     let to = stage.server_address(0);
     let mut client = UserStack::open(stage, true, from, to, random.next() as u32)?;
     let mut server = UserStack::open(stage, false, to, from, random.next() as u32)?;
@@ -112,12 +111,13 @@ impl UserStack {
 
     /// Sends a segment with `data`.
     fn say(&mut self, flags: u8, data: &[u8]) -> Result<(), Error> {
-        let mut frame = Forged {
+        let frame = Forged {
             source_mac: self.macs.0,
             destination_mac: self.macs.1,
             source: self.own,
             destination: self.peer,
             hop_limit: 64,
+            traffic_class: 0,
             identification: self.identification,
             dont_fragment: true,
             flags,
@@ -125,9 +125,9 @@ impl UserStack {
             ack: if flags & ACK == 0 { 0 } else { self.heard },
             window: 8192,
             options: &[],
+            payload: data,
         }
         .frame();
-        packet::append(&mut frame, data);
         self.identification = self.identification.wrapping_add(1);
         let phantom = u32::from(flags & (SYN | FIN) != 0);
         self.next = self.next.wrapping_add(phantom).wrapping_add(data.len() as u32);

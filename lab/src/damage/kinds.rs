@@ -248,6 +248,7 @@ mod tests {
                     source: ends[side],
                     destination: ends[1 - side],
                     hop_limit: 60,
+                    traffic_class: 0,
                     identification: 1,
                     dont_fragment: true,
                     flags,
@@ -255,6 +256,7 @@ mod tests {
                     ack: 0,
                     window: 1,
                     options: &[],
+                    payload: &[],
                 }
                 .frame();
                 let wire_len = bytes.len() as u32;

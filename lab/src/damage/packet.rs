@@ -83,41 +83,23 @@ pub(super) fn merge(frame: &mut Vec<u8>, next: &[u8]) -> bool {
         && !one.payload.is_empty()
         && !other.payload.is_empty()
         && frame.len() + other.payload.len() < MERGED_LEN_MAX;
-    if !fits {
-        return false;
-    }
-    append(frame, other.payload);
-    let push = ip_header(frame).and_then(|(start, v4)| {
-        let at = start + ip_header_len(frame, start, v4) + 13;
-        frame.get_mut(at).map(|flags| *flags |= other.flags)
-    });
-    seal(frame);
-    push.is_some()
+    let Some((start, v4)) = ip_header(frame).filter(|_| fits) else { return false };
+    let tcp = start + ip_header_len(frame, start, v4);
+    // Without the padding of short frames: it would end up in the middle of the data.
+    let end = tcp + usize::from(frame[tcp + 12] >> 4) * 4 + one.payload.len();
+    frame.truncate(end);
+    frame.extend_from_slice(other.payload);
+    frame[tcp + 13] |= other.flags;
+    seal(frame, start, v4);
+    true
 }
 
 fn ip_header_len(frame: &[u8], start: usize, v4: bool) -> usize {
     if v4 { usize::from(frame[start] & 0x0f) * 4 } else { 40 }
 }
 
-/// Adds data to a TCP segment and makes lengths and checksums right again. Frames of another kind stay as they are.
-pub(super) fn append(frame: &mut Vec<u8>, payload: &[u8]) {
-    let (Some((start, v4)), Some(seen)) = (ip_header(frame), Seen::parse(frame)) else { return };
-    let header = frame.len().min(seen_end(frame, start, v4, seen.payload.len()));
-    // Without the padding of short frames: it would end up in the middle of the data.
-    frame.truncate(header);
-    frame.extend_from_slice(payload);
-    seal(frame);
-}
-
-/// Where the payload of a segment ends.
-fn seen_end(frame: &[u8], start: usize, v4: bool, payload_len: usize) -> usize {
-    let tcp = start + ip_header_len(frame, start, v4);
-    tcp + usize::from(frame[tcp + 12] >> 4) * 4 + payload_len
-}
-
 /// Makes lengths and checksums of a TCP segment right.
-fn seal(frame: &mut [u8]) {
-    let Some((start, v4)) = ip_header(frame) else { return };
+fn seal(frame: &mut [u8], start: usize, v4: bool) {
     let tcp = start + ip_header_len(frame, start, v4);
     let segment_len = frame.len() - tcp;
     let ip_len = u16::try_from(if v4 { frame.len() - start } else { segment_len })
@@ -146,12 +128,13 @@ mod tests {
             ["192.0.2.1:40000", "192.0.2.2:80"]
         };
         let [source, destination] = ends.map(|end| end.parse().unwrap());
-        let mut frame = Forged {
+        Forged {
             source_mac: [2; 6],
             destination_mac: [4; 6],
             source,
             destination,
             hop_limit: 60,
+            traffic_class: 0,
             identification: 1,
             dont_fragment: true,
             flags: 0x10,
@@ -159,10 +142,9 @@ mod tests {
             ack: 77,
             window: 1,
             options: &[],
+            payload: data,
         }
-        .frame();
-        append(&mut frame, data);
-        frame
+        .frame()
     }
 
     #[test]

@@ -202,12 +202,14 @@ fn nameless(seen: &Seen<'_>) -> Truth {
         scenario: Scenario::Innocents.name(),
         client,
         server,
+        since: None,
         origin: if from_server { "server" } else { "client" },
         cause: "",
         kernel_reason: None,
         kernel_heard: false,
         rule: None,
         timer: None,
+        by_hand: false,
         description: "a flow that did not end as planned; whom the reset names has sent it"
             .to_owned(),
     }

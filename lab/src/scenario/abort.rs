@@ -89,7 +89,9 @@ pub(super) fn service_restart(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
     for pair in &mut pairs {
         endpoint::say(&mut pair.client, b"a request nobody will read\n")?;
     }
-    stage.pause(1);
+    for pair in &pairs {
+        endpoint::await_data(&pair.server)?;
+    }
     drop(listener);
     let (clients, servers): (Vec<_>, Vec<_>) =
         pairs.into_iter().map(|pair| ((pair.client, (pair.from, pair.to)), pair.server)).unzip();

@@ -1,7 +1,8 @@
 //! Resets that no endpoint sent: a firewall's and a forger's.
 
 use crate::endpoint::{self, PATIENCE};
-use crate::injector::{Injector, Style};
+use crate::forgery::Style;
+use crate::injector::{Injector, Plan, Targets, Trigger};
 use crate::scenario::{Stage, stage};
 use crate::{Error, Truth};
 
@@ -84,7 +85,14 @@ pub(super) fn blind_resets(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
     let flow = pair.flow();
     let struck = std::thread::scope(|scope| {
         let attack = scope.spawn(|| {
-            attacker.strike(flow.0.ip(), flow.1, KEYWORD, Style::Guessed, &mut random, PATIENCE)
+            let plan = Plan {
+                client: flow.0.ip(),
+                server: flow.1,
+                trigger: Trigger::ClientSays(KEYWORD),
+                style: Style::Guessed,
+                targets: Targets::Client,
+            };
+            attacker.strike(&plan, &mut random, PATIENCE)
         });
         endpoint::exchange(&mut pair.client, &mut pair.server, b"unwanted\n", b"go on\n")?;
         attack.join().expect("the attacker does not panic")
@@ -118,8 +126,14 @@ pub(super) fn spoofed_injection(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> 
     let mut pair = stage.connect(&listener, 0)?;
     let flow = pair.flow();
     let struck = std::thread::scope(|scope| {
-        let device = scope
-            .spawn(|| injector.strike(flow.0.ip(), flow.1, KEYWORD, style, &mut random, PATIENCE));
+        let plan = Plan {
+            client: flow.0.ip(),
+            server: flow.1,
+            trigger: Trigger::ClientSays(KEYWORD),
+            style,
+            targets: Targets::Both,
+        };
+        let device = scope.spawn(move || injector.strike(&plan, &mut random, PATIENCE));
         for _ in 0..6 {
             endpoint::exchange(&mut pair.client, &mut pair.server, b"harmless\n", b"go on\n")?;
         }

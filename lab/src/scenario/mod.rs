@@ -5,11 +5,23 @@
 
 mod abort;
 mod closing;
+mod declared;
+mod defence;
 mod device;
+mod either_side;
+mod limit;
+mod multipath;
+mod nat;
+mod policy;
 mod probe;
 mod refusal;
+mod reuse;
+mod scan;
+mod segment;
+mod service;
 mod silence;
 mod stage;
+mod timer;
 
 pub(crate) use stage::{Pair, Stage, finish};
 
@@ -108,6 +120,119 @@ catalogue! {
         "the server's sockets have a hop limit of their own";
     Ordinary = "ordinary", closing::ordinary,
         "connections that end well, without any reset";
+
+    DataAfterClientClosed = "data_after_client_closed", either_side::data_after_client_closed,
+        "the client closes while the server goes on sending";
+    CloseRaceAtServer = "close_race_at_server", either_side::close_race_at_server,
+        "both sides close at once, with the client's last data still under way";
+    FastCloseByServer = "fast_close_by_server", either_side::fast_close_by_server,
+        "the server knows its response delivered and closes with a reset";
+    UnreadAtClient = "unread_at_client", either_side::unread_at_client,
+        "the client closes with unread data";
+    Destroyed = "destroyed", either_side::destroyed,
+        "an operator destroys sockets from outside (ss -K)";
+    HappyEyeballs = "happy_eyeballs", either_side::happy_eyeballs,
+        "a client calls in both families and gives up the slower one";
+    HealthCheckHalfOpen = "health_check_half_open", probe::health_check_half_open,
+        "a monitor sends SYNs at a fixed pace and resets the answers";
+    HorizontalSynScan = "horizontal_syn_scan", scan::horizontal_syn_scan,
+        "half-open connections to one port of many addresses";
+    FinScan = "fin_scan", scan::fin_scan,
+        "FINs out of the blue to many ports of several hosts";
+    NullScan = "null_scan", scan::null_scan,
+        "segments without any flag to many ports of several hosts";
+    XmasScan = "xmas_scan", scan::xmas_scan,
+        "FIN, PSH and URG at once to many ports of several hosts";
+    AckScan = "ack_scan", scan::ack_scan,
+        "ACKs out of the blue to many ports of several hosts";
+    StraySynAck = "stray_syn_ack", segment::stray_syn_ack,
+        "SYN/ACKs out of the blue";
+    WrongAckInSynAck = "wrong_ack_in_syn_ack", segment::wrong_ack_in_syn_ack,
+        "a server's SYN/ACK acknowledges more than the SYN";
+    WrongEchoInSynAck = "wrong_echo_in_syn_ack", segment::wrong_echo_in_syn_ack,
+        "a server's SYN/ACK echoes a time stamp that was never sent (PAWS)";
+    SynInHandshake = "syn_in_handshake", segment::syn_in_handshake,
+        "a second SYN in the middle of a handshake";
+    HalfOpenReuse = "half_open_reuse", reuse::half_open,
+        "a client that lost its connection calls again from the same port";
+    FinWait2Reuse = "fin_wait2_reuse", reuse::fin_wait2,
+        "the same, after the server has closed";
+    TimeWaitOldNumber = "timewait_old_number", reuse::old_number,
+        "an old stack begins again with a lower number during TIME-WAIT";
+    NatDesync = "nat_desync", nat::nat_desync,
+        "a segment slips past the translation of addresses";
+    SynAuthReset = "syn_auth_reset", defence::syn_auth_reset,
+        "an anti-flood responder makes clients prove that they are real";
+    SynFloodBackscatter = "syn_flood_backscatter", defence::syn_flood_backscatter,
+        "a spoofed flood makes hosts that never spoke send and get resets";
+    SynProxy = "syn_proxy", defence::syn_proxy,
+        "the firewall completes handshakes for a server that refuses or aborts";
+    ConnectionLimit = "connection_limit", limit::connection_limit,
+        "the firewall rejects a client that has too many connections";
+    TrafficShaping = "traffic_shaping", limit::traffic_shaping,
+        "the firewall rejects a client beyond a volume or a rate";
+    SessionLost = "session_lost", limit::session_lost,
+        "the firewall loses its sessions and rejects what is in the middle";
+    AsymmetricPath = "asymmetric_path", limit::asymmetric_path,
+        "the firewall sees one direction only and rejects handshakes";
+    Multipath = "multipath", multipath::multipath,
+        "a second path is forbidden, and Multipath TCP connections are aborted";
+    IdleTimeoutDevice = "idle_timeout_device", timer::idle_timeout_device,
+        "a device resets both ends of what was silent for too long";
+    KeepaliveByServer = "keepalive_by_server", timer::keepalive_by_server,
+        "the server's keepalive probes stay unanswered";
+    UserTimeout = "user_timeout", timer::user_timeout,
+        "keepalive probes stay unanswered until TCP_USER_TIMEOUT";
+    StaleAtClient = "stale_at_client", timer::stale_at_client,
+        "the client lost the connection without a word";
+    IdleTimeoutOfClient = "idle_timeout_of_client", timer::idle_timeout_of_client,
+        "the client's pool resets connections that were idle for too long";
+    StoppedWithQueue = "stopped_with_queue", service::stopped_with_queue,
+        "a service stops while connections wait in its accept queue";
+    ServiceAborted = "service_aborted", service::aborted,
+        "a service that is stopped resets all its connections";
+    HostReboot = "host_reboot", service::host_reboot,
+        "a host forgets all its connections and comes back";
+    Failover = "failover", service::failover,
+        "a service's address moves to another machine";
+    AcceptQueuePressure = "accept_queue_pressure", service::accept_queue_pressure,
+        "waves of clients meet a service that accepts too slowly";
+    InjectBare = "inject_bare", policy::bare,
+        "a device forges single bare resets (GFW type 1)";
+    InjectSteppingTriple = "inject_stepping_triple", policy::stepping_triple,
+        "a device forges three resets, each further ahead (GFW type 2)";
+    InjectRisingTriple = "inject_rising_triple", policy::rising_triple,
+        "a device forges three resets with rising window and hop limit (GFW 2025)";
+    InjectTripleOnSyn = "inject_triple_on_syn", policy::triple_on_syn,
+        "the same, right after the SYN";
+    InjectSuricata = "inject_suricata", policy::suricata_passive,
+        "resets like those of Suricata beside the path";
+    InjectSuricataInline = "inject_suricata_inline", policy::suricata_inline,
+        "resets like those of Suricata in the path";
+    InjectSnort = "inject_snort", policy::snort_strafe,
+        "resets like those of Snort's active response";
+    InjectTcpkill = "inject_tcpkill", policy::tcpkill,
+        "resets like those of tcpkill";
+    InjectSynCopy = "inject_syn_copy", policy::syn_copy,
+        "a device answers the SYN with a copy of its fields";
+    InjectLowDelay = "inject_low_delay", policy::low_delay,
+        "resets like those of a BSD firewall";
+    InjectLowDelayOnSyn = "inject_low_delay_on_syn", policy::low_delay_on_syn,
+        "the same, right after the SYN";
+    InjectGateway = "inject_gateway", policy::gateway,
+        "resets like those of a gateway with a stack of its own";
+    RejectResponse = "reject_response", policy::reject_response,
+        "a firewall in front of the client rejects a server's answer";
+    BlindResetsToServer = "blind_resets_to_server", policy::blind_to_server,
+        "resets with guessed sequence numbers toward the server";
+    DeclaredCompact = "declared_compact", declared::compact_by_server,
+        "a server's resets carry the draft's compact reason";
+    DeclaredText = "declared_text", declared::text_by_server,
+        "a server's resets carry a text";
+    DeclaredWindowCode = "declared_window_code", declared::window_code_by_server,
+        "a load balancer's resets carry a code in the window";
+    DeclaredByDevice = "declared_by_device", declared::by_device,
+        "a device's forged resets declare a reason";
 
     NginxKeepalive = "nginx_keepalive", nginx::keepalive,
         "nginx closes idle connections (keepalive_timeout 7 s) and clients ask too late";

@@ -1,6 +1,6 @@
 //! Connections that never come to work: refused, given up, or turned away at the door.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -102,10 +102,11 @@ pub(super) fn proxied_backend_refused(stage: &Stage<'_>) -> Result<Vec<Truth>, E
     stage.serve_ordinary(&listener, 0, 1)?;
     let mut pair = stage.connect(&listener, 0)?;
     let loopback = if stage.is_v6() { "::1" } else { "127.0.0.1" };
-    let loopback = loopback.parse().expect("the address of the host itself is well formed");
+    let loopback: IpAddr = loopback.parse().expect("the address of the host itself is well formed");
     let backend = SocketAddr::new(loopback, stage.server_address(1).port());
     for _ in 0..3 {
-        let refused = endpoint::connect_from(stage.topology().server(), loopback, backend)?;
+        let from = SocketAddr::new(loopback, 0);
+        let refused = endpoint::connect_from(stage.topology().server(), from, backend)?;
         if refused.outcome.is_ok() {
             return Err(stage.broken(refused.address, backend, "the backend accepted"));
         }

@@ -1,9 +1,11 @@
-//! Where one run of a scenario plays: its own client address, its own ports, its own chain in the firewall.
+//! Where one run of a scenario plays: its own addresses, its own ports, its own chain in the firewall.
 
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use crate::address::Pool;
 use crate::endpoint::{self, Attempt, End, PATIENCE};
+use crate::lab::Place;
 use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::topology::Topology;
@@ -16,7 +18,7 @@ pub(crate) const PORTS_PER_RUN: u16 = 16;
 const FIRST_PORT: u64 = 8000;
 
 /// Runs after which ports are used again.
-const RUNS: u64 = 1200;
+const RUNS: u64 = 1024;
 
 const _: () = assert!(FIRST_PORT + RUNS * PORTS_PER_RUN as u64 <= 32_768, "below ephemeral ports");
 
@@ -24,6 +26,7 @@ const _: () = assert!(FIRST_PORT + RUNS * PORTS_PER_RUN as u64 <= 32_768, "below
 const BACKLOG: i32 = 16;
 
 /// One run of one scenario.
+#[derive(Clone, Copy)]
 pub(crate) struct Stage<'lab> {
     lab: &'lab Lab,
     scenario: Scenario,
@@ -31,6 +34,17 @@ pub(crate) struct Stage<'lab> {
     first_port: u16,
     v6: bool,
     seed: u64,
+}
+
+/// Where a rule looks at packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hook {
+    /// Before anything else, connection tracking included.
+    Early,
+    /// Where new connections get another destination.
+    Translate,
+    /// On the way through.
+    Forward,
 }
 
 /// Both ends of an established connection.
@@ -86,20 +100,53 @@ impl<'lab> Stage<'lab> {
         Random::new(self.seed)
     }
 
+    /// The run is told in the demo: it shares the server with the other nine.
+    fn is_shared(&self) -> bool {
+        Scenario::DEMO.contains(&self.scenario) && self.number < u64::from(address::CLIENTS)
+    }
+
     /// This run's client.
     pub(crate) fn client_ip(&self) -> IpAddr {
-        address::client(self.number, self.v6)
+        if self.is_shared() { address::client(self.number, self.v6) } else { self.client_at(0) }
     }
 
-    /// An address on the client's network that no kernel owns.
-    pub(crate) fn ghost_ip(&self) -> IpAddr {
-        address::ghost(self.number, self.v6)
+    /// Address `index` of this run that the client's kernel owns.
+    pub(crate) fn client_at(&self, index: u16) -> IpAddr {
+        Pool::Clients.owned(self.number, index, self.v6)
     }
 
-    /// The server's port number `index` of this run.
+    /// Address `index` of this run on the client's side that no kernel owns.
+    pub(crate) fn ghost_client(&self, index: u16) -> IpAddr {
+        Pool::Clients.ghost(self.number, index, self.v6)
+    }
+
+    /// The port number `index` of this run on its first server.
     pub(crate) fn server_address(&self, index: u16) -> SocketAddr {
+        if self.is_shared() {
+            SocketAddr::new(address::server(self.v6), self.port(index))
+        } else {
+            self.server_at(0, index)
+        }
+    }
+
+    /// The port number `index` of this run on address `host` that the server's kernel owns.
+    pub(crate) fn server_at(&self, host: u16, index: u16) -> SocketAddr {
+        SocketAddr::new(Pool::Servers.owned(self.number, host, self.v6), self.port(index))
+    }
+
+    /// The same on the server's side of the network, at an address no kernel owns.
+    pub(crate) fn ghost_server(&self, host: u16, index: u16) -> SocketAddr {
+        SocketAddr::new(Pool::Servers.ghost(self.number, host, self.v6), self.port(index))
+    }
+
+    fn port(&self, index: u16) -> u16 {
         assert!(index < PORTS_PER_RUN, "a run has {PORTS_PER_RUN} ports");
-        SocketAddr::new(address::server(self.v6), self.first_port + index)
+        self.first_port + index
+    }
+
+    /// The same run in IPv6 or IPv4.
+    pub(crate) fn in_family(&self, v6: bool) -> Self {
+        Self { v6, ..*self }
     }
 
     /// The run speaks IPv6.
@@ -109,16 +156,22 @@ impl<'lab> Stage<'lab> {
 
     /// Opens an ordinary server on port `index`.
     pub(crate) fn listen(&self, index: u16) -> Result<TcpListener, Error> {
-        endpoint::listen_on(self.topology().server(), self.server_address(index), BACKLOG)
+        self.listen_at(self.server_address(index))
+    }
+
+    /// Opens an ordinary server.
+    pub(crate) fn listen_at(&self, address: SocketAddr) -> Result<TcpListener, Error> {
+        endpoint::listen_on(self.topology().server(), address, BACKLOG)
     }
 
     /// Calls port `index` and waits for the outcome.
     pub(crate) fn attempt(&self, index: u16) -> Result<Attempt, Error> {
-        endpoint::connect_from(
-            self.topology().client(),
-            self.client_ip(),
-            self.server_address(index),
-        )
+        self.call(SocketAddr::new(self.client_ip(), 0), self.server_address(index))
+    }
+
+    /// Calls `to` from an address of the client, with a port of the kernel's choice if it is 0.
+    pub(crate) fn call(&self, from: SocketAddr, to: SocketAddr) -> Result<Attempt, Error> {
+        endpoint::connect_from(self.topology().client(), from, to)
     }
 
     /// Sends a SYN to port `index` and returns at once.
@@ -129,18 +182,23 @@ impl<'lab> Stage<'lab> {
 
     /// Sends `count` SYNs to port `index` one right after the other.
     pub(crate) fn start_connects(&self, index: u16, count: usize) -> Result<Vec<Attempt>, Error> {
-        endpoint::start_connects(
-            self.topology().client(),
-            self.client_ip(),
-            self.server_address(index),
-            count,
-        )
+        let from = SocketAddr::new(self.client_ip(), 0);
+        endpoint::start_connects(self.topology().client(), from, self.server_address(index), count)
     }
 
     /// An established connection to `listener`, which listens on port `index`.
     pub(crate) fn connect(&self, listener: &TcpListener, index: u16) -> Result<Pair, Error> {
-        let to = self.server_address(index);
-        let Attempt { stream, address, outcome } = self.attempt(index)?;
+        self.pair(listener, SocketAddr::new(self.client_ip(), 0), self.server_address(index))
+    }
+
+    /// An established connection to `listener`, which is reached at `to`.
+    pub(crate) fn pair(
+        &self,
+        listener: &TcpListener,
+        from: SocketAddr,
+        to: SocketAddr,
+    ) -> Result<Pair, Error> {
+        let Attempt { stream, address, outcome } = self.call(from, to)?;
         outcome.map_err(|source| Error::socket(format!("connect {address} to {to}"), source))?;
         let server = endpoint::accept(listener)?;
         Ok(Pair { client: stream, server, from: address, to })
@@ -165,20 +223,54 @@ impl<'lab> Stage<'lab> {
 
     /// Hangs a rule into the firewall; [`Stage::lift_rules`] takes it out again.
     pub(crate) fn firewall_rule(&self, rule: &str) -> Result<(), Error> {
-        let chain = self.chain();
-        self.lab.firewall_rules(&format!(
-            "add chain inet lab {chain}\nadd rule inet lab {chain} {rule}\n\
-             add rule inet lab forward jump {chain}\n"
-        ))
+        self.rule(Place::Firewall, Hook::Forward, rule)
     }
 
-    /// Empties this run's chain in the firewall.
+    /// Hangs a rule into a chain of this run, after those that hang there.
+    pub(crate) fn rule(&self, place: Place, hook: Hook, rule: &str) -> Result<(), Error> {
+        let (base, definition) = match hook {
+            Hook::Early => ("early", "type filter hook prerouting priority raw;"),
+            Hook::Translate => ("translate", "type nat hook prerouting priority dstnat;"),
+            Hook::Forward => ("forward", "type filter hook forward priority 0;"),
+        };
+        self.lab.hang(place, (base, definition), &self.chain(base), rule)
+    }
+
+    /// Adds a named set, or elements to it, in the firewall; `text` is what follows `add` in `nft(8)`, with
+    /// `{run}` where the name of this run's own objects belongs.
+    pub(crate) fn firewall_add(&self, text: &str) -> Result<(), Error> {
+        let text = text.replace("{run}", &self.chain("own"));
+        self.lab.rules(Place::Firewall, &format!("add {text}\n"))
+    }
+
+    /// Empties this run's chain of rules on the way through the firewall.
     pub(crate) fn lift_rules(&self) -> Result<(), Error> {
-        self.lab.firewall_rules(&format!("flush chain inet lab {}\n", self.chain()))
+        self.lift(Place::Firewall, Hook::Forward)
     }
 
-    fn chain(&self) -> String {
-        format!("run{}", self.number)
+    /// Empties a chain of this run.
+    pub(crate) fn lift(&self, place: Place, hook: Hook) -> Result<(), Error> {
+        let base = match hook {
+            Hook::Early => "early",
+            Hook::Translate => "translate",
+            Hook::Forward => "forward",
+        };
+        self.lab.rules(place, &format!("flush chain inet lab {}\n", self.chain(base)))
+    }
+
+    /// Name of an object of this run in the rules.
+    pub(crate) fn chain(&self, kind: &str) -> String {
+        format!("run{}{kind}", self.number)
+    }
+
+    /// `ip` or `ip6`: how rules call the family.
+    pub(crate) fn nft_family(&self) -> &'static str {
+        if self.v6 { "ip6" } else { "ip" }
+    }
+
+    /// Time since the epoch, as captures count it.
+    pub(crate) fn now(&self) -> Duration {
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
     }
 
     /// Waits for `count` round trips of the whole path, and a little for the kernels.
@@ -201,10 +293,12 @@ impl<'lab> Stage<'lab> {
             server,
             origin,
             cause,
+            since: None,
             kernel_reason: None,
             kernel_heard: false,
             rule: None,
             timer: None,
+            by_hand: false,
             description: description.into(),
         }
     }
