@@ -16,7 +16,7 @@ pub enum Error {
         source: nix::Error,
     },
     /// A tool could not be started.
-    #[error("start {program}: {source} (the lab needs iproute2, nftables and ethtool)")]
+    #[error("start {program}: {source} (deploy/prepare.sh test installs all that the lab needs)")]
     ToolMissing {
         /// Name of the program.
         program: &'static str,

@@ -8,6 +8,12 @@ use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use lab::{Damage, DamageKind, Flood};
 
+/// Says loudly that a scenario was not played.
+#[expect(clippy::print_stderr, reason = "standard output belongs to the list of truths")]
+pub(crate) fn say_skipped(why: &str) {
+    eprintln!("SKIPPED: {why}; deploy/prepare.sh test installs what the lab plays with");
+}
+
 /// Options of `lab flood`.
 #[derive(Parser)]
 pub(crate) struct FloodArguments {

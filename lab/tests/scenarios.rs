@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use lab::{Family, Lab, ORIGINS, Options, Placed, Scenario, Seen};
-use support::{Played, build, play};
+use support::{Played, build, is_software, play};
 
 const RST: u8 = 0x04;
 const RST_ACK: u8 = 0x14;
@@ -25,12 +25,14 @@ fn every_scenario_is_what_it_says_in_ipv6() {
 fn all_scenarios(family: Family) {
     let options = Options { family, seed: 20, idle: Duration::from_secs(6), ..Options::default() };
     let Some(lab) = build(&options) else { return };
-    let played = play(&lab, &Scenario::ALL);
+    let scenarios: Vec<Scenario> =
+        Scenario::ALL.into_iter().filter(|scenario| !is_software(*scenario)).collect();
+    let played = play(&lab, &scenarios);
     assert_eq!(lab.frames_lost(), 0);
     for row in &played.placed {
         check_row(&lab, &played, row);
     }
-    for scenario in Scenario::ALL {
+    for scenario in scenarios {
         let name = scenario.name();
         assert!(played.placed.iter().any(|row| row.truth.scenario == name), "{name} has no truth");
     }

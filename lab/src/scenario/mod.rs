@@ -58,6 +58,14 @@ macro_rules! catalogue {
                 }
             }
 
+            /// The module of its recipe: what it needs, and what stands beside it in the sources.
+            pub fn module(self) -> &'static str {
+                let path = match self {
+                    $(Self::$variant => stringify!($recipe),)+
+                };
+                path.split(':').next().unwrap_or(path).trim_end()
+            }
+
             pub(crate) fn play(self, stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
                 match self {
                     $(Self::$variant => $recipe(stage),)+
