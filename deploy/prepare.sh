@@ -12,6 +12,19 @@ wants() { # command package
     command -v "$1" >/dev/null 2>&1 || need+=("$2")
 }
 
+# Real servers and clients that the lab plays with, as Debian 12 has them. None of them is started by its package:
+# where no policy says otherwise, one is laid down while they are installed.
+wants_lab_software() {
+    wants nginx nginx-light
+    wants haproxy haproxy
+    wants sshd openssh-server
+    wants ssh-keygen openssh-client
+    wants curl curl
+    wants openssl openssl
+    wants python3 python3-minimal
+    wants unshare util-linux
+}
+
 export PATH="$PATH:/usr/sbin:/sbin"
 wants ip iproute2
 wants nft nftables
@@ -19,6 +32,7 @@ wants ethtool ethtool
 if [ "${1:-demo}" = test ]; then
     wants clang-14 clang-14
     wants llvm-strip-14 llvm-14
+    wants_lab_software
 fi
 
 [ ${#need[@]} -eq 0 ] && exit 0
@@ -28,5 +42,10 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "prepare: installing ${need[*]}" >&2
 export DEBIAN_FRONTEND=noninteractive
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+    chmod 0755 /usr/sbin/policy-rc.d
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+fi
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${need[@]}" >&2

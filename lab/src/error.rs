@@ -16,7 +16,7 @@ pub enum Error {
         source: nix::Error,
     },
     /// A tool could not be started.
-    #[error("start {program}: {source} (the lab needs iproute2, nftables and ethtool)")]
+    #[error("start {program}: {source} (deploy/prepare.sh test installs all that the lab needs)")]
     ToolMissing {
         /// Name of the program.
         program: &'static str,
@@ -79,6 +79,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// The kernel's answer.
+        source: std::io::Error,
+    },
+    /// A file could not be read.
+    #[error("read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
         source: std::io::Error,
     },
     /// An option has a value that the lab cannot build.

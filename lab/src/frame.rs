@@ -221,7 +221,7 @@ fn double_word(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// The Internet checksum (RFC 1071) of parts; all but the last have an even length.
-fn checksum(parts: &[&[u8]]) -> u16 {
+pub(crate) fn checksum(parts: &[&[u8]]) -> u16 {
     let sum: u64 = parts
         .iter()
         .flat_map(|part| part.chunks(2))

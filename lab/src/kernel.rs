@@ -122,6 +122,16 @@ impl Witness {
         Ok(witness)
     }
 
+    /// What the kernels said about connections from or to `end`, in the order in which they said it.
+    pub(crate) fn at(&self, end: SocketAddr) -> Vec<KernelReset> {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard
+            .iter()
+            .filter(|reset| end == reset.source || end == reset.destination)
+            .cloned()
+            .collect()
+    }
+
     /// What the kernels said about the flow between these two, in the order in which they said it; after that,
     /// what a listening socket of one of them said without naming the peer. Another lab with the same seed on the
     /// same machine could be heard there: its listeners have the same addresses.

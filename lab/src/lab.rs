@@ -86,6 +86,11 @@ impl Lab {
         self.witness.as_ref().map_or_else(|_| Vec::new(), |witness| witness.about(one, other))
     }
 
+    /// Resets the kernels of the lab said they sent on connections from or to `end`.
+    pub(crate) fn kernel_resets_at(&self, end: SocketAddr) -> Vec<KernelReset> {
+        self.witness.as_ref().map_or_else(|_| Vec::new(), |witness| witness.at(end))
+    }
+
     /// Plays one scenario to its end and says what was done. May be called from several threads at once.
     pub fn run(&self, scenario: Scenario) -> Result<Vec<Truth>, Error> {
         self.play(scenario, &self.stage(scenario))

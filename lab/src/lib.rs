@@ -24,6 +24,7 @@
 //! - `scenario`: the catalogue, and one file for each family of recipes.
 //! - `endpoint`: the sockets of both ends; `injector`: the device that forges, `forgery`: how its resets look;
 //!   `hand`: a TCP of our own; `frame`: raw segments.
+//! - `software`: real servers and their idle timers; `flood`: innocents by the thousand; `damage`: what bad taps do.
 //! - `kernel`: the trace point that names the reason; `truth`: the labels; `record`: captures with labels.
 //!
 //! **Invariant:** nothing is left behind, even when the process is killed: no namespace has a name, and the tracing
@@ -34,9 +35,11 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod damage;
 mod delay;
 mod endpoint;
 mod error;
+mod flood;
 mod forgery;
 mod frame;
 mod hand;
@@ -49,10 +52,13 @@ mod packet_socket;
 mod random;
 mod record;
 mod scenario;
+mod software;
 mod topology;
 mod truth;
 
+pub use damage::{Damage, DamageKind, Damaged};
 pub use error::Error;
+pub use flood::{Flood, Flooded};
 pub use frame::Seen;
 pub use kernel::KernelReset;
 pub use lab::Lab;

@@ -202,6 +202,7 @@ mod tests {
             kernel_heard: false,
             rule: None,
             by_hand: false,
+            timer: None,
             description: String::new(),
         }
     }

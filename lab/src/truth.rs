@@ -44,6 +44,8 @@ pub struct Truth {
     /// What fired: the rule of the firewall or the device that made the reset, or the setting of the kernel
     /// without which it would not have been sent.
     pub rule: Option<String>,
+    /// The idle timer that this flow met or survived, if there is one on its path.
+    pub timer: Option<Duration>,
     /// The endpoint that sent the reset is a TCP of our own on a raw socket: no kernel speaks of it.
     pub by_hand: bool,
     /// What was really done, in one sentence.
@@ -85,7 +87,7 @@ impl Truth {
 }
 
 /// First line of a file of truths.
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "file",
     "frame",
     "scenario",
@@ -97,6 +99,7 @@ const COLUMNS: [&str; 11] = [
     "kernel_heard",
     "rule",
     "description",
+    "timer_s",
 ];
 
 /// A truth with its place in a capture.
@@ -127,6 +130,7 @@ pub(crate) fn write_csv(path: &Path, file: &str, rows: &[Placed]) -> Result<(), 
             if truth.kernel_heard { "true" } else { "false" },
             truth.rule.as_deref().unwrap_or(""),
             &truth.description,
+            &truth.timer.map_or_else(String::new, |timer| timer.as_secs_f64().to_string()),
         ];
         writer.write_record(record).map_err(|error| failed(error.into()))?;
     }

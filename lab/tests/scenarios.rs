@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use lab::{Family, Lab, ORIGINS, Options, Placed, Scenario, Seen, Truth};
-use support::{Played, build, play};
+use support::{Played, build, is_software, play};
 
 const RST: u8 = 0x04;
 const RST_ACK: u8 = 0x14;
@@ -27,13 +27,15 @@ fn every_scenario_is_what_it_says_in_ipv6() {
 fn all_scenarios(family: Family) {
     let options = Options { family, seed: 20, idle: Duration::from_secs(6), ..Options::default() };
     let Some(lab) = build(&options) else { return };
-    let played = play(&lab, &Scenario::ALL);
+    let scenarios: Vec<Scenario> =
+        Scenario::ALL.into_iter().filter(|scenario| !is_software(*scenario)).collect();
+    let played = play(&lab, &scenarios);
     assert_eq!(lab.frames_lost(), 0);
     let clocks = Clocks::now();
     for row in &played.placed {
         check_row(&lab, &played, row, &clocks);
     }
-    for scenario in Scenario::ALL {
+    for scenario in scenarios {
         let name = scenario.name();
         assert!(played.placed.iter().any(|row| row.truth.scenario == name), "{name} has no truth");
     }

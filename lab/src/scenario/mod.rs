@@ -23,8 +23,11 @@ mod silence;
 mod stage;
 mod timer;
 
-pub(crate) use stage::Stage;
+pub(crate) use stage::{Pair, Stage, finish};
 
+use crate::damage::guard;
+use crate::flood;
+use crate::software::{clients, haproxy, nginx, process, proxy, ssh, timers, tls};
 use crate::{Error, Truth};
 
 /// Makes the catalogue from its table, so that a scenario stands in one place only.
@@ -53,6 +56,14 @@ macro_rules! catalogue {
                 match self {
                     $(Self::$variant => $summary,)+
                 }
+            }
+
+            /// The module of its recipe: what it needs, and what stands beside it in the sources.
+            pub fn module(self) -> &'static str {
+                let path = match self {
+                    $(Self::$variant => stringify!($recipe),)+
+                };
+                path.split(':').next().unwrap_or(path).trim_end()
             }
 
             pub(crate) fn play(self, stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
@@ -230,6 +241,49 @@ catalogue! {
         "a load balancer's resets carry a code in the window";
     DeclaredByDevice = "declared_by_device", declared::by_device,
         "a device's forged resets declare a reason";
+
+    NginxKeepalive = "nginx_keepalive", nginx::keepalive,
+        "nginx closes idle connections (keepalive_timeout 7 s) and clients ask too late";
+    NginxStalledRequest = "nginx_reset_timedout", nginx::stalled_request,
+        "nginx resets requests that stall (client_body_timeout 6 s, reset_timedout_connection)";
+    HaproxyTimeout = "haproxy_timeout", haproxy::idle_timer,
+        "HAProxy ends silent connections after 9 s, with FIN or with a reset";
+    ConntrackTimeout = "conntrack_timeout", timers::conntrack,
+        "the firewall's tracker forgets silent sessions after 11 s and late packets are rejected";
+    NoTimer = "no_timer", timers::no_timer,
+        "connections silent for all kinds of times, ended by whim: no timer at all";
+    Nginx444 = "nginx_444", process::return_444,
+        "nginx reads a request and resets (return 444)";
+    NginxWorkersKilled = "nginx_workers_killed", process::workers_killed,
+        "nginx's workers are killed with unread requests, and replaced";
+    NginxReload = "nginx_reload", process::reloaded,
+        "a reload of nginx closes idle connections that clients use once more";
+    HaproxyDeadBackend = "haproxy_dead_backend", proxy::dead_backend,
+        "HAProxy cannot reach its backend and ends its client";
+    HaproxyReject = "haproxy_reject", proxy::rejected,
+        "HAProxy rejects connections by a rule";
+    HaproxySilentDrop = "haproxy_silent_drop", proxy::silent_drop,
+        "HAProxy forgets a connection on purpose, the client goes on";
+    HaproxyHealthCheck = "haproxy_health_check", proxy::health_check,
+        "HAProxy checks a TCP backend every 500 ms";
+    CurlGivesUp = "curl_gives_up", clients::curl_gives_up,
+        "curl ends a slow download after its --max-time";
+    PythonIgnoresBody = "python_ignores_body", clients::python_ignores_body,
+        "Python's http.server answers without reading the request's body";
+    KeepaliveRace = "keepalive_race", clients::keepalive_race,
+        "a pool reuses connections at the moment their server closes them";
+    SshMaxStartups = "ssh_max_startups", ssh::max_startups,
+        "sshd turns callers away while too many have not logged in";
+    SshLoginGrace = "ssh_login_grace", ssh::login_grace,
+        "sshd closes at LoginGraceTime and the client speaks too late";
+    TlsFailures = "tls_failures", tls::failures,
+        "TLS handshakes fail: unknown authority, no common version, no common cipher";
+    MarkedPackets = "marked_packets", guard::marked_packets,
+        "both ends mark their packets (DSCP), replies without a socket carry the trigger's mark";
+    TwoStacks = "two_stacks", guard::two_stacks,
+        "a program's own TCP beside the kernel's: honest resets for a connection that lives on";
+    Innocents = "innocents", flood::innocents,
+        "25 connections that end in all ways honest connections end";
 }
 
 impl Scenario {

@@ -9,7 +9,7 @@ use crate::lab::Place;
 use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::topology::Topology;
-use crate::{Error, Lab, Truth, address};
+use crate::{Error, KernelReset, Lab, Truth, address};
 
 /// Ports each run has for itself.
 pub(crate) const PORTS_PER_RUN: u16 = 16;
@@ -80,9 +80,19 @@ impl<'lab> Stage<'lab> {
         self.lab.topology()
     }
 
+    /// Resets the kernels said they sent on connections from or to `end`.
+    pub(crate) fn kernel_resets_at(&self, end: SocketAddr) -> Vec<KernelReset> {
+        self.lab.kernel_resets_at(end)
+    }
+
     /// How long an idle session is left alone.
     pub(crate) fn idle(&self) -> Duration {
         self.lab.idle()
+    }
+
+    /// Time a packet needs from client to server.
+    pub(crate) fn one_way(&self) -> Duration {
+        self.lab.delays().round_trip() / 2
     }
 
     /// A generator of this run's own.
@@ -287,6 +297,7 @@ impl<'lab> Stage<'lab> {
             kernel_reason: None,
             kernel_heard: false,
             rule: None,
+            timer: None,
             by_hand: false,
             description: description.into(),
         }

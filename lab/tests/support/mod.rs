@@ -50,6 +50,14 @@ pub(crate) fn skip(why: &str) {
     eprintln!("SKIPPED: {why}");
 }
 
+/// Whether a scenario plays real programs, waits for timers, or is a crowd or a guard: `software.rs` tests those.
+pub(crate) fn is_software(scenario: Scenario) -> bool {
+    const MODULES: [&str; 10] = [
+        "clients", "flood", "guard", "haproxy", "nginx", "process", "proxy", "ssh", "timers", "tls",
+    ];
+    MODULES.contains(&scenario.module())
+}
+
 /// A file in the directory of temporary files that goes with this value.
 pub(crate) struct Temporary(pub(crate) PathBuf);
 
@@ -74,9 +82,10 @@ pub(crate) fn play(lab: &Lab, scenarios: &[Scenario]) -> Played {
     let (capture, csv) = (Temporary::new("pcap"), Temporary::new("csv"));
     let recorder = lab::record(lab, &capture.0).unwrap();
     let truths = Mutex::new(Vec::new());
-    lab.run_all(scenarios, |scenario, outcome| {
-        let found = outcome.unwrap_or_else(|error| panic!("{}: {error}", scenario.name()));
-        truths.lock().unwrap().extend(found);
+    lab.run_all(scenarios, |scenario, outcome| match outcome {
+        Ok(found) => truths.lock().unwrap().extend(found),
+        Err(error @ Error::ToolMissing { .. }) => skip(&format!("{}: {error}", scenario.name())),
+        Err(error) => panic!("{}: {error}", scenario.name()),
     });
     let recording = recorder.finish(truths.into_inner().unwrap(), &csv.0).unwrap();
     let bytes = std::fs::read(&capture.0).unwrap();
