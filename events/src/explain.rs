@@ -9,7 +9,7 @@ use crate::advice::{Advice, advice};
 use crate::ambiguity;
 use crate::clue_text;
 use crate::event::{Event, EventStatus, PerSide, RoleSource, Side};
-use crate::fill::{age_text, fill, hops};
+use crate::fill::{HOPS_MAX, age_text, fill, hops};
 use crate::outcome::{cost_text, effect_text};
 use crate::sentence::{capitalised, sentence, span_text, thousands};
 use crate::steps::{disproofs, is_forged, is_too_soon, steps};
@@ -203,11 +203,16 @@ fn location(event: &Event) -> Option<String> {
         return None;
     }
     let (rst, named) = (&event.rst, event.claimed.name());
+    let usual = "(if that began at a usual value)";
     let mut text = match rst.hops {
-        0 => format!("On this very link by its TTL {}", rst.ttl),
-        _ => format!("{} from this sensor by its TTL {}", capitalised(&hops(rst.hops)), rst.ttl),
+        0 => format!("On this very link by its TTL {} {usual}", rst.ttl),
+        1..=HOPS_MAX => format!(
+            "{} from this sensor by its TTL {} {usual}",
+            capitalised(&hops(rst.hops)),
+            rst.ttl
+        ),
+        _ => format!("Its TTL {} began at an unusual value and tells no distance", rst.ttl),
     };
-    text.push_str(" (if that began at a usual value)");
     if let Some(peer) = &event.peer {
         let _ = match peer.hops.abs_diff(rst.hops) {
             0 => write!(text, ", as far as the {named}'s own packets"),

@@ -4,7 +4,7 @@ use classifiers::{Clue, Origin};
 
 use crate::event::{Event, Side};
 use crate::outcome::bytes_text;
-use crate::sentence::{span_text, thousands};
+use crate::sentence::{capitalised, span_text, thousands};
 use crate::timers::known_timer;
 
 /// Replaces every `{name}` of [`NAMES`] in `template` by the event's value for it.
@@ -14,7 +14,9 @@ pub(crate) fn fill(template: &str, event: &Event) -> String {
     while let Some((before, after)) = rest.split_once('{') {
         let (name, after) = after.split_once('}').unwrap_or((after, ""));
         text.push_str(before);
-        text.push_str(&value(name, event));
+        let value = value(name, event);
+        let begins = text.ends_with(". ");
+        text.push_str(&if begins { capitalised(&value) } else { value });
         rest = after;
     }
     text + rest
@@ -200,7 +202,11 @@ pub(crate) fn age_text(age_s: f64) -> String {
 }
 
 pub(crate) fn hops(hops: u8) -> String {
-    if hops == 1 { "1 hop".to_owned() } else { format!("{hops} hops") }
+    match hops {
+        1 => "1 hop".to_owned(),
+        0..=HOPS_MAX => format!("{hops} hops"),
+        _ => "an unknown number of hops".to_owned(),
+    }
 }
 
 fn unknown_span() -> String {
@@ -209,3 +215,6 @@ fn unknown_span() -> String {
 
 /// Shorter than this nobody calls it a silence.
 const SILENCE_S_MIN: f64 = 1.0;
+
+/// No path is longer; a hop limit that says so began at an unusual value.
+pub(crate) const HOPS_MAX: u8 = 32;

@@ -84,7 +84,7 @@ pub(crate) fn cost_text(event: &Event) -> String {
     let lives = matches!(verdict.effect, Effect::Ignored | Effect::Challenged);
     let mut text = match (verdict.role, lives) {
         (Role::Primary, true) => "Nothing: the connection lived on. In flight at that moment:",
-        (Role::Primary, false) => "Sent but not acknowledged:",
+        (Role::Primary, false) => "In flight, not acknowledged:",
         _ => "Counted with the first reset of the connection. Not acknowledged at this one:",
     }
     .to_owned();
