@@ -24,9 +24,7 @@ pub fn judge(watch: &Watch, is_final: bool, setting: &Setting) -> Verdict {
     let reason = declared::of(&case).map(|reason| tested(reason, &attribution));
     let reading = read(&case, role, &attribution, reason);
     add_context(&case, &mut attribution);
-    let effect = outcome::effect(&case);
-    let client = case.before().client();
-    let unacked = |direction| case.before().unacknowledged(direction);
+    let (effect, effect_basis) = outcome::effect(&case);
     Verdict {
         role,
         origin: attribution.origin,
@@ -37,10 +35,11 @@ pub fn judge(watch: &Watch, is_final: bool, setting: &Setting) -> Verdict {
         cause_confidence: reading.confidence,
         alternatives: normalised(alternatives(&case, &attribution, &reading), reading.confidence),
         effect,
+        effect_basis,
         stage: case.stage,
         impact: outcome::impact(&case, role, reading.finding.cause, effect),
         shape: case.shape,
-        bytes_unacked: [unacked(client), unacked(client.opposite())],
+        cost: outcome::cost(&case, effect),
         idle: (!case.is_without_context()).then(|| case.idle_before_provocation()),
         rule: reading.finding.rule,
         caveat: reading.finding.caveat,

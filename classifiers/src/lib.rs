@@ -14,6 +14,7 @@
 //! | `origin` | from the sum of the evidence to a name |
 //! | `declared` | reasons that senders write into their resets |
 //! | `rules/` | why: the first rule that fits |
+//! | `receiver` | what the receiver should do with it, and what it was seen to do |
 //! | `outcome` | what it did and what it cost |
 //! | `judge` | the order of all this |
 //! | `context/` | what connections tell about each other |
@@ -29,6 +30,7 @@ mod declared;
 mod judge;
 mod origin;
 mod outcome;
+mod receiver;
 mod role;
 mod rules;
 mod verdict;
@@ -37,5 +39,9 @@ mod vocabulary;
 pub use case::hops;
 pub use context::{Context, Setting};
 pub use judge::judge;
-pub use verdict::{Alternative, Carrier, Declared, Evidence, EvidenceList, Value, Verdict};
-pub use vocabulary::{Cause, Clue, Effect, Impact, Origin, Role, Shape, Stage, Terminator};
+pub use verdict::{
+    Alternative, Carrier, Cost, Declared, EffectBasis, Evidence, EvidenceList, Value, Verdict,
+};
+pub use vocabulary::{
+    Cause, Clue, Effect, Impact, Origin, Reaction, Reception, Role, Shape, Stage, Terminator,
+};

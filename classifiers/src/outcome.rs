@@ -1,41 +1,53 @@
 //! What the reset did, and what it cost.
 
-use flowtable::{PayloadClass, Side};
+use flowtable::PayloadClass;
 
 use crate::case::Case;
-use crate::clues;
-use crate::vocabulary::{Cause, Effect, Impact, Role, Stage};
+use crate::receiver;
+use crate::verdict::{Cost, EffectBasis};
+use crate::vocabulary::{Cause, Effect, Impact, Reaction, Reception, Role, Shape, Stage};
 
-/// What became of the receiver (RFC 5961, section 3.2; tcp_validate_incoming in Linux).
-pub(crate) fn effect(case: &Case<'_>) -> Effect {
-    let after = &case.watch.aftermath;
-    if after.receiver_went_on {
-        return Effect::Ignored;
-    }
-    if after.challenged {
-        return Effect::Challenged;
-    }
-    if clues::must_be_dropped(case) || is_off_sequence(case) {
-        return Effect::PredictedIneffective;
-    }
-    if after.receiver_retransmits >= 2 {
-        return Effect::Ignored;
-    }
-    let is_one_way = case.to().packets == 0;
-    if !case.is_final || is_one_way { Effect::Unobservable } else { Effect::Accepted }
+/// What became of the receiver: what was seen of it, or else what its stack should have done.
+///
+/// Nothing is guessed: where neither tells, it is unobservable.
+pub(crate) fn effect(case: &Case<'_>) -> (Effect, EffectBasis) {
+    use Reaction::{ChallengeAck, OpenedAnew, Pending, ResetInReturn, Retransmitted, WentOn};
+    let (expected, because) = receiver::expected(case);
+    let seen = receiver::reaction(case);
+    let is_ineffective = matches!(expected, Reception::Drop | Reception::Challenge);
+    // What stopped it may have been another one.
+    let is_alone = case.watch.earlier.is_none() && case.watch.aftermath.train.count == 0;
+    let stopped = matches!(seen, ResetInReturn | OpenedAnew) && (is_alone || !is_ineffective);
+    let effect = match (seen, expected) {
+        (WentOn | Retransmitted, _) => Effect::Ignored,
+        (ChallengeAck, _) => Effect::Challenged,
+        _ if stopped => Effect::Accepted,
+        _ if is_ineffective => Effect::PredictedIneffective,
+        (Pending, _) | (_, Reception::Unsure) => Effect::Unobservable,
+        _ => Effect::Accepted,
+    };
+    let contradiction = match effect {
+        Effect::Ignored | Effect::Challenged => expected == Reception::Obey,
+        Effect::Accepted => is_ineffective,
+        _ => false,
+    };
+    (effect, EffectBasis { expected, because, seen, contradiction })
 }
 
-/// Not what the receiver expects next: below what it has acknowledged, or beyond all data.
-fn is_off_sequence(case: &Case<'_>) -> bool {
-    let (reset, from, to) = (case.reset(), case.from(), case.to());
-    if to.packets == 0 || from.packets == 0 {
-        return false;
+/// What a connection lost that ended here; of one that went on, what it would have lost.
+pub(crate) fn cost(case: &Case<'_>, effect: Effect) -> Cost {
+    let before = case.before();
+    let sides = [before.client(), before.client().opposite()];
+    // What the receiver had sent before it heard of the reset met nobody.
+    let may_have_ended = matches!(effect, Effect::Accepted | Effect::Unobservable);
+    let later = case.watch.aftermath.receiver_next.filter(|_| may_have_ended);
+    let is_abort = matches!(case.shape, Shape::Active) && !case.is_without_context();
+    Cost {
+        in_flight: sides
+            .map(|side| before.in_flight(side, later.filter(|_| side == case.receiver))),
+        record_missing: sides.map(|side| before.open_record(side).missing()),
+        unread_possible: if is_abort { before.may_be_unread(case.receiver) } else { None },
     }
-    // Linux also takes RCV.NXT - 1 after a FIN, which Apple's stack sends.
-    let slack = i32::from(from.has(Side::FIN));
-    let below = reset.seq.distance_from(to.acked) < -slack;
-    let beyond = reset.seq.distance_from(from.next) > 0 && reset.seq != to.acked;
-    (below || beyond) && !case.before().is_midstream()
 }
 
 /// What it cost, by cause and by what was in flight.

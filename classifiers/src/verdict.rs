@@ -3,7 +3,9 @@
 use flowtable::Ticks;
 use wire::TcpFlags;
 
-use crate::vocabulary::{Cause, Clue, Effect, Impact, Origin, Role, Shape, Stage, Terminator};
+use crate::vocabulary::{
+    Cause, Clue, Effect, Impact, Origin, Reaction, Reception, Role, Shape, Stage, Terminator,
+};
 
 /// What is said of one reset; `Copy`, no allocation, made on the packet path.
 #[derive(Clone, Copy, Debug)]
@@ -26,14 +28,16 @@ pub struct Verdict {
     pub alternatives: [Option<Alternative>; 2],
     /// What it did.
     pub effect: Effect,
+    /// What that is taken from.
+    pub effect_basis: EffectBasis,
     /// How far the connection had come.
     pub stage: Stage,
     /// What it cost.
     pub impact: Impact,
     /// Its shape.
     pub shape: Shape,
-    /// Unacknowledged bytes in flight, of the client and of the server.
-    pub bytes_unacked: [u32; 2],
+    /// What it cost, in bytes.
+    pub cost: Cost,
     /// Silence of the connection before the reset, or before the late packet that provoked it.
     pub idle: Option<Ticks>,
     /// Name of the rule of classification.md section 5.3 that gave the cause.
@@ -44,6 +48,45 @@ pub struct Verdict {
     pub declared: Option<Declared>,
     /// What was seen.
     pub evidence: EvidenceList,
+}
+
+/// What an effect is taken from: a model of the receiver, and what was seen of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EffectBasis {
+    /// What the receiver's stack should do.
+    pub expected: Reception,
+    /// By what the model says so, as half a sentence about the reset ("it is ...").
+    pub because: &'static str,
+    /// What it was seen to do.
+    pub seen: Reaction,
+    /// Whether the two contradict each other.
+    pub contradiction: bool,
+}
+
+/// What a connection lost by ending at a reset; pairs are of the client and of the server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cost {
+    /// Payload bytes in flight that were not acknowledged; `None` if that was not to be seen.
+    pub in_flight: [Option<u32>; 2],
+    /// Bytes of the last TLS record that were never sent, 0 between two records; `None` if that is
+    /// not known or not TLS.
+    pub record_missing: [Option<u16>; 2],
+    /// Whether the sender may have left data of the receiver unread: true if some came after its
+    /// own last byte, false only if the receiver had sent none. For aborts only.
+    pub unread_possible: Option<bool>,
+}
+
+impl Cost {
+    /// Whether a TLS record was cut; `None` if that is not known or not TLS.
+    #[must_use]
+    pub fn mid_record(&self) -> Option<bool> {
+        let [client, server] = self.record_missing;
+        match (client, server) {
+            (Some(1..), _) | (_, Some(1..)) => Some(true),
+            (Some(0), Some(0)) => Some(false),
+            _ => None,
+        }
+    }
 }
 
 /// Another reading of the same packets.

@@ -99,6 +99,30 @@ names! {
 }
 
 names! {
+    /// What the receiver's stack is expected to do with a reset (RFC 5961; Linux as read).
+    Reception {
+        Obey = "obey", "It ends the connection.";
+        Challenge = "challenge", "It answers with a challenge ACK and goes on.";
+        Drop = "drop", "It drops the reset in silence.";
+        Unsure = "unsure", "What it expects is not known.";
+    }
+}
+
+names! {
+    /// What was seen of the receiver after a reset.
+    Reaction {
+        WentOn = "went_on", "It sent new data when the reset must have reached it.";
+        ChallengeAck = "challenge_ack", "It repeated its acknowledgment at once (RFC 5961).";
+        Retransmitted = "retransmitted", "It repeated data or its SYN instead of giving up.";
+        ResetInReturn = "reset_in_return", "It answered a later segment with a reset: it knew the connection no more.";
+        OpenedAnew = "opened_anew", "It opened a new connection from the same port.";
+        UnderWay = "under_way", "Only segments that it may have sent before the reset came.";
+        Silence = "silence", "Nothing more.";
+        Pending = "pending", "It is still being watched.";
+    }
+}
+
+names! {
     /// How far the connection had come.
     Stage {
         PostSyn = "post_syn", "After the SYN.";

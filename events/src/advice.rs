@@ -6,8 +6,8 @@
 use classifiers::Cause;
 
 use When::{
-    Always, BackendPort, Benign, BenignUnacked, ClaimedRoundTrip, Forged, Fronted, Idle,
-    ServerRoundTrip, ServerSilent,
+    Always, BackendPort, Benign, BenignUnacked, BothEnds, Forged, Fronted, Idle, KeepAliveRace,
+    LastWordUnread, ServerRoundTrip, ServerSilent,
 };
 
 /// The texts of one cause.
@@ -41,8 +41,14 @@ pub(crate) enum When {
     Forged,
     /// The round trip to the server is known.
     ServerRoundTrip,
-    /// As `Forged`, and the round trip to the named endpoint is known.
-    ClaimedRoundTrip,
+    /// As `Forged`, and it came sooner than the named endpoint can answer.
+
+    /// Both ends got a reset.
+    BothEnds,
+    /// Data crossed a close that came after a silence.
+    KeepAliveRace,
+    /// The other side's data came last, so that it may lie unread.
+    LastWordUnread,
 }
 
 /// The texts of `cause`.
@@ -97,17 +103,18 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
             disproof: "The connection still in the host's table (`ss -tn`) at the time of the reset; then a device at the same hop sent it.",
             steps: &[
                 (Always, "Check for a restart, a fail-over or a moved address of {sender} since its last packet."),
-                (Idle, "The connection had been {silent}: keepalives shorter than that would have shown the loss earlier."),
+                (Idle, "The connection had been {silent}: keepalives shorter than {below} would have kept it, or shown the loss earlier."),
                 (BackendPort, "Connection pools: test connections before use, and set their maximum lifetime below the shortest timer on the path."),
             ],
         },
         Cause::DataAfterClose => Advice {
-            why: "{sender} had already closed its side; what the other side sent afterwards drew the reset. Bytes not acknowledged: {unacked}.",
-            disproof: "No FIN of {sender} before the data that it reset.",
+            why: "{sender} had already closed its side; what the other side sent afterwards drew the reset.",
+            disproof: "A capture that shows no FIN of {sender} before the data that it reset.",
             steps: &[
                 (Benign, "Nothing was lost here: this is how many applications end a connection."),
                 (BenignUnacked, "Judged harmless: what was not acknowledged came when the other side had said that it was done, as with a TLS close_notify. If the application misses it, this judgement is wrong."),
-                (Idle, "A keep-alive race: one side closed an idle connection while the other was using it. The connection had been {silent}. The side that opens requests must have the shorter idle timer."),
+                (KeepAliveRace, "A keep-alive race: {claimed} closed, the other side's data crossed the close and came {crossed} later. The connection's longest silence was {silence_before_close}: compare it with the keep-alive timer at {sender}, and make that longer than the idle time of the client's pool."),
+                (Idle, "The connection had been {silent}: whoever sends requests must give up idle connections before the other side does."),
                 (Always, "If requests are lost (502, ECONNRESET): make the server's keep-alive time longer than the client pool's, or let the client repeat requests that are safe to repeat."),
                 (Always, "A server that closes while the client still sends (upload refused early) should read the rest first, or shut down its sending side only."),
             ],
@@ -134,6 +141,7 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
             steps: &[
                 (Always, "On Kubernetes or Docker nodes: out-of-window segments are INVALID to conntrack and leave untranslated. `nf_conntrack_tcp_be_liberal=1`, or drop INVALID, is the cure."),
                 (Always, "`conntrack -S` on the translating node: rising `invalid` confirms it."),
+                (Always, "The reset came {answered} after the segment that it answers, from {hops} away; the packets of {claimed} come from {peer_hops}. A difference of one points to the node before the pod."),
             ],
         },
         Cause::MptcpSubflowReset => Advice {
@@ -149,6 +157,7 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
             disproof: "Other connections to the same service that live longer in silence.",
             steps: &[
                 (Always, "Compare {idle} with the idle timers configured at {sender}."),
+                (BothEnds, "Both ends got a reset at once, which no endpoint does: suspect a load balancer that resets both sides on idle."),
                 (Always, "Whoever reuses connections must close or refresh them earlier than that: set keepalives or the pool's idle time below it."),
                 (BackendPort, "Database and cache servers reset idle sessions by configuration (wait_timeout, idle_session_timeout, timeout): compare."),
             ],
@@ -157,18 +166,19 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
             why: "{device} reset the session after it had been {silent}.",
             disproof: "Connections on the same path that survive longer silences, or a log of the application at {claimed} that records its own close at this moment.",
             steps: &[
-                (Always, "Set TCP keepalives shorter than {idle} at {client_ip} or {server_ip}, or raise the device's timer."),
-                (Forged, "The reset came from {hops} away, {claimed} is {peer_hops} away: look for the NAT, firewall or load balancer at that distance."),
-                (BackendPort, "Connection pools: maximum lifetime (for example HikariCP maxLifetime or keepaliveTime) below {idle}."),
+                (Always, "Set TCP keepalives shorter than {below} at {client_ip} or {server_ip}, or raise the device's timer."),
+                (BothEnds, "Both ends got a reset, as from a load balancer whose \"TCP reset\" on idle is enabled: its idle timer is the one to compare."),
+                (Forged, "Look for the NAT, firewall or load balancer at the place named above (Where)."),
+                (BackendPort, "Connection pools: maximum lifetime and idle time (for example HikariCP maxLifetime, keepaliveTime) below {below}."),
             ],
         },
         Cause::IdleExpiredLatePacket => Advice {
-            why: "The connection had been {silent}; meanwhile its state was forgotten somewhere, and the first packet after the silence drew the reset.",
+            why: "The connection had been {silent}; meanwhile its state was forgotten somewhere, and the first packet after the silence drew the reset, {answered} later.",
             disproof: "Connections on the same path that resume after longer silences.",
             steps: &[
-                (Always, "Set TCP keepalives shorter than {idle} (`net.ipv4.tcp_keepalive_time`, or per socket), or raise the timer of the firewall, NAT or load balancer on the path."),
-                (Always, "Ask each device between {client_ip} and {server_ip} for its idle timer; the one just below {idle} is it."),
-                (BackendPort, "Connection pools: maximum lifetime below {idle} (for example HikariCP maxLifetime), and a test before use."),
+                (Always, "Ask each device between {client_ip} and {server_ip}, and the server itself, for its idle timer; the longest one below {idle} is the suspect."),
+                (Always, "Set TCP keepalives shorter than {below} (`net.ipv4.tcp_keepalive_time`, or per socket), or raise that timer."),
+                (BackendPort, "Connection pools: maximum lifetime below {below} (for example HikariCP maxLifetime), and a test before use."),
             ],
         },
         Cause::KeepaliveTimeout => Advice {
@@ -180,7 +190,7 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
             ],
         },
         Cause::RetransmissionTimeout => Advice {
-            why: "{sender} repeated its data without an acknowledgment and gave up. Bytes not acknowledged: {unacked}.",
+            why: "{sender} repeated its data without an acknowledgment and gave up.",
             disproof: "Acknowledgments for these bytes in a capture nearer to {sender}.",
             steps: &[
                 (Always, "Compare a capture on both sides of the path: the repetitions must end between them (loss, MTU black hole, a device that drops the session)."),
@@ -196,10 +206,9 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
             ],
         },
         Cause::PolicyResetContent => Advice {
-            why: "A device in the path reset the connection upon its first application bytes: a name (TLS SNI, HTTP host), protocol or content policy.",
+            why: "A device in the path reset the connection upon {first_bytes}, {answered} later: a policy on a name (TLS SNI, HTTP host), a protocol or content.",
             disproof: "The same request being reset when it is sent from beside {server}, without the path.",
             steps: &[
-                (ClaimedRoundTrip, "The round trip to {claimed} is {rtt_claimed}: a reset that follows the bytes it answers sooner than that cannot come from there."),
                 (Always, "Try the same server with another name (for example `openssl s_client -connect {server} -servername other.example`): if that passes, it is a policy on names."),
                 (Always, "Search the threat, URL and decryption logs of the devices on the path for {client_ip} at this time."),
             ],
@@ -209,7 +218,6 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
             disproof: "A log of {claimed} that records its own abort of this connection.",
             steps: &[
                 (Always, "Search the threat logs and session ends of the devices on the path for {client_ip} to {server} at this time. A firewall logs the packet's source address: `tcp-rst-from-{claimed_word}` there does not contradict this."),
-                (Forged, "The reset came from {hops} away, the packets of {claimed} from {peer_hops}: look at that distance."),
             ],
         },
         Cause::TrafficShapingReset => Advice {
@@ -242,11 +250,12 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
             ],
         },
         Cause::AppAbort => Advice {
-            why: "The process at {sender} gave up a live connection. An abort (SO_LINGER 0), a close with unread data and a crash look the same here. Bytes not acknowledged: {unacked}.",
+            why: "The process at {sender} gave up a live connection, after {bytes_client} bytes of the client and {bytes_server} of the server.",
             disproof: "The process at {sender} still holding this connection after the reset.",
             steps: &[
                 (Always, "Read the application's log at {sender} at this time; look for a crash, an out-of-memory kill or a time-out of its own."),
-                (ServerSilent, "The server had not answered one byte within {age}: a worker that died or was killed, or a request that was refused unread (nginx: error 104; Envoy: 503 UC)."),
+                (ServerSilent, "The server had not answered one byte; the reset came {answered} after the client's last data: a worker that died or was killed, or a request that was refused unread (nginx: error 104; Envoy: 503 UC)."),
+                (LastWordUnread, "`nstat -az TcpExtTCPAbortOnClose` at {sender} counts closes over unread data; `TcpExtTCPAbortOnData` those by SO_LINGER 0."),
                 (Always, "If other connections of {sender} ended in the same second, the process ended; if not, it chose to drop this one."),
                 (Fronted, "A front end speaks for the server: it may pass on a reset of its backend."),
             ],
@@ -276,15 +285,15 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
             ],
         },
         Cause::FastClose => Advice {
-            why: "Everything was exchanged and acknowledged, then {sender} closed by a reset instead of a FIN. Bytes not acknowledged: {unacked}.",
+            why: "The exchange was complete, then {sender} closed by a reset instead of a FIN: {delivered}.",
             disproof: "An answer that the application misses although the capture shows it acknowledged.",
             steps: &[
-                (Always, "Nothing to do: it saves {sender} a TIME-WAIT. Filter it out by impact."),
+                (Always, "Nothing to do: it saves {sender} a TIME-WAIT. Filter it out by impact; a firewall that logs `tcp-rst-from-{claimed_word}` for it reports a normal end."),
             ],
         },
         Cause::CloseRace => Advice {
-            why: "Both sides were closing; the reset only swept up. Bytes not acknowledged: {unacked}.",
-            disproof: "Among the bytes not acknowledged, data that the other application still needed (a FIN or a TLS close_notify is none).",
+            why: "Both sides were closing; the reset only swept up: {delivered}.",
+            disproof: "Data among the bytes not acknowledged that the other application still needed (a TLS close_notify is none).",
             steps: &[
                 (Always, "Nothing to do, if no data was missed. A firewall that logs `tcp-rst-from-...` for such connections reports a normal end."),
             ],

@@ -59,6 +59,21 @@ pub struct Event {
     /// Silence before the reset, seconds; absent if nothing came before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_before_s: Option<f64>,
+    /// Seconds between the last packet of the receiver that the numbers of the reset fit and the
+    /// reset; absent if they fit none that was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_after_s: Option<f64>,
+    /// Milliseconds that whoever sent the reset is away at most, in one direction: half the time
+    /// since the first packet passed that told him its numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_way_max_ms: Option<f64>,
+    /// Longest silence that the connection had survived before, whole seconds; absent below 1 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest_silence_s: Option<u32>,
+    /// Seconds between the FIN of the named sender and the last data of the receiver, where that
+    /// came later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_after_close_s: Option<f64>,
     /// Seconds since the first packet of the connection that was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age_s: Option<f64>,
@@ -77,6 +92,9 @@ pub struct Event {
     pub rst_count: u32,
     /// Whether resets went to both ends.
     pub other_side_rst: bool,
+    /// Seconds until the first reset in the other direction, where that came after this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_side_rst_after_s: Option<f64>,
     /// What the first payload of each side was.
     pub app: PerSide<Option<String>>,
     /// How good the view was.
@@ -190,6 +208,14 @@ pub struct PerSide<T> {
     pub client: T,
     /// Of the server.
     pub server: T,
+}
+
+impl<T> PerSide<Option<T>> {
+    /// Whether it is known of neither side.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.client.is_none() && self.server.is_none()
+    }
 }
 
 impl<T> PerSide<T> {

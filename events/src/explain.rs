@@ -1,29 +1,47 @@
-//! The proof sheet of one reset: Who. Why. How sure. What was seen. What would disprove it. What to do.
+//! The proof sheet of one reset: the verdict in a sentence, then its proof, then the doubt, then
+//! what to do.
 
 use std::fmt::Write as _;
 
-use classifiers::{Cause, Impact, Origin, Terminator};
+use classifiers::{Cause, Clue, Impact, Origin, Role, Shape, Terminator};
 
-use crate::advice::{Advice, When, advice};
+use crate::advice::{Advice, advice};
+use crate::ambiguity;
+use crate::clue_text;
 use crate::event::{Event, EventStatus, PerSide, RoleSource, Side};
-use crate::fill::{age_text, fill, hops};
-use crate::sentence::{sentence, span_text};
+use crate::fill::{HOPS_MAX, age_text, fill, hops};
+use crate::outcome::{cost_text, effect_text};
+use crate::sentence::{capitalised, sentence, span_text, thousands};
+use crate::steps::{disproofs, is_forged, is_too_soon, steps};
+use crate::verdict::EvidenceItem;
 
 /// Everything an event says, for people; wrapped to `width` columns, ends with a line feed.
 #[must_use]
 pub fn proof_sheet(event: &Event, width: usize) -> String {
     let advice = advice(event.verdict.cause);
     let mut sheet = Sheet { text: String::new(), width: width.max(WIDTH_MIN) };
-    sheet.line("", &heading(event));
-    sheet.section("Who", &[who(event)]);
-    sheet.section("Why", &why(event, &advice));
-    sheet.section("How sure", &how_sure(event));
-    sheet.section("What was seen", &[connection(event), reset(event)]);
+    sheet.wrapped("", "", &headline(event));
+    sheet.wrapped("", "", &place(event));
+    sheet.text.push('\n');
+    for text in why(event, &advice) {
+        sheet.row("Why", &text);
+    }
+    sheet.row("Effect", &effect_text(event));
+    sheet.row("Cost", &cost_text(event));
+    sheet.title(&proof_title(event));
     sheet.evidence(event);
-    sheet.section("What would disprove it", &disproofs(event, &advice));
-    sheet.section("What to do", &[]);
-    for step in steps(event, &advice) {
-        sheet.line_after("  - ", &step);
+    sheet.row("Flow", &connection(event));
+    sheet.row("Reset", &reset(event));
+    if let Some(text) = location(event) {
+        sheet.row("Where", &text);
+    }
+    sheet.title("Doubt");
+    for (label, text) in doubts(event, &advice) {
+        sheet.row(label, &text);
+    }
+    sheet.title("What to do");
+    for (index, step) in steps(event, &advice).iter().enumerate() {
+        sheet.hanging(&format!("  {}. ", index + 1), step);
     }
     sheet.text
 }
@@ -35,32 +53,46 @@ struct Sheet {
 }
 
 impl Sheet {
-    fn section(&mut self, title: &str, paragraphs: &[String]) {
-        let _ = write!(self.text, "\n{title}.\n");
-        for paragraph in paragraphs {
-            self.line("  ", paragraph);
-        }
+    fn title(&mut self, title: &str) {
+        self.text.push('\n');
+        self.wrapped("", "  ", &format!("{title}."));
     }
 
+    /// A paragraph with its label before it.
+    fn row(&mut self, label: &str, text: &str) {
+        self.hanging(&format!("  {label:<7} "), text);
+    }
+
+    /// What bears on the sender, the strongest first; then what bears on the cause only.
     fn evidence(&mut self, event: &Event) {
-        for item in &event.verdict.evidence {
-            let weight = match item.decibans {
-                0.0 => String::new(),
-                decibans => format!("{decibans:+.0} dB"),
-            };
+        let evidence = &event.verdict.evidence;
+        let mut weighed: Vec<&EvidenceItem> =
+            evidence.iter().filter(|item| item.decibans != 0.0).collect();
+        // What holds of every reset is no observation: last.
+        weighed.sort_by(|a, b| {
+            let rank = |item: &EvidenceItem| (item.clue == Clue::Prior, -item.decibans.abs());
+            rank(a).partial_cmp(&rank(b)).unwrap_or(std::cmp::Ordering::Equal)
+        });
+        for item in weighed {
             let number = item.e.as_deref().unwrap_or("");
-            self.line_after(&format!("  {weight:>7}  {number:<4} "), &sentence(item));
+            let head = format!("  {:>+4.0} dB {number:<4} ", item.decibans);
+            self.hanging(&head, &format!("{}.", sentence(item)));
+            if let Some((ground, void)) = clue_text::ground(item) {
+                // What weighs little needs no lecture.
+                let ground = if item.decibans.abs() >= HEAVY { ground } else { "" };
+                let text = format!("{ground} Void {void}");
+                self.hanging(&" ".repeat(head.len()), text.trim_start());
+            }
         }
-    }
-
-    /// One paragraph, all its lines behind `indent`.
-    fn line(&mut self, indent: &str, text: &str) {
-        self.wrapped(indent, indent, text);
+        for item in evidence.iter().filter(|item| item.decibans == 0.0) {
+            let number = item.e.as_deref().unwrap_or("");
+            self.hanging(&format!("  {:>7} {number:<4} ", "seen"), &format!("{}.", sentence(item)));
+        }
     }
 
     /// One paragraph, its first line behind `head`, the others indented as far.
-    fn line_after(&mut self, head: &str, text: &str) {
-        self.wrapped(head, &" ".repeat(head.len()), text);
+    fn hanging(&mut self, head: &str, text: &str) {
+        self.wrapped(head, &" ".repeat(head.chars().count()), text);
     }
 
     fn wrapped(&mut self, first: &str, rest: &str, text: &str) {
@@ -74,99 +106,141 @@ impl Sheet {
     }
 }
 
-fn heading(event: &Event) -> String {
+/// The verdict in one sentence.
+fn headline(event: &Event) -> String {
+    let verdict = &event.verdict;
+    let word = match (verdict.role, verdict.impact) {
+        (Role::Secondary, _) => "AFTERMATH, reset",
+        (Role::Duplicate, _) => "CAPTURED TWICE, reset",
+        (_, Impact::Aborted) => "ABORTED",
+        (_, Impact::Refused) => "REFUSED",
+        (_, Impact::Benign) => "BENIGN, reset",
+        (_, Impact::Unknown) => "UNJUDGED, reset",
+    };
+    let sure = share(verdict.origin_confidence);
+    let cause = format!("{} ({})", verdict.cause.name(), share(verdict.cause_confidence));
+    match verdict.origin {
+        Origin::Unknown => format!(
+            "{word} in the name of the {} {}; who sent it is not decided. Best reading of the \
+             cause: {cause}.",
+            event.claimed.name(),
+            event.claimed_endpoint()
+        ),
+        _ => format!("{word} by {}. Cause: {cause}.", who(event, &sure)),
+    }
+}
+
+/// The sender and how sure that is, as half a sentence.
+fn who(event: &Event, sure: &str) -> String {
+    let verdict = &event.verdict;
+    let claimed = format!("the {} {}", event.claimed.name(), event.claimed_endpoint());
+    match verdict.origin {
+        Origin::Server if verdict.terminator == Terminator::Proven => {
+            format!("{claimed}, or rather the front end that speaks for it ({sure})")
+        }
+        Origin::Server if verdict.terminator == Terminator::Suspected => {
+            format!("{claimed} itself, or a front end that speaks for it ({sure})")
+        }
+        Origin::Client | Origin::Server => format!("{claimed} itself ({sure})"),
+        Origin::BlindAttacker => format!(
+            "a host off the path that guesses ({sure}), NOT by {claimed} whose name it bears"
+        ),
+        Origin::MiddleboxBoth => format!(
+            "a device in the path that reset both ends ({sure}), NOT by {claimed} whose name it \
+             bears"
+        ),
+        _ => format!("a device in the path ({sure}), NOT by {claimed} whose name it bears"),
+    }
+}
+
+/// Where and when to find it.
+fn place(event: &Event) -> String {
     let place = match (&event.file, event.frame, &event.interface, event.queue) {
         (Some(file), Some(frame), ..) => format!("{file} frame {frame}"),
         (_, _, Some(interface), Some(queue)) => format!("{interface} queue {queue}"),
         _ => "unknown place".to_owned(),
     };
     let status = match event.status {
-        EventStatus::Provisional => ", provisional",
+        EventStatus::Provisional => " Provisional: what follows is still being watched.",
         EventStatus::Final => "",
     };
     format!(
-        "{} reset between client {} and server {} at {} ({place}{status}; Community ID {})",
-        impact_word(event.verdict.impact),
-        event.client,
-        event.server,
-        event.ts,
-        event.community_id
+        "Client {} to server {}, {}, {place}, Community ID {}.{status}",
+        event.client, event.server, event.ts, event.community_id
     )
 }
 
-const fn impact_word(impact: Impact) -> &'static str {
-    match impact {
-        Impact::Aborted => "ABORTING",
-        Impact::Refused => "REFUSING",
-        Impact::Benign => "Benign",
-        Impact::Unknown => "Unjudged",
-    }
-}
-
-fn who(event: &Event) -> String {
+/// What the evidence amounts to.
+fn proof_title(event: &Event) -> String {
     let verdict = &event.verdict;
-    let claimed = event.claimed_endpoint();
     let named = event.claimed.name();
-    let mut text = match verdict.origin {
-        Origin::Client => format!("The client {} itself.", event.client),
-        Origin::Server if verdict.terminator == Terminator::None => {
-            format!("The server {} itself.", event.server)
-        }
-        Origin::Server => format!(
-            "The server {}, or rather the front end that {} for it.",
-            event.server,
-            if verdict.terminator == Terminator::Proven { "speaks" } else { "seems to speak" }
-        ),
-        Origin::MiddleboxToClient | Origin::MiddleboxToServer | Origin::MiddleboxBoth => {
-            let others = match verdict.origin {
-                Origin::MiddleboxBoth => " It reset the other end as well.",
-                _ => "",
-            };
-            format!("NOT the {named} {claimed}: a device in the path, in its name.{others}")
-        }
-        Origin::BlindAttacker => {
-            format!("NOT the {named} {claimed}: a host off the path that guesses, in its name.")
-        }
-        Origin::Unknown => format!(
-            "Not decided. It bears the name of the {named} {claimed}; whether that sent it or a \
-             device in the path did, the packets do not tell."
-        ),
+    let decibans = verdict.origin_decibans;
+    let side = if decibans < 0.0 { "against" } else { "for" };
+    let sum: f64 = verdict.evidence.iter().map(|item| item.decibans).sum();
+    let capped = if (sum - decibans).abs() > 0.5 {
+        "; header clues hang together and count only up to a limit"
+    } else {
+        ""
     };
-    match &event.peer {
-        Some(peer) if is_forged(verdict.origin) && peer.hops != event.rst.hops => {
-            let _ = write!(
-                text,
-                " The reset came from {} away (TTL {}), the {named}'s own packets from {} (TTL {}, \
-                 n={}).",
-                hops(event.rst.hops),
-                event.rst.ttl,
-                peer.hops,
-                peer.ttl,
-                peer.packets
+    let claim = match verdict.origin {
+        Origin::Unknown => {
+            return format!(
+                "Evidence, which does not decide: {:.0} dB {side} the {named} (10 dB is ten to \
+                 one{capped})",
+                decibans.abs()
             );
         }
-        _ if is_forged(verdict.origin) => {
-            let against = verdict.evidence.iter().filter(|item| item.decibans < 0.0);
-            if let Some(item) = against.min_by(|a, b| a.decibans.total_cmp(&b.decibans)) {
-                let _ = write!(text, " What speaks most for that: {}.", sentence(item));
-            }
-        }
-        _ if verdict.cause == Cause::IdleTimeoutMiddlebox && verdict.origin != Origin::Unknown => {
-            text.push_str(" What holds this address is itself a device in the path.");
-        }
-        _ => {}
-    }
-    text
+        Origin::Client | Origin::Server => format!("Proof that the {named} sent it"),
+        _ => format!("Proof that the {named} did not send it"),
+    };
+    format!("{claim}: {:.0} dB {side} it (10 dB is ten to one{capped})", decibans.abs())
 }
 
-const fn is_forged(origin: Origin) -> bool {
-    matches!(
-        origin,
-        Origin::MiddleboxToClient
-            | Origin::MiddleboxToServer
-            | Origin::MiddleboxBoth
-            | Origin::BlindAttacker
-    )
+/// Where the device is, as far as hops and time tell.
+fn location(event: &Event) -> Option<String> {
+    let verdict = &event.verdict;
+    if !is_forged(verdict.origin) {
+        return None;
+    }
+    let (rst, named) = (&event.rst, event.claimed.name());
+    let usual = "(if that began at a usual value)";
+    let mut text = match rst.hops {
+        0 => format!("On this very link by its TTL {} {usual}", rst.ttl),
+        1..=HOPS_MAX => format!(
+            "{} from this sensor by its TTL {} {usual}",
+            capitalised(&hops(rst.hops)),
+            rst.ttl
+        ),
+        _ => format!("Its TTL {} began at an unusual value and tells no distance", rst.ttl),
+    };
+    if let Some(peer) = &event.peer {
+        let _ = match peer.hops.abs_diff(rst.hops) {
+            0 => write!(text, ", as far as the {named}'s own packets"),
+            _ => write!(
+                text,
+                "; the {named}'s own packets come from {} (TTL {}, n={})",
+                hops(peer.hops),
+                peer.ttl,
+                peer.packets
+            ),
+        };
+    }
+    if let Some(away_ms) = event.one_way_max_ms.filter(|_| is_too_soon(event)) {
+        let _ =
+            write!(text, "; by time at most {} away in one direction", span_text(away_ms / 1e3));
+        if away_ms < f64::from(rst.hops) * HOP_MS_MIN {
+            text.push_str(", too near for so many hops: its TTL began at an unusual value");
+        }
+    }
+    text.push('.');
+    if matches!(verdict.origin, Origin::MiddleboxToClient | Origin::MiddleboxToServer) {
+        let _ = write!(
+            text,
+            " It passed here on its way from the {named}'s side, so look between this sensor and \
+             the {named}."
+        );
+    }
+    Some(text)
 }
 
 fn why(event: &Event, advice: &Advice) -> Vec<String> {
@@ -175,10 +249,26 @@ fn why(event: &Event, advice: &Advice) -> Vec<String> {
     let mut paragraphs = vec![match (verdict.origin, verdict.cause) {
         // The text of a cause tells a story; without a sender it is but the best one.
         (Origin::Unknown, cause) if cause != Cause::Unknown => {
-            format!("{}, if the best reading holds: {text}", cause.name())
+            format!("If the best reading holds: {text}")
         }
-        (_, cause) => format!("{}: {text}", cause.name()),
+        _ => text,
     }];
+    if let (true, Some(after_s), Some(rtt_ms)) =
+        (is_too_soon(event), event.answered_after_s, event.rtt_ms.of(event.claimed))
+    {
+        let named = event.claimed.name();
+        paragraphs.push(format!(
+            "It came {} after what it answers, and the round trip to the {named} takes {}: the \
+             answer cannot be the {named}'s.",
+            span_text(after_s),
+            span_text(rtt_ms / 1e3)
+        ));
+    }
+    if verdict.cause == Cause::IdleTimeoutMiddlebox
+        && matches!(verdict.origin, Origin::Client | Origin::Server)
+    {
+        paragraphs.push("What holds this address is itself a device in the path.".to_owned());
+    }
     if let Some(declared) = &verdict.declared {
         let agrees = if declared.consistent {
             "the rest of the evidence agrees"
@@ -200,19 +290,21 @@ fn why(event: &Event, advice: &Advice) -> Vec<String> {
     paragraphs
 }
 
-fn how_sure(event: &Event) -> Vec<String> {
+/// How sure, what else, what looks alike, what was not seen, what would prove it wrong.
+fn doubts(event: &Event, advice: &Advice) -> Vec<(&'static str, String)> {
     let verdict = &event.verdict;
-    let mut paragraphs = vec![format!(
-        "Origin {} {} ({}; {:.0} dB {} the named endpoint). Cause {} {} ({}), by rule {}.",
-        verdict.origin.name(),
-        share(verdict.origin_confidence),
-        band(verdict.origin_confidence),
-        verdict.origin_decibans.abs(),
-        if verdict.origin_decibans < 0.0 { "against" } else { "for" },
-        verdict.cause.name(),
-        share(verdict.cause_confidence),
-        band(verdict.cause_confidence),
-        verdict.rule
+    let mut rows = vec![(
+        "Sure",
+        format!(
+            "Sender {} {} ({}). Cause {} {} ({}), by rule {}.",
+            verdict.origin.name(),
+            share(verdict.origin_confidence),
+            band(verdict.origin_confidence),
+            verdict.cause.name(),
+            share(verdict.cause_confidence),
+            band(verdict.cause_confidence),
+            verdict.rule
+        ),
     )];
     let others: Vec<String> = verdict
         .alternatives
@@ -224,13 +316,15 @@ fn how_sure(event: &Event) -> Vec<String> {
         })
         .collect();
     if !others.is_empty() {
-        paragraphs.push(format!("Other readings: {}.", others.join("; ")));
+        rows.push(("Else", format!("Other readings: {}.", others.join("; "))));
     }
-    if let Some(caveat) = &verdict.caveat {
-        paragraphs.push(format!("Caveat: {}.", caveat.trim_end_matches('.')));
+    let alike = ambiguity::sentences(event);
+    if !alike.is_empty() {
+        rows.push(("Alike", alike.join(" ")));
     }
-    paragraphs.extend(view(event));
-    paragraphs
+    rows.extend(view(event).map(|text| ("View", text)));
+    rows.extend(disproofs(event, advice).into_iter().map(|text| ("Refute", text)));
+    rows
 }
 
 /// A probability with two decimals; nothing seen from outside is certain, so never "1.00".
@@ -262,13 +356,13 @@ fn view(event: &Event) -> Option<String> {
     .into_iter()
     .filter_map(|(is_so, text)| is_so.then_some(text))
     .collect();
-    (!missing.is_empty()).then(|| format!("The view was limited: {}.", missing.join("; ")))
+    (!missing.is_empty()).then(|| format!("Limited: {}.", missing.join("; ")))
 }
 
 fn connection(event: &Event) -> String {
     let mut text = format!(
-        "The connection: {} of the client, {} of the server",
-        volume(event, Side::Client),
+        "{} of the client, {} of the server",
+        capitalised(&volume(event, Side::Client)),
         volume(event, Side::Server)
     );
     if let Some(age_s) = event.age_s {
@@ -277,29 +371,29 @@ fn connection(event: &Event) -> String {
     if let Some(idle_s) = event.idle_before_s {
         let _ = write!(text, "; silent for {} before the reset", span_text(idle_s));
     }
+    let idle_s = event.idle_before_s.unwrap_or(0.0);
+    if let Some(silence_s) = event.longest_silence_s.filter(|span| f64::from(*span) > idle_s + 1.0)
+    {
+        let _ = write!(text, "; its longest silence was about {silence_s} s");
+    }
     if let Some(rtt) = round_trips(&event.rtt_ms) {
         let _ = write!(text, "; {rtt}");
     }
     let _ = write!(text, "; stage {}", event.verdict.stage.name());
-    let unacked = &event.verdict.bytes_unacked;
-    if unacked.client + unacked.server > 0 {
-        let _ = write!(
-            text,
-            "; bytes not acknowledged: {} of the client, {} of the server",
-            unacked.client, unacked.server
-        );
-    }
     text + "."
 }
 
 fn volume(event: &Event, side: Side) -> String {
-    let bytes = *event.bytes.of(side);
+    let data = match *event.bytes.of(side) {
+        0 => "without data".to_owned(),
+        1 => "with 1 byte".to_owned(),
+        bytes => format!("with {} bytes", thousands(bytes)),
+    };
     match *event.packets.of(side) {
         0 => "no packet".to_owned(),
-        1 if bytes == 0 => "1 packet without data".to_owned(),
-        1 => format!("1 packet with {bytes} bytes"),
-        packets if bytes == 0 => format!("{packets} packets without data"),
-        packets => format!("{packets} packets with {bytes} bytes"),
+        1 => format!("1 packet {data}"),
+        PACKETS_MAX => format!("{PACKETS_MAX} or more packets {data}"),
+        packets => format!("{packets} packets {data}"),
     }
 }
 
@@ -318,10 +412,15 @@ fn round_trips(rtt_ms: &PerSide<Option<f64>>) -> Option<String> {
 fn reset(event: &Event) -> String {
     let rst = &event.rst;
     let mut text = format!(
-        "The reset: {} in the name of the {}, shape {}, TTL {}, window {}",
+        "{} in the name of the {}, {}, TTL {}, window {}",
         rst.flags,
         event.claimed.name(),
-        event.verdict.shape.name(),
+        match event.verdict.shape {
+            Shape::Active => "as a socket sends it of its own accord",
+            Shape::Reply => "as a host answers a segment that it cannot place",
+            Shape::Refusal => "as a host refuses a SYN",
+            Shape::Odd => "in a shape that no stack writes",
+        },
         rst.ttl,
         rst.window
     );
@@ -331,95 +430,37 @@ fn reset(event: &Event) -> String {
             delta => write!(text, ", {delta:+} from the next sequence number"),
         };
     }
-    let _ = write!(text, "; effect {}", event.verdict.effect.name());
+    if let Some(after_s) = event.answered_after_s {
+        let what = match event.verdict.shape {
+            Shape::Active => "the last bytes that it acknowledges",
+            _ => "the packet that it answers",
+        };
+        let _ = write!(text, "; {} after {what}", span_text(after_s));
+    }
     if event.rst_count > 1 {
         let _ = write!(text, "; {} resets in this connection", event.rst_count);
     }
-    if event.other_side_rst {
-        text.push_str("; both ends got one");
+    match event.other_side_rst_after_s {
+        Some(after_s) => {
+            let _ = write!(text, "; the other end got one {} later", span_text(after_s));
+        }
+        None if event.other_side_rst => text.push_str("; both ends got one"),
+        None => {}
     }
     text + "."
 }
 
-fn disproofs(event: &Event, advice: &Advice) -> Vec<String> {
-    let mut paragraphs = Vec::new();
-    let named = event.claimed.name();
-    if is_forged(event.verdict.origin) {
-        paragraphs.push(format!(
-            "Origin: a capture on the {named} {} that shows it sending this reset.",
-            event.claimed_endpoint().ip
-        ));
-    } else if event.verdict.origin != Origin::Unknown {
-        paragraphs.push(format!(
-            "Origin: a capture on the {named} {} in which this reset is missing.",
-            event.claimed_endpoint().ip
-        ));
-    }
-    paragraphs.push(match event.verdict.cause {
-        Cause::Unknown => fill(advice.disproof, event),
-        _ => format!("Cause: {}", fill(advice.disproof, event)),
-    });
-    paragraphs
-}
+/// Ten to one.
+const HEAVY: f64 = 10.0;
 
-fn steps(event: &Event, advice: &Advice) -> Vec<String> {
-    let mut steps: Vec<String> = advice
-        .steps
-        .iter()
-        .filter(|(when, _)| applies(*when, event))
-        .map(|(_, step)| capitalised(&fill(step, event)))
-        .collect();
-    if is_forged(event.verdict.origin) {
-        steps.push(format!(
-            "Do not look for the fault at the {}: a log that names it as the sender only repeats \
-             the packet's source address.",
-            event.claimed.name()
-        ));
-    }
-    steps
-}
+/// No router forwards a packet faster.
+const HOP_MS_MIN: f64 = 0.01;
 
-fn applies(when: When, event: &Event) -> bool {
-    match when {
-        When::Always => true,
-        When::Idle => event.idle_before_s.is_some_and(|idle_s| idle_s >= IDLE_S),
-        When::BackendPort => BACKEND_PORTS.contains(&event.server.port),
-        When::ServerSilent => event.bytes.server == 0 && event.bytes.client > 0,
-        When::Fronted => event.verdict.terminator != Terminator::None,
-        When::Benign => event.verdict.impact == Impact::Benign && unacked(event) <= FIN_LEN,
-        When::BenignUnacked => event.verdict.impact == Impact::Benign && unacked(event) > FIN_LEN,
-        When::Forged => is_forged(event.verdict.origin),
-        When::ServerRoundTrip => event.rtt_ms.server.is_some(),
-        When::ClaimedRoundTrip => {
-            is_forged(event.verdict.origin) && event.rtt_ms.of(event.claimed).is_some()
-        }
-    }
-}
-
-/// Sequence numbers of both sides that nobody acknowledged.
-fn unacked(event: &Event) -> u64 {
-    let bytes = &event.verdict.bytes_unacked;
-    u64::from(bytes.client) + u64::from(bytes.server)
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// Silence from which a timer is suspected (classification.md, rule 16).
-const IDLE_S: f64 = 30.0;
-
-/// A FIN takes one sequence number.
-const FIN_LEN: u64 = 1;
+/// The record counts no further.
+const PACKETS_MAX: u64 = 255;
 
 /// Less likely readings are no help.
 const WORTH_NAMING: f64 = 0.01;
-
-/// Ports whose connections are usually pooled: SQL Server, Oracle, MySQL, PostgreSQL, AMQP, Redis,
-/// Cassandra, Kafka, Elasticsearch, Memcached, MongoDB, LDAP.
-const BACKEND_PORTS: [u16; 13] =
-    [389, 636, 1433, 1521, 3306, 5432, 5672, 6379, 9042, 9092, 9200, 11211, 27017];
 
 /// Narrower than this no sentence can be read.
 const WIDTH_MIN: usize = 40;

@@ -3,7 +3,8 @@
 use classifiers::{Clue, Origin};
 
 use crate::event::{Event, Side};
-use crate::sentence::span_text;
+use crate::outcome::bytes_text;
+use crate::sentence::{capitalised, span_text, thousands};
 use crate::timers::known_timer;
 
 /// Replaces every `{name}` of [`NAMES`] in `template` by the event's value for it.
@@ -13,7 +14,9 @@ pub(crate) fn fill(template: &str, event: &Event) -> String {
     while let Some((before, after)) = rest.split_once('{') {
         let (name, after) = after.split_once('}').unwrap_or((after, ""));
         text.push_str(before);
-        text.push_str(&value(name, event));
+        let value = value(name, event);
+        let begins = text.ends_with(". ");
+        text.push_str(&if begins { capitalised(&value) } else { value });
         rest = after;
     }
     text + rest
@@ -21,7 +24,7 @@ pub(crate) fn fill(template: &str, event: &Event) -> String {
 
 /// Every name that a text may use.
 #[cfg(test)]
-pub(crate) const NAMES: [&str; 24] = [
+pub(crate) const NAMES: [&str; 25] = [
     "client",
     "client_ip",
     "server",
@@ -34,22 +37,22 @@ pub(crate) const NAMES: [&str; 24] = [
     "device",
     "syn_fate",
     "idle",
+    "below",
     "silent",
-    "age",
+    "answered",
+    "crossed",
+    "silence_before_close",
+    "delivered",
+    "first_bytes",
     "rtt_server",
-    "rtt_client",
-    "rtt_claimed",
-    "unacked",
     "bytes_client",
     "bytes_server",
-    "packets",
     "hops",
     "peer_hops",
     "rst_count",
 ];
 
 fn value(name: &str, event: &Event) -> String {
-    let bytes_unacked = &event.verdict.bytes_unacked;
     match name {
         "client" => event.client.to_string(),
         "client_ip" => event.client.ip.to_string(),
@@ -80,18 +83,15 @@ fn value(name: &str, event: &Event) -> String {
             Some(span) => format!("silent for {span}{}", timer(event)),
             None => "silent for a while".to_owned(),
         },
-        "age" => event.age_s.map_or_else(unknown_span, age_text),
         "rtt_server" => event.rtt_ms.server.map_or_else(unknown_span, |ms| span_text(ms / 1e3)),
-        "rtt_client" => event.rtt_ms.client.map_or_else(unknown_span, |ms| span_text(ms / 1e3)),
-        "rtt_claimed" => {
-            event.rtt_ms.of(event.claimed).map_or_else(unknown_span, |ms| span_text(ms / 1e3))
-        }
-        "unacked" => {
-            (u64::from(bytes_unacked.client) + u64::from(bytes_unacked.server)).to_string()
-        }
-        "bytes_client" => event.bytes.client.to_string(),
-        "bytes_server" => event.bytes.server.to_string(),
-        "packets" => (event.packets.client + event.packets.server).to_string(),
+        "below" => below(event),
+        "answered" => event.answered_after_s.map_or_else(unknown_span, span_text),
+        "crossed" => event.late_after_close_s.map_or_else(unknown_span, span_text),
+        "silence_before_close" => silence_before_close(event),
+        "delivered" => delivered(event),
+        "first_bytes" => first_bytes(event),
+        "bytes_client" => thousands(event.bytes.client),
+        "bytes_server" => thousands(event.bytes.server),
         "hops" => hops(event.rst.hops),
         "peer_hops" => event.peer.as_ref().map_or_else(|| "unknown".to_owned(), |p| hops(p.hops)),
         "rst_count" => event.rst_count.to_string(),
@@ -122,10 +122,62 @@ fn silence(event: &Event) -> Option<String> {
         .or_else(|| event.idle_before_s.filter(|idle_s| *idle_s >= SILENCE_S_MIN).map(span_text))
 }
 
+/// What a keepalive must stay below: the timer that the silence points to, or the silence.
+fn below(event: &Event) -> String {
+    match event.idle_before_s.and_then(known_timer) {
+        Some(timer) => format!("{} s", thousands(u64::from(timer.seconds))),
+        None => value("idle", event),
+    }
+}
+
+/// The longest silence, which a close after it points to a timer of.
+fn silence_before_close(event: &Event) -> String {
+    let Some(silence_s) = event.longest_silence_s else { return "an unknown time".to_owned() };
+    // It is kept in whole seconds, rounded down.
+    let timer =
+        known_timer(f64::from(silence_s)).or_else(|| known_timer(f64::from(silence_s) + 0.9));
+    let product = timer.map_or_else(String::new, |timer| {
+        format!(" ({} s is a default known from {})", timer.seconds, timer.products)
+    });
+    format!("about {} s{product}", thousands(u64::from(silence_s)))
+}
+
+/// What of the data reached the other side.
+fn delivered(event: &Event) -> String {
+    let bytes = &event.verdict.bytes_unacked;
+    match (bytes.client, bytes.server) {
+        (Some(0), Some(0)) if event.bytes.client + event.bytes.server == 0 => {
+            "no data had been sent".to_owned()
+        }
+        (Some(0), Some(0)) => format!(
+            "all {} bytes of the client and {} of the server were acknowledged, nothing was lost",
+            thousands(event.bytes.client),
+            thousands(event.bytes.server)
+        ),
+        (client, server) => {
+            format!(
+                "{} of the client and {} of the server were not acknowledged",
+                bytes_text(client),
+                bytes_text(server)
+            )
+        }
+    }
+}
+
+/// What the client's first bytes were.
+fn first_bytes(event: &Event) -> String {
+    match event.app.client.as_deref() {
+        Some("tls") => "the client's first TLS record".to_owned(),
+        Some("http") => "the client's HTTP request".to_owned(),
+        _ => "the client's first bytes".to_owned(),
+    }
+}
+
 /// ", close to ..." if the silence points to a known timer, or nothing.
 fn timer(event: &Event) -> String {
     event.idle_before_s.and_then(known_timer).map_or_else(String::new, |timer| {
-        format!(", close to {} s, a default known from {}", timer.seconds, timer.products)
+        let seconds = thousands(u64::from(timer.seconds));
+        format!(", close to {seconds} s, a default known from {}", timer.products)
     })
 }
 
@@ -150,7 +202,11 @@ pub(crate) fn age_text(age_s: f64) -> String {
 }
 
 pub(crate) fn hops(hops: u8) -> String {
-    if hops == 1 { "1 hop".to_owned() } else { format!("{hops} hops") }
+    match hops {
+        1 => "1 hop".to_owned(),
+        0..=HOPS_MAX => format!("{hops} hops"),
+        _ => "an unknown number of hops".to_owned(),
+    }
 }
 
 fn unknown_span() -> String {
@@ -159,3 +215,6 @@ fn unknown_span() -> String {
 
 /// Shorter than this nobody calls it a silence.
 const SILENCE_S_MIN: f64 = 1.0;
+
+/// No path is longer; a hop limit that says so began at an unusual value.
+pub(crate) const HOPS_MAX: u8 = 32;

@@ -13,8 +13,13 @@
 //! | `time.rs` | [`UtcTime`]: nanoseconds inside, RFC 3339 outside |
 //! | `community.rs` | Community ID version 1 |
 //! | `sentence.rs` | values and clues in words |
-//! | `explain.rs` | the proof sheet: who, why, how sure, what was seen, what would disprove it, what to do |
+//! | `explain.rs` | the proof sheet: the verdict, its proof, the doubt, what to do |
+//! | `clue_text.rs` | what each clue rests on and what would take its weight away |
+//! | `outcome.rs` | effect and cost in words |
+//! | `ambiguity.rs` | what cannot be told apart on the wire, and the sentence that says so |
+//! | `context.rs` | sentences that take numbers of more than one connection |
 //! | `advice.rs` | the table of all causes: explanation, disproof, next steps |
+//! | `steps.rs` | which of its steps and disproofs fit an event |
 //! | `fill.rs` | the numbers of a flow put into the texts of `advice.rs` |
 //! | `timers.rs` | well-known idle timers |
 //!
@@ -22,13 +27,18 @@
 #![forbid(unsafe_code)]
 
 mod advice;
+mod ambiguity;
+mod clue_text;
 mod community;
+pub mod context;
 mod event;
 pub mod explain;
 mod fill;
 mod names;
+mod outcome;
 mod report;
 mod sentence;
+mod steps;
 mod time;
 mod timers;
 mod verdict;

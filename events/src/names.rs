@@ -33,6 +33,8 @@ by_name! {
     effect: Effect;
     impact: Impact;
     origin: Origin;
+    reaction: Reaction;
+    reception: Reception;
     role: Role;
     shape: Shape;
     stage: Stage;

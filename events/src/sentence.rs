@@ -2,6 +2,7 @@
 
 use classifiers::{Clue, Value};
 
+use crate::clue_text::is_flow_label;
 use crate::verdict::EvidenceItem;
 
 /// One clue as a sentence: what was seen against what was expected, and what that says.
@@ -26,14 +27,19 @@ pub fn sentence(item: &EvidenceItem) -> String {
         (Some(observed), Some(expected)) if item.clue == Clue::Causality => {
             format!("answered after {observed}, the round trip takes {expected}")
         }
+        (Some(observed), Some(_)) if is_flow_label(item) => format!("flow label {observed}"),
+        // A copy equals what it was copied from, which nobody expects.
+        (Some(observed), Some(expected)) if observed == expected && item.decibans < 0.0 => {
+            format!("{} {observed}", subject(item))
+        }
         (Some(observed), Some(expected)) if observed == expected => {
-            format!("{} {observed}, as expected", subject(item.clue))
+            format!("{} {observed}, as expected", subject(item))
         }
         (Some(observed), Some(expected)) => {
-            format!("{} {observed}, expected {expected}", subject(item.clue))
+            format!("{} {observed}, expected {expected}", subject(item))
         }
-        (Some(observed), None) => format!("{} {observed}", subject(item.clue)),
-        (None, Some(expected)) => format!("{}: expected {expected}", subject(item.clue)),
+        (Some(observed), None) => format!("{} {observed}", subject(item)),
+        (None, Some(expected)) => format!("{}: expected {expected}", subject(item)),
         (None, None) => String::new(),
     };
     let seen = match item.clue {
@@ -50,8 +56,9 @@ pub fn sentence(item: &EvidenceItem) -> String {
 }
 
 /// What a clue's values are values of.
-const fn subject(clue: Clue) -> &'static str {
-    match clue {
+fn subject(item: &EvidenceItem) -> &'static str {
+    match item.clue {
+        Clue::IpId if is_flow_label(item) => "flow label",
         Clue::Prior => "prior",
         Clue::Hops => "TTL",
         Clue::IpId => "IP ID",
@@ -95,6 +102,31 @@ pub(crate) fn value_text(value: Value) -> Option<String> {
     })
 }
 
+/// A number with commas: `1,204`.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The text with a capital at its beginning.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// The text with a small letter at its beginning, to go on in a sentence.
+pub(crate) fn uncapitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
 /// A span of time in the unit a person would choose, three significant digits.
 pub(crate) fn span_text(seconds: f64) -> String {
     let (number, unit) = match seconds {
@@ -106,7 +138,7 @@ pub(crate) fn span_text(seconds: f64) -> String {
     match number {
         n if n < 10.0 => format!("{n:.2} {unit}"),
         n if n < 100.0 => format!("{n:.1} {unit}"),
-        n => format!("{n:.0} {unit}"),
+        n => format!("{} {unit}", thousands(n.round() as u64)),
     }
 }
 
@@ -145,6 +177,8 @@ mod tests {
             (0.001_5, "1.50 ms"),
             (1.0, "1.00 s"),
             (350.4, "350 s"),
+            (3604.0, "3,604 s"),
+            (1_234_567.0, "1,234,567 s"),
         ];
         for (seconds, text) in cases {
             assert_eq!(span_text(seconds), text);

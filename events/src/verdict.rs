@@ -1,8 +1,8 @@
 //! The fields of an event that a verdict gives.
 
 use classifiers::{
-    Alternative, Cause, Clue, Declared, Effect, Evidence, Impact, Origin, Role, Shape, Stage,
-    Terminator, Verdict,
+    Alternative, Cause, Clue, Declared, Effect, Evidence, Impact, Origin, Reaction, Reception,
+    Role, Shape, Stage, Terminator, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,17 @@ pub struct VerdictFields {
     /// What it did to its receiver.
     #[serde(with = "crate::names::effect")]
     pub effect: Effect,
+    /// What the receiver's stack should have done with it (RFC 5961).
+    #[serde(with = "crate::names::reception")]
+    pub effect_expected: Reception,
+    /// By what that is expected: half a sentence about the reset.
+    pub effect_because: String,
+    /// What was seen of the receiver afterwards.
+    #[serde(with = "crate::names::reaction")]
+    pub effect_seen: Reaction,
+    /// Whether the receiver did otherwise than expected.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub effect_contradiction: bool,
     /// How far the connection had come.
     #[serde(with = "crate::names::stage")]
     pub stage: Stage,
@@ -51,8 +62,22 @@ pub struct VerdictFields {
     /// Its shape by the grammar of the stacks.
     #[serde(with = "crate::names::shape")]
     pub shape: Shape,
-    /// Unacknowledged bytes in flight of each side when it came.
-    pub bytes_unacked: PerSide<u32>,
+    /// Payload bytes of each side that were in flight, not acknowledged, when it came; null where
+    /// that could not be seen, for example because one direction was not captured.
+    pub bytes_unacked: PerSide<Option<u32>>,
+    /// Whether it cut a TLS record short; absent if that is not known, or nothing was TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mid_record: Option<bool>,
+    /// Bytes of the TLS record of each side that it cut short, which were never sent; absent if
+    /// none was, or that is not known.
+    #[serde(default, skip_serializing_if = "PerSide::is_empty")]
+    pub record_missing: PerSide<Option<u16>>,
+    /// Whether the named sender may have closed over unread data of the receiver (RFC 2525, section
+    /// 2.17): true if some came after its own last byte; false, which excludes it, if the receiver
+    /// had sent none at all. Absent in between, and for resets that no socket sends of its own
+    /// accord.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread_possible: Option<bool>,
     /// The reason that the sender wrote into it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared: Option<DeclaredItem>,
@@ -62,7 +87,9 @@ pub struct VerdictFields {
 
 impl From<&Verdict> for VerdictFields {
     fn from(verdict: &Verdict) -> Self {
-        let [client, server] = verdict.bytes_unacked;
+        let basis = &verdict.effect_basis;
+        let cost = &verdict.cost;
+        let cut = |index: usize| cost.record_missing[index].filter(|missing| *missing > 0);
         Self {
             impact: verdict.impact,
             origin: verdict.origin,
@@ -75,11 +102,18 @@ impl From<&Verdict> for VerdictFields {
             caveat: Some(verdict.caveat).filter(|text| !text.is_empty()).map(str::to_owned),
             alternatives: verdict.alternatives.iter().flatten().map(Into::into).collect(),
             effect: verdict.effect,
+            effect_expected: basis.expected,
+            effect_because: basis.because.to_owned(),
+            effect_seen: basis.seen,
+            effect_contradiction: basis.contradiction,
             stage: verdict.stage,
             role: verdict.role,
             secondary: verdict.role == Role::Secondary,
             shape: verdict.shape,
-            bytes_unacked: PerSide { client, server },
+            bytes_unacked: PerSide { client: cost.in_flight[0], server: cost.in_flight[1] },
+            mid_record: cost.mid_record(),
+            record_missing: PerSide { client: cut(0), server: cut(1) },
+            unread_possible: cost.unread_possible,
             declared: verdict.declared.as_ref().map(Into::into),
             evidence: verdict.evidence.as_slice().iter().map(Into::into).collect(),
         }
@@ -171,6 +205,11 @@ impl From<&Evidence> for EvidenceItem {
 fn catalogue_number(clue: Clue) -> Option<String> {
     let (_, number) = clue.meaning().trim_end_matches(").").rsplit_once('(')?;
     (number.len() == 3 && number.starts_with('E')).then(|| number.to_owned())
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A probability with three decimals; what is not a number is 0, because JSON cannot say it.

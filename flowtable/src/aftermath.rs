@@ -17,6 +17,8 @@ pub struct Aftermath {
     pub sender_packets: u16,
     /// Segments of the receiver, resets left out, saturating.
     pub receiver_packets: u16,
+    /// How far the receiver had got with data that passed here after the reset.
+    pub receiver_next: Option<SeqNumber>,
     /// New data of the receiver sent when the reset must have reached it.
     pub receiver_went_on: bool,
     /// Retransmissions of the receiver sent when the reset must have reached it.
@@ -31,6 +33,8 @@ pub struct Aftermath {
     pub told: Option<SeqNumber>,
     /// A new SYN on the same 4-tuple came after so long.
     pub retry: Option<Ticks>,
+    /// Some such SYN was the one from before the reset again.
+    pub repeated_syn: bool,
     /// That SYN was answered by SYN/ACK.
     pub retry_accepted: bool,
 }
@@ -115,6 +119,8 @@ impl Aftermath {
             (true, false) => self.note_opposite(after, segment),
             (false, _) if segment.flags.syn() && !segment.flags.ack() => {
                 self.retry = self.retry.or(Some(after));
+                let known = before.side(direction).has(Side::SYN);
+                self.repeated_syn |= known && before.initial(direction) == segment.seq;
             }
             _ if self.retry.is_some() => self.retry_accepted |= segment.flags.syn(),
             (false, true) => self.observe_sender(before, reset, sender, after, segment),
@@ -193,6 +199,11 @@ impl Aftermath {
         let round_trip = before.round_trip(receiver);
         let reached = Ticks(round_trip.unwrap_or(Ticks(0)).0 * 2).max(JITTER);
         let is_new = segment.end().distance_from(side.next) > 0;
+        if segment.payload_len > 0 && is_new {
+            let data_end = segment.seq + segment.payload_len;
+            let is_highest = self.receiver_next.is_none_or(|next| data_end.distance_from(next) > 0);
+            self.receiver_next = if is_highest { Some(data_end) } else { self.receiver_next };
+        }
         if after > reached && round_trip.is_some() {
             if segment.occupies() && is_new {
                 self.receiver_went_on = true;
@@ -201,7 +212,9 @@ impl Aftermath {
             }
         }
         let repeats = segment.seq == side.next && segment.ack == side.acked;
-        let prompt = after <= Ticks(reached.0.saturating_add(JITTER.0));
+        // Not before the reset can have reached it, and at once then.
+        let at_least = round_trip.unwrap_or(Ticks(0)).0 / 4 * 3;
+        let prompt = after.0 >= at_least && after <= Ticks(reached.0.saturating_add(JITTER.0));
         if !segment.occupies() && repeats && prompt && reset.seq != side.acked {
             self.challenged = true;
         }

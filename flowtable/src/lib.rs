@@ -9,9 +9,9 @@
 //! |---|---|
 //! | `time` | instants and spans |
 //! | `key` | endpoints, directions, keys |
-//! | `payload`, `segment` | the facts of one segment |
+//! | `payload`, `tls_record`, `segment` | the facts of one segment |
 //! | `stack` | which stack wrote a SYN |
-//! | `record` | the 128 bytes of a connection |
+//! | `record` | the 128 bytes of a connection, and what its end would cost |
 //! | `hosts` | what a server's answers look like |
 //! | `table` | the bounded, set-associative table |
 //! | `aftermath`, `watch` | what follows a reset |
@@ -30,6 +30,7 @@ mod segment;
 mod stack;
 mod table;
 mod time;
+mod tls_record;
 mod watch;
 
 pub use aftermath::{Aftermath, Alive, AliveBy, Opposite, Train};
@@ -42,4 +43,5 @@ pub use segment::{MIXED_MACS, Marks, Segment, TapPort};
 pub use stack::Stack;
 pub use table::{FlowHash, FlowTable, Set, Slot, TableCounts, TableOptions, Timeouts, WAYS};
 pub use time::{Tick, Ticks, Timestamp};
+pub use tls_record::OpenRecord;
 pub use watch::{EarlierReset, ResetNote, WATCHES_PER_FLOW, Watch, WatchPool};

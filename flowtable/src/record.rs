@@ -1,13 +1,17 @@
 //! What is remembered of one connection: two cache lines, no pointers, no addresses.
 
+mod cost;
 mod observe;
+mod packed;
 
+use packed::{Opening, Tallies};
 use wire::SeqNumber;
 
 use crate::key::Direction;
 use crate::payload::PayloadClass;
 use crate::stack::Stack;
 use crate::time::{Tick, Ticks};
+use crate::tls_record::OpenRecord;
 
 /// One connection; 128 bytes, two cache lines, owned by its table slot.
 ///
@@ -26,11 +30,11 @@ pub struct FlowRecord {
     syn_window: [u16; 2],
     syn_ip_id: [u16; 2],
     syn_hop_limit: [u8; 2],
-    stack: [Stack; 2],
-    window_scale: [u8; 2],
+    opening: [Opening; 2],
     probes: [u8; 2],
     retransmissions: [u8; 2],
     mac: [u8; 2],
+    tallies: [Tallies; 2],
     pub(crate) watch: u32,
     opened_s: u32,
     longest_gap_s: u16,
@@ -38,8 +42,7 @@ pub struct FlowRecord {
     first_payload: [PayloadClass; 2],
     last_payload: [PayloadClass; 2],
     traffic_class: [u8; 2],
-    round_trip_samples: [u8; 2],
-    zero_windows: [u8; 2],
+    open_record: [OpenRecord; 2],
     state: State,
 }
 
@@ -180,8 +183,7 @@ impl FlowRecord {
             syn_window: [0; 2],
             syn_ip_id: [0; 2],
             syn_hop_limit: [0; 2],
-            stack: [Stack::Unknown; 2],
-            window_scale: [NO_SCALE; 2],
+            opening: [Opening::UNSEEN; 2],
             probes: [0; 2],
             retransmissions: [0; 2],
             mac: [0; 2],
@@ -192,8 +194,8 @@ impl FlowRecord {
             first_payload: [PayloadClass::Empty; 2],
             last_payload: [PayloadClass::Empty; 2],
             traffic_class: [0; 2],
-            round_trip_samples: [0; 2],
-            zero_windows: [0; 2],
+            tallies: [Tallies::default(); 2],
+            open_record: [OpenRecord::CLOSED; 2],
             state: State(0),
         }
     }
@@ -262,13 +264,13 @@ impl FlowRecord {
     #[must_use]
     pub fn round_trip(&self, direction: Direction) -> Option<Ticks> {
         let index = direction.index();
-        (self.round_trip_samples[index] > 0).then(|| Ticks(u32::from(self.round_trip[index])))
+        (self.tallies[index].samples() > 0).then(|| Ticks(u32::from(self.round_trip[index])))
     }
 
-    /// How many samples that is the smallest of.
+    /// How many samples that is the smallest of; 15 means 15 or more.
     #[must_use]
     pub const fn round_trip_samples(&self, direction: Direction) -> u8 {
-        self.round_trip_samples[direction.index()]
+        self.tallies[direction.index()].samples()
     }
 
     /// Whether one of them is of the handshake, which no application delays.
@@ -304,14 +306,20 @@ impl FlowRecord {
     /// Stack that wrote the SYN or SYN/ACK.
     #[must_use]
     pub const fn stack(&self, direction: Direction) -> Stack {
-        self.stack[direction.index()]
+        self.opening[direction.index()].stack()
+    }
+
+    /// Whether the checksum of a SYN or SYN/ACK was wrong: then the capture altered packets, or does
+    /// not hold what was on the wire, and checksums say nothing.
+    #[must_use]
+    pub const fn has_bad_checksums(&self) -> bool {
+        self.opening[0].has_bad_checksum() || self.opening[1].has_bad_checksum()
     }
 
     /// Window scale of a side, if its SYN was seen and had one.
     #[must_use]
     pub const fn window_scale(&self, direction: Direction) -> Option<u8> {
-        let scale = self.window_scale[direction.index()];
-        if scale == NO_SCALE { None } else { Some(scale) }
+        self.opening[direction.index()].window_scale()
     }
 
     /// Keepalive probes of a side that are unanswered so far.
@@ -332,17 +340,17 @@ impl FlowRecord {
         self.retransmissions[direction.index()]
     }
 
-    /// Zero windows a side has announced.
+    /// Zero windows a side has announced; 7 means 7 or more.
     #[must_use]
     pub const fn zero_windows(&self, direction: Direction) -> u8 {
-        self.zero_windows[direction.index()] & !IRREGULAR_IDS
+        self.tallies[direction.index()].zero_windows()
     }
 
     /// Whether the IP IDs of a side's own segments jump: a counter shared by many connections, or
     /// no counter at all.
     #[must_use]
     pub const fn has_irregular_ids(&self, direction: Direction) -> bool {
-        self.zero_windows[direction.index()] & IRREGULAR_IDS != 0
+        self.tallies[direction.index()].has_irregular_ids()
     }
 
     /// 8-bit hash of the MAC address a side's segments come from; 0 if unknown.
@@ -478,9 +486,5 @@ const fn reset_bit(direction: Direction) -> u16 {
     }
 }
 
-/// A side that never announced a scale, or whose SYN was not seen.
-const NO_SCALE: u8 = 0xff;
-/// Upper bit of the zero-window count: IP IDs of this side are no counter of this connection.
-const IRREGULAR_IDS: u8 = 0x80;
 /// Probe spacing is kept in units that let 16 bits reach over an hour.
 const PROBE_GAP_UNIT_MS: u32 = 64;

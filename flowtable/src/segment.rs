@@ -4,6 +4,7 @@ use wire::{Checksum, Mptcp, Packet, SeqNumber, TcpFlags, Timestamps, Tunnel};
 
 use crate::payload::PayloadClass;
 use crate::time::Timestamp;
+use crate::tls_record::OpenRecord;
 
 /// What is known of one segment once its bytes are gone; `Copy`, about 80 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +45,8 @@ pub struct Segment {
     pub port: TapPort,
     /// What the first payload bytes are.
     pub payload: PayloadClass,
+    /// How much of its last TLS record the payload leaves open.
+    pub open_record: OpenRecord,
     /// VLAN identifiers, outermost first; 0 where there is none.
     pub vlan: [u16; 2],
     /// The innermost tunnel.
@@ -71,7 +74,7 @@ impl Marks {
     pub const SACK_PERMITTED: Self = Self(4);
     /// MD5 or AO option.
     pub const SIGNED: Self = Self(8);
-    /// TCP checksum is known to be wrong (checked on resets only).
+    /// TCP checksum is known to be wrong (checked on resets and SYNs only).
     pub const BAD_CHECKSUM: Self = Self(16);
     /// First fragment of several.
     pub const FRAGMENT: Self = Self(32);
@@ -97,7 +100,8 @@ impl Segment {
     pub fn of(packet: &Packet<'_>, time: Timestamp, port: TapPort) -> Self {
         let (ip, tcp) = (&packet.ip, &packet.tcp);
         let options = &tcp.options;
-        let bad_checksum = tcp.flags.rst() && packet.checksum() == Checksum::Invalid;
+        let is_checked = tcp.flags.rst() || tcp.flags.syn();
+        let bad_checksum = is_checked && packet.checksum() == Checksum::Invalid;
         let marks = Marks::default()
             .with(Marks::V6, ip.is_v6)
             .with(Marks::DF, ip.dont_fragment)
@@ -107,6 +111,12 @@ impl Segment {
             .with(Marks::FRAGMENT, ip.more_fragments)
             .with(Marks::TUNNELLED, packet.path.tunnel.is_some())
             .with(Marks::FAST_OPEN, options.fast_open);
+        let payload = PayloadClass::of(packet.payload, packet.payload_len);
+        let open_record = if payload.is_tls() {
+            OpenRecord::after(packet.payload, packet.payload_len)
+        } else {
+            OpenRecord::UNKNOWN
+        };
         Self {
             time,
             seq: tcp.seq,
@@ -125,7 +135,8 @@ impl Segment {
             traffic_class: ip.traffic_class,
             mac: packet.path.source_mac.map_or(0, mac_hash),
             port,
-            payload: PayloadClass::of(packet.payload, packet.payload_len),
+            payload,
+            open_record,
             vlan: packet.path.vlan,
             tunnel: packet.path.tunnel,
             mptcp: options.mptcp,
@@ -155,6 +166,7 @@ impl Segment {
             mac: 0,
             port: TapPort(0),
             payload: PayloadClass::Empty,
+            open_record: OpenRecord::UNKNOWN,
             vlan: [0; 2],
             tunnel: None,
             mptcp: None,

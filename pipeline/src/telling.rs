@@ -7,7 +7,7 @@ use events::{
     Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
     SCHEMA, TunnelFields, UtcTime, VerdictFields, community_id, event_id,
 };
-use flowtable::{Direction, FlowRecord, Marks, PayloadClass, Side, Ticks};
+use flowtable::{Direction, FlowRecord, Marks, PayloadClass, Side, Ticks, Watch};
 use wire::TunnelKind;
 
 use crate::window::{Finding, unpack};
@@ -74,6 +74,10 @@ impl Teller {
             claimed: side_name(before, watch.direction),
             verdict: VerdictFields::from(&finding.verdict),
             idle_before_s: finding.verdict.idle.map(|idle| round(idle.seconds(), 6)),
+            answered_after_s: answered_after(watch).map(|(span, _)| round(span.seconds(), 6)),
+            one_way_max_ms: answered_after(watch).map(|(_, span)| milliseconds(span) / 2.0),
+            longest_silence_s: Some(u32::from(before.longest_gap_s())).filter(|gap_s| *gap_s > 0),
+            late_after_close_s: late_after_close(watch).map(|span| round(span.seconds(), 6)),
             age_s: age(before, reset.time.seconds()),
             rtt_ms: per_side(client, |side| before.round_trip(side).map(milliseconds)),
             packets: per_side(client, |side| u64::from(sides(side).packets)),
@@ -82,6 +86,10 @@ impl Teller {
             peer: baseline(before, watch.direction, reset.marks.has(Marks::V6)),
             rst_count: u32::from(watch.ordinal) + 1 + u32::from(watch.aftermath.train.count),
             other_side_rst: other_side_rst(finding),
+            other_side_rst_after_s: watch
+                .aftermath
+                .opposite
+                .map(|opposite| round(opposite.after.seconds(), 6)),
             app: per_side(client, |side| app(before.first_payload(side))),
             capture: CaptureQuality {
                 midstream: before.is_midstream(),
@@ -106,6 +114,32 @@ fn is_one_sided(before: &FlowRecord) -> bool {
     let talks_alone =
         |one: &Side, other: &Side| other.packets == 0 && (one.packets > 1 || !one.has(Side::SYN));
     (low.packets > 0 && talks_alone(low, high)) || (high.packets > 0 && talks_alone(high, low))
+}
+
+/// Time since the last and since the first packet of the receiver that the numbers of the reset
+/// fit.
+fn answered_after(watch: &Watch) -> Option<(Ticks, Ticks)> {
+    let (before, reset) = (&watch.before, &watch.reset);
+    let receiver = watch.direction.opposite();
+    let to = before.side(receiver);
+    let is_bare = !reset.flags.ack();
+    let first = match is_bare {
+        _ if to.packets == 0 => None,
+        false => (reset.ack == to.next).then_some(to.advanced),
+        true => (reset.seq == to.acked).then(|| before.ack_advanced(receiver)),
+    }?;
+    let last = if is_bare { to.last } else { first };
+    let since = |then| reset.time.tick().since(then);
+    Some((since(last), since(first)))
+}
+
+/// Time between the close of the named sender and the last data of the other side after it.
+fn late_after_close(watch: &Watch) -> Option<Ticks> {
+    let from = watch.before.side(watch.direction);
+    let to = watch.before.side(watch.direction.opposite());
+    // Nothing advances after a FIN, so this is when it was sent.
+    let late = to.advanced.since(from.advanced);
+    (from.has(Side::FIN) && to.has(Side::DATA) && late > Ticks(0)).then_some(late)
 }
 
 fn end(finding: &Finding, direction: Direction) -> Endpoint {

@@ -89,8 +89,8 @@ pub(crate) fn write(out: &mut impl Write, event: &Event) -> io::Result<()> {
         event.packets.server.to_string(),
         event.bytes.client.to_string(),
         event.bytes.server.to_string(),
-        verdict.bytes_unacked.client.to_string(),
-        verdict.bytes_unacked.server.to_string(),
+        optional(verdict.bytes_unacked.client),
+        optional(verdict.bytes_unacked.server),
         event.id.clone(),
         reason(event),
     ];

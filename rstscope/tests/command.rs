@@ -157,7 +157,7 @@ fn a_proof_sheet_can_be_had_by_frame_by_ends_and_by_community_id() {
         text(&output.stdout).to_owned()
     };
     let by_frame = explain("--frame", &first.frame.expect("it has a frame").to_string());
-    assert!(by_frame.contains("What would disprove it."));
+    assert!(by_frame.contains("\nDoubt."));
     assert!(by_frame.contains(&first.community_id));
     assert_eq!(explain("--flow", &first.community_id), by_frame);
     assert_eq!(explain("--flow", &format!("{}-{}", first.server, first.client)), by_frame);

@@ -363,7 +363,7 @@ fn many_resets_of_one_kind_get_a_few_sheets_and_one_line() {
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         let shown = text(&output.stdout);
         let more = shown.contains("More of the kinds above");
-        (shown.lines().filter(|line| *line == "Who.").count(), more)
+        (shown.lines().filter(|line| *line == "Doubt.").count(), more)
     };
     assert_eq!(sheets(&["--each"]), (resets, false));
     let (few, is_more) = sheets(&[]);

@@ -16,7 +16,7 @@ pub enum Checksum {
 
 impl Packet<'_> {
     /// Checks the TCP checksum against the pseudo header: reads the whole payload, so it is asked
-    /// for resets only.
+    /// for resets and SYNs only.
     ///
     /// A sender whose card computes checksums leaves the sum of the pseudo header in the field
     /// (Linux' `CHECKSUM_PARTIAL`), some with length 0 for the card to segment: captures taken on

@@ -1,6 +1,8 @@
 //! One clause of an expectation: `origin >= 0.9`, `cause not port_closed`, `clue hops -20`.
 
-use classifiers::{Cause, Clue, Effect, Impact, Origin, Role, Shape, Stage, Terminator};
+use classifiers::{
+    Cause, Clue, Effect, Impact, Origin, Reaction, Reception, Role, Shape, Stage, Terminator,
+};
 use events::Event;
 
 use crate::words::Words;
@@ -38,6 +40,19 @@ enum Kind {
     /// Whether the declared reason agrees with the evidence.
     Consistent(bool),
     HasCaveat,
+    /// A fact that may be unknown.
+    Fact(Fact, Option<bool>),
+    /// What was in flight cannot be known.
+    UnackedUnknown {
+        of_client: bool,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fact {
+    RecordCut,
+    UnreadPossible,
+    Contradiction,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +66,8 @@ enum Field {
     Shape,
     Terminator,
     Rule,
+    Expected,
+    Seen,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +136,10 @@ impl Clause {
                 }
             },
             "caveat" => Kind::HasCaveat,
+            "record" => Kind::Fact(Fact::RecordCut, fact(words, ["cut", "whole"])?),
+            "unread" => Kind::Fact(Fact::UnreadPossible, fact(words, ["possible", "excluded"])?),
+            "contradiction" => Kind::Fact(Fact::Contradiction, Some(true)),
+            "consent" => Kind::Fact(Fact::Contradiction, Some(false)),
             "decibans" => {
                 Kind::Number { field: NumberField::Decibans, comparison: comparison(words)? }
             }
@@ -128,6 +149,11 @@ impl Clause {
                     "server" => NumberField::UnackedServer,
                     word => return Err(format!("{word:?} is no side")),
                 };
+                if words.peek() == Some("unknown") {
+                    words.take();
+                    let of_client = matches!(field, NumberField::UnackedClient);
+                    return Ok(Kind::UnackedUnknown { of_client });
+                }
                 Kind::Number { field, comparison: comparison(words)? }
             }
             word => Self::field(word, words)?,
@@ -146,6 +172,8 @@ impl Clause {
             "shape" => Some(Field::Shape),
             "terminator" => Some(Field::Terminator),
             "rule" => Some(Field::Rule),
+            "expected" => Some(Field::Expected),
+            "seen" => Some(Field::Seen),
             _ => None,
         };
         let Some(field) = field else { return bare(word, words) };
@@ -180,8 +208,8 @@ impl Clause {
                     NumberField::Origin => verdict.origin_confidence,
                     NumberField::Cause => verdict.cause_confidence,
                     NumberField::Decibans => verdict.origin_decibans,
-                    NumberField::UnackedClient => f64::from(verdict.bytes_unacked.client),
-                    NumberField::UnackedServer => f64::from(verdict.bytes_unacked.server),
+                    NumberField::UnackedClient => bytes(verdict.bytes_unacked.client),
+                    NumberField::UnackedServer => bytes(verdict.bytes_unacked.server),
                 };
                 (!comparison.holds(came)).then(|| came.to_string())
             }
@@ -202,8 +230,36 @@ impl Clause {
                 let came = verdict.declared.as_ref().map(|declared| declared.consistent);
                 (came != Some(*expected)).then(|| format!("consistent: {came:?}"))
             }
+            Kind::Fact(fact, expected) => {
+                let came = match fact {
+                    Fact::RecordCut => verdict.mid_record,
+                    Fact::UnreadPossible => verdict.unread_possible,
+                    Fact::Contradiction => Some(verdict.effect_contradiction),
+                };
+                (came != *expected).then(|| format!("{fact:?} {came:?}"))
+            }
+            Kind::UnackedUnknown { of_client } => {
+                let bytes = &verdict.bytes_unacked;
+                let came = if *of_client { bytes.client } else { bytes.server };
+                came.map(|bytes| bytes.to_string())
+            }
             Kind::HasCaveat => verdict.caveat.is_none().then(|| "no caveat".to_owned()),
         }
+    }
+}
+
+/// Bytes; what is not known compares with nothing.
+fn bytes(known: Option<u32>) -> f64 {
+    known.map_or(f64::NAN, f64::from)
+}
+
+/// The word for yes, the word for no, or `unknown`.
+fn fact(words: &mut Words, [yes, no]: [&str; 2]) -> Result<Option<bool>, String> {
+    match words.expect("a word")?.as_str() {
+        word if word == yes => Ok(Some(true)),
+        word if word == no => Ok(Some(false)),
+        "unknown" => Ok(None),
+        word => Err(format!("{word:?} is neither {yes}, {no} nor unknown")),
     }
 }
 
@@ -260,6 +316,8 @@ fn names_of(field: Field, words: &str) -> Result<Vec<String>, String> {
             Field::Shape => Shape::from_name(word).is_some(),
             Field::Terminator => Terminator::from_name(word).is_some(),
             Field::Rule => word.starts_with(['R', 'P']),
+            Field::Expected => Reception::from_name(word).is_some(),
+            Field::Seen => Reaction::from_name(word).is_some(),
         };
         if !is_known {
             return Err(format!("{word:?} is no {field:?}"));
@@ -281,6 +339,8 @@ fn name_in(field: Field, event: &Event) -> String {
         Field::Shape => verdict.shape.name(),
         Field::Terminator => verdict.terminator.name(),
         Field::Rule => &verdict.rule,
+        Field::Expected => verdict.effect_expected.name(),
+        Field::Seen => verdict.effect_seen.name(),
     }
     .to_owned()
 }

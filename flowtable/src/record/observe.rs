@@ -2,9 +2,8 @@
 
 use wire::{SeqNumber, TcpFlags};
 
-use super::{
-    Change, FlowRecord, IRREGULAR_IDS, NO_SCALE, PROBE_GAP_UNIT_MS, Side, State, reset_bit,
-};
+use super::packed::Opening;
+use super::{Change, FlowRecord, PROBE_GAP_UNIT_MS, Side, State, reset_bit};
 use crate::key::Direction;
 use crate::payload::PayloadClass;
 use crate::segment::{MIXED_MACS, Marks, Segment, TapPort};
@@ -107,9 +106,9 @@ impl FlowRecord {
 
     fn note_silence(&mut self, now: Tick) {
         if let Some(last) = self.last_activity() {
-            // 2^16 ticks of 2^14 ns are 1.07 s; close enough for "the longest gap, in seconds",
-            // and no division on the packet path.
-            let gap = (now.since(last).0 >> 16) as u16;
+            // Whole seconds without a division: 2^14 ns times 2^32 over 10^9.
+            let gap = (u64::from(now.since(last).0) * 70_369) >> 32;
+            let gap = u16::try_from(gap).unwrap_or(u16::MAX);
             self.longest_gap_s = self.longest_gap_s.max(gap);
         }
     }
@@ -125,8 +124,11 @@ impl FlowRecord {
             self.syn_window[index] = segment.window;
             self.syn_ip_id[index] = segment.ip_id;
             self.syn_hop_limit[index] = segment.hop_limit;
-            self.stack[index] = Stack::of(segment);
-            self.window_scale[index] = segment.window_scale.unwrap_or(NO_SCALE);
+            self.opening[index] = Opening::new(
+                Stack::of(segment),
+                segment.window_scale,
+                segment.marks.has(Marks::BAD_CHECKSUM),
+            );
         } else if first {
             self.initial[index] = segment.seq;
             let answers_syn = segment.flags.ack() && self.side(direction.opposite()).has(Side::SYN);
@@ -170,7 +172,7 @@ impl FlowRecord {
         let index = direction.index();
         let span = u16::try_from(span.0).unwrap_or(u16::MAX);
         self.round_trip[index] = self.round_trip[index].min(span);
-        self.round_trip_samples[index] = self.round_trip_samples[index].saturating_add(1);
+        self.tallies[index].add_sample();
         if answers_syn {
             self.state.set(State::ROUND_TRIP_LOW << index);
         }
@@ -188,11 +190,20 @@ impl FlowRecord {
         }
         if first || (segment.flags.syn() && !side.has(Side::SYN)) {
             (side.next, side.advanced) = (end, now);
+            if segment.payload_len > 0 || !segment.flags.syn() {
+                self.open_record[index] = segment.open_record;
+            }
         } else if step > 0 && step < SEQ_JUMP_MAX {
             if segment.seq.distance_from(side.next) > 0 {
                 self.state.set(State::GAP);
             }
             (side.next, side.advanced) = (end, now);
+            // What is missing of a record counts in sequence numbers, so a hole in it is no loss.
+            let bytes = step as u32 - u32::from(segment.flags.fin());
+            if bytes > 0 {
+                let open = self.open_record[index];
+                self.open_record[index] = open.advanced(bytes, segment.open_record);
+            }
         } else if is_probe(side, peer_acked, segment) {
             let gap_ms = now.since(side.last).ns() / 1_000_000;
             self.probe_gap =
@@ -212,7 +223,7 @@ impl FlowRecord {
         // The ID of a SYN/ACK is 0, before the socket's counter starts.
         let counts = side.packets > 1 || (side.packets == 1 && side.ip_id != 0);
         if counts && !(-ID_REORDER_MAX..=ID_STEP_MAX).contains(&step) {
-            self.zero_windows[index] |= IRREGULAR_IDS;
+            self.tallies[index].mark_irregular_ids();
         }
         if side.packets > 0 {
             side.hop_spread = widen(side.hop_spread, side.hop_limit, segment.hop_limit);
@@ -234,11 +245,7 @@ impl FlowRecord {
             self.last_payload[index] = segment.payload;
         }
         if segment.window == 0 && !segment.flags.syn() {
-            let (irregular, count) = (
-                self.zero_windows[index] & IRREGULAR_IDS,
-                self.zero_windows[index] & !IRREGULAR_IDS,
-            );
-            self.zero_windows[index] = irregular | (count + 1).min(IRREGULAR_IDS - 1);
+            self.tallies[index].add_zero_window();
         }
         self.traffic_class[index] = segment.traffic_class;
         let is_same_card = self.mac[index] == segment.mac || self.mac[index] == 0;
