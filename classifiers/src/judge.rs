@@ -2,6 +2,7 @@
 
 use flowtable::{PayloadClass, Side, Watch};
 
+use crate::caps::cause_confidence_max;
 use crate::case::Case;
 use crate::declared::{self, Reason};
 use crate::origin::{self, Attribution};
@@ -41,6 +42,7 @@ pub fn judge(watch: &Watch, is_final: bool) -> Verdict {
         bytes_unacked: [unacked(client), unacked(client.opposite())],
         idle: (!case.is_without_context()).then(|| case.idle_before_provocation()),
         rule: reading.finding.rule,
+        rule_base: reading.finding.hand_set,
         caveat: reading.finding.caveat,
         declared: reason.map(|reason| reason.declared),
         evidence: attribution.weighed.evidence,
@@ -78,8 +80,10 @@ fn read(case: &Case<'_>, role: Role, attribution: &Attribution, reason: Option<R
     let certainty = attribution.confidence.max(endpoint);
     let mut confidence = base * (0.6 + 0.4 * certainty).min(1.0);
     if attribution.origin == Origin::Unknown && role == Role::Primary && reason.is_none() {
-        confidence = confidence.min(UNDECIDED_MAX);
+        confidence = confidence.min(UNKNOWN_SENDER_MAX);
     }
+    let seen = attribution.weighed.evidence.as_slice().iter().map(|item| (item.clue, item.row));
+    confidence = confidence.min(cause_confidence_max(finding.cause, seen, reason.is_some()));
     Reading { finding, confidence, other }
 }
 
@@ -161,6 +165,7 @@ fn add_context(case: &Case<'_>, attribution: &mut Attribution) {
     let mut push = |clue, observed, says| {
         attribution.weighed.evidence.push(Evidence {
             clue,
+            row: None,
             observed,
             expected: Value::None,
             decibans: 0.0,
@@ -204,4 +209,4 @@ fn add_context(case: &Case<'_>, attribution: &mut Attribution) {
 /// Share of the doubt about a rule that its usual confusion gets.
 const CONFUSION_SHARE: f32 = 0.6;
 /// Without a name for the sender no cause is said with more than this.
-const UNDECIDED_MAX: f32 = 0.5;
+const UNKNOWN_SENDER_MAX: f32 = 0.5;

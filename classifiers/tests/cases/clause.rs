@@ -1,6 +1,6 @@
 //! One clause of an expectation: `origin >= 0.9`, `cause not port_closed`, `clue hops -20`.
 
-use classifiers::{Cause, Clue, Effect, Impact, Origin, Role, Shape, Stage, Terminator};
+use classifiers::{Cause, Clue, Effect, Impact, Origin, Role, Row, Shape, Stage, Terminator};
 use events::Event;
 
 use crate::words::Words;
@@ -187,7 +187,7 @@ impl Clause {
             }
             Kind::Clue { name, weight } => {
                 let found = verdict.evidence.iter().find(|item| item.clue.name() == name);
-                let came = found.map(|item| item.decibans);
+                let came = found.map(hand_set);
                 (!weight.holds(came))
                     .then(|| came.map_or("no such clue".to_owned(), |came| came.to_string()))
             }
@@ -205,6 +205,12 @@ impl Clause {
             Kind::HasCaveat => verdict.caveat.is_none().then(|| "no caveat".to_owned()),
         }
     }
+}
+
+/// What the outcome is worth by hand: scripts pin which outcome holds, not how it was fitted.
+fn hand_set(item: &events::EvidenceItem) -> f64 {
+    let row = item.row.as_deref().and_then(Row::from_name);
+    row.map_or(item.decibans, |row| f64::from(row.weight().hand_set))
 }
 
 fn declared_problem(expected: Option<&(String, Option<u16>)>, event: &Event) -> Option<String> {
