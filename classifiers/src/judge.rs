@@ -78,7 +78,8 @@ fn read(case: &Case<'_>, role: Role, attribution: &Attribution, reason: Option<R
         finding.caveat = "";
     }
     let certainty = attribution.confidence.max(endpoint);
-    let mut confidence = base * (0.6 + 0.4 * certainty).min(1.0);
+    let half = if role == Role::Primary && case.is_one_way() { ONE_WAY } else { 1.0 };
+    let mut confidence = base * half * (0.6 + 0.4 * certainty).min(1.0);
     if attribution.origin == Origin::Unknown && role == Role::Primary && reason.is_none() {
         confidence = confidence.min(UNKNOWN_SENDER_MAX);
     }
@@ -208,5 +209,7 @@ fn add_context(case: &Case<'_>, attribution: &mut Attribution) {
 
 /// Share of the doubt about a rule that its usual confusion gets.
 const CONFUSION_SHARE: f32 = 0.6;
+/// A rule that saw one direction only is worth half (classification.md, section 9).
+const ONE_WAY: f32 = 0.5;
 /// Without a name for the sender no cause is said with more than this.
 const UNKNOWN_SENDER_MAX: f32 = 0.5;

@@ -141,7 +141,9 @@ pub struct Base {
 }
 
 impl Base {
-    const fn new(
+    /// One line of the table.
+    #[must_use]
+    pub const fn new(
         rule: &'static str,
         cause: Cause,
         hand_set: f32,

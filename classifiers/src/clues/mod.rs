@@ -68,9 +68,11 @@ pub(crate) fn weigh(case: &Case<'_>) -> Weighed {
     Weighed { decibans, evidence, has_proof }
 }
 
-/// A front end that resets in its own name writes as itself, not as the machine behind it.
+/// A front end that resets in its own name writes as itself, not as the machine behind it; and that
+/// machine, where only its front end was seen yet, not as the front end.
 fn is_other_stack(case: &Case<'_>, found: &Evidence) -> bool {
-    found.decibans < 0.0 && found.clue != Clue::Hops && split::is_from_front(case)
+    let is_front = found.clue != Clue::Hops && split::is_from_front(case);
+    found.decibans < 0.0 && (is_front || split::is_only_front_seen(case))
 }
 
 /// Most resets come from whom they name; without any context that is all there is to say.
