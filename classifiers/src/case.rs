@@ -158,6 +158,13 @@ impl<'w> Case<'w> {
         self.from().packets == 0 && self.to().packets == 0
     }
 
+    /// The sender's packets show that the other side spoke, and yet nothing of it was seen.
+    pub(crate) fn is_one_way(&self) -> bool {
+        let from = self.from();
+        let was_answered = from.has(Side::DATA) || from.has(Side::FIN) || !from.has(Side::SYN);
+        from.packets > 0 && self.to().packets == 0 && (was_answered || !self.sender_is_client())
+    }
+
     /// Data was seen in both directions, or at least acknowledged.
     pub(crate) const fn carried_data(&self) -> bool {
         self.from().has(Side::DATA) || self.to().has(Side::DATA)

@@ -2,6 +2,7 @@
 
 use flowtable::{PayloadClass, Side, Watch};
 
+use crate::caps::cause_confidence_max;
 use crate::case::Case;
 use crate::context::Setting;
 use crate::declared::{self, Reason};
@@ -42,6 +43,7 @@ pub fn judge(watch: &Watch, is_final: bool, setting: &Setting) -> Verdict {
         cost: outcome::cost(&case, effect),
         idle: (!case.is_without_context()).then(|| case.idle_before_provocation()),
         rule: reading.finding.rule,
+        rule_base: reading.finding.hand_set,
         caveat: reading.finding.caveat,
         declared: reason.map(|reason| reason.declared),
         evidence: attribution.weighed.evidence,
@@ -77,10 +79,13 @@ fn read(case: &Case<'_>, role: Role, attribution: &Attribution, reason: Option<R
         finding.caveat = "";
     }
     let certainty = attribution.confidence.max(endpoint);
-    let mut confidence = base * (0.6 + 0.4 * certainty).min(1.0);
+    let half = if role == Role::Primary && case.is_one_way() { ONE_WAY } else { 1.0 };
+    let mut confidence = base * half * (0.6 + 0.4 * certainty).min(1.0);
     if attribution.origin == Origin::Unknown && role == Role::Primary && reason.is_none() {
-        confidence = confidence.min(UNDECIDED_MAX);
+        confidence = confidence.min(UNKNOWN_SENDER_MAX);
     }
+    let seen = attribution.weighed.evidence.as_slice().iter().map(|item| (item.clue, item.row));
+    confidence = confidence.min(cause_confidence_max(finding.cause, seen, reason.is_some()));
     Reading { finding, confidence, other }
 }
 
@@ -162,6 +167,7 @@ fn add_context(case: &Case<'_>, attribution: &mut Attribution) {
     let mut push = |clue, observed, says| {
         attribution.weighed.evidence.push(Evidence {
             clue,
+            row: None,
             observed,
             expected: Value::None,
             decibans: 0.0,
@@ -204,5 +210,7 @@ fn add_context(case: &Case<'_>, attribution: &mut Attribution) {
 
 /// Share of the doubt about a rule that its usual confusion gets.
 const CONFUSION_SHARE: f32 = 0.6;
+/// A rule that saw one direction only is worth half (classification.md, section 9).
+const ONE_WAY: f32 = 0.5;
 /// Without a name for the sender no cause is said with more than this.
-const UNDECIDED_MAX: f32 = 0.5;
+const UNKNOWN_SENDER_MAX: f32 = 0.5;

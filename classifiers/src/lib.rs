@@ -11,6 +11,8 @@
 //! | `case` | one reset in the terms of clues and rules |
 //! | `role` | primary, aftermath, captured twice |
 //! | `clues/` | the evidence about the sender, one clue a file |
+//! | `weights` | what each outcome of a clue is worth: the table that is fitted |
+//! | `caps` | what cannot be told apart, and the evidence that tells it apart |
 //! | `origin` | from the sum of the evidence to a name |
 //! | `declared` | reasons that senders write into their resets |
 //! | `rules/` | why: the first rule that fits |
@@ -23,6 +25,7 @@
 //! is bounded and off the packet path.
 #![forbid(unsafe_code)]
 
+mod caps;
 mod case;
 mod clues;
 mod context;
@@ -35,7 +38,9 @@ mod role;
 mod rules;
 mod verdict;
 mod vocabulary;
+mod weights;
 
+pub use caps::{CAPS, Cap, Lift, UNDECIDED_MAX, cause_confidence_max};
 pub use case::hops;
 pub use context::{Context, Setting};
 pub use judge::judge;
@@ -44,4 +49,7 @@ pub use verdict::{
 };
 pub use vocabulary::{
     Cause, Clue, Effect, Impact, Origin, Reaction, Reception, Role, Shape, Stage, Terminator,
+};
+pub use weights::{
+    BASES, Base, FIT, HEADERS_MAX, HEADERS_MIN, Row, Source, WEIGHTS, Weight, fitted_base,
 };

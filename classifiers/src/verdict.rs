@@ -6,6 +6,7 @@ use wire::TcpFlags;
 use crate::vocabulary::{
     Cause, Clue, Effect, Impact, Origin, Reaction, Reception, Role, Shape, Stage, Terminator,
 };
+use crate::weights::Row;
 
 /// What is said of one reset; `Copy`, no allocation, made on the packet path.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,8 @@ pub struct Verdict {
     pub idle: Option<Ticks>,
     /// Name of the rule of classification.md section 5.3 that gave the cause.
     pub rule: &'static str,
+    /// What that rule is worth at best, as set by hand: the grounds it decided on.
+    pub rule_base: f32,
     /// A sentence the ambiguity table (5.4) demands beside this verdict, or "".
     pub caveat: &'static str,
     /// The reason the sender declared.
@@ -150,6 +153,8 @@ impl Carrier {
 pub struct Evidence {
     /// Which clue.
     pub clue: Clue,
+    /// Which outcome of it; `None` for what bears on the cause only.
+    pub row: Option<Row>,
     /// What was seen.
     pub observed: Value,
     /// What the named endpoint would have shown.
@@ -159,6 +164,21 @@ pub struct Evidence {
     pub decibans: f32,
     /// What it says, as a sentence without values.
     pub says: &'static str,
+}
+
+impl Evidence {
+    /// An outcome that speaks for or against the named sender, at the weight of its row.
+    pub(crate) const fn of(row: Row, observed: Value, expected: Value, says: &'static str) -> Self {
+        let weight = row.weight();
+        Self {
+            clue: weight.clue,
+            row: Some(row),
+            observed,
+            expected,
+            decibans: weight.decibans,
+            says,
+        }
+    }
 }
 
 /// An observed or expected value, with its unit.
@@ -200,6 +220,7 @@ impl EvidenceList {
 
     const NOTHING: Evidence = Evidence {
         clue: Clue::Prior,
+        row: None,
         observed: Value::None,
         expected: Value::None,
         decibans: 0.0,

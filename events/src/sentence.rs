@@ -10,6 +10,7 @@ use crate::verdict::EvidenceItem;
 /// ```
 /// let item = events::EvidenceItem {
 ///     clue: classifiers::Clue::Hops,
+///     row: None,
 ///     e: Some("E01".into()),
 ///     observed: Some("62 (2 hops)".into()),
 ///     expected: Some("57 (7 hops)".into()),
@@ -189,6 +190,7 @@ mod tests {
     fn values_that_agree_are_said_once() {
         let mut item = EvidenceItem {
             clue: Clue::AliveAfter,
+            row: None,
             e: None,
             observed: Some("silence".to_owned()),
             expected: Some("silence".to_owned()),
@@ -209,7 +211,15 @@ mod tests {
                     let expected = observed.clone();
                     let (e, says) = (None, says.to_owned());
                     let observed = observed.clone();
-                    let item = EvidenceItem { clue, e, observed, expected, decibans: 0.0, says };
+                    let item = EvidenceItem {
+                        clue,
+                        row: None,
+                        e,
+                        observed,
+                        expected,
+                        decibans: 0.0,
+                        says,
+                    };
                     assert!(!sentence(&item).is_empty());
                 }
             }

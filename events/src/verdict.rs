@@ -32,6 +32,9 @@ pub struct VerdictFields {
     pub cause_confidence: f64,
     /// The rule that gave the cause.
     pub rule: String,
+    /// What that rule is worth at best, as set by hand; for the fit, no part of the contract.
+    #[serde(skip)]
+    pub rule_base: f64,
     /// What has to be said beside this verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caveat: Option<String>,
@@ -99,6 +102,7 @@ impl From<&Verdict> for VerdictFields {
             cause: verdict.cause,
             cause_confidence: probability(verdict.cause_confidence),
             rule: verdict.rule.to_owned(),
+            rule_base: probability(verdict.rule_base),
             caveat: Some(verdict.caveat).filter(|text| !text.is_empty()).map(str::to_owned),
             alternatives: verdict.alternatives.iter().flatten().map(Into::into).collect(),
             effect: verdict.effect,
@@ -173,6 +177,10 @@ pub struct EvidenceItem {
     /// Which clue.
     #[serde(with = "crate::names::clue")]
     pub clue: Clue,
+    /// The outcome of the clue, by its name in the table of weights; absent for what bears on the
+    /// cause only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<String>,
     /// Its number in the catalogue: `E01` to `E20`; absent for those that have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub e: Option<String>,
@@ -190,6 +198,7 @@ impl From<&Evidence> for EvidenceItem {
     fn from(evidence: &Evidence) -> Self {
         Self {
             clue: evidence.clue,
+            row: evidence.row.map(|row| row.name().to_owned()),
             e: catalogue_number(evidence.clue),
             observed: value_text(evidence.observed),
             expected: value_text(evidence.expected),

@@ -41,6 +41,7 @@ fn the_proof_sheet_of_an_undecided_reset_names_both_candidates() {
         cause_confidence: 0.3,
         impact: Impact::Unknown,
         rule: "R99",
+        rule_base: 0.0,
         alternatives: [
             other(Origin::Server, Cause::StaleConnection),
             other(Origin::MiddleboxToClient, Cause::SessionlessReset),

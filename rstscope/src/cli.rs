@@ -33,6 +33,9 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// Compare verdicts with a file of labels
     Evaluate(EvaluateArguments),
+    /// Refit the table of weights on labelled resets; for whoever builds the program
+    #[command(hide = true)]
+    Fit(FitArguments),
     /// Print the version
     Version {
         /// As one JSON object
@@ -146,18 +149,48 @@ pub(crate) struct DemoArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct EvaluateArguments {
-    /// A capture, or the folder of the captures that the labels name
-    #[arg(value_name = "CAPTURE|DIR")]
-    pub(crate) captures: PathBuf,
-    /// Labels: CSV with file, frame, origin, cause; empty cells are not judged
-    #[arg(value_name = "LABELS.csv")]
-    pub(crate) labels: PathBuf,
+    /// In turn: a capture, or the folder of the captures that the labels name, and its labels (CSV
+    /// with file, frame, origin, cause; empty cells are not judged). A folder alone stands for
+    /// labels.csv in it and for every X.pcap with X.csv beside it
+    #[arg(value_name = "CAPTURE|DIR LABELS.csv", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
     /// Only rows whose column `confidence` is this
     #[arg(long, value_name = "WORD")]
     pub(crate) confidence: Option<String>,
     /// Print no evidence of disagreements
     #[arg(long)]
     pub(crate) brief: bool,
+    /// Everything as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Draw the reliability diagrams into this SVG file
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) plot: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sensor: SensorArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct FitArguments {
+    /// Captures and labels in turn, or one folder of both, as for evaluate
+    #[arg(value_name = "CAPTURE|DIR LABELS.csv", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Take the origin from proofs (causality, life after the reset, fibre) instead of the labels,
+    /// and fit the other evidence; for comparison only
+    #[arg(long)]
+    pub(crate) by_proofs: bool,
+    /// Write the tables
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) write: bool,
+    /// Compare with the tables in the sources; exits with 1 if these captures give others
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Folder of the tables
+    #[arg(long, value_name = "DIR", default_value = "classifiers/src/weights")]
+    pub(crate) sources: PathBuf,
+    /// Said in the table beside the captures: date, seeds
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) stamp: Option<String>,
     #[command(flatten)]
     pub(crate) sensor: SensorArguments,
 }

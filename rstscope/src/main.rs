@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `cli.rs` | the command line |
 //! | `sensor.rs` | the only place that calls `pipeline` |
-//! | `read.rs`, `live.rs`, `explain.rs`, `demo/`, `evaluate/` | the subcommands |
+//! | `read.rs`, `live.rs`, `explain.rs`, `demo/`, `evaluate/`, `fit/` | the subcommands |
 //! | `output.rs` | one sink for events: filter, count, write |
 //! | `table.rs`, `rows.rs`, `summary.rs` | the formats: table, CSV, report |
 //! | `filter.rs`, `condition.rs`, `tally.rs` | `--only`, `--fail-on`, and what they count |
@@ -23,6 +23,7 @@ mod demo;
 mod evaluate;
 mod explain;
 mod filter;
+mod fit;
 mod generate;
 mod live;
 mod output;
@@ -88,6 +89,7 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Fit(arguments) => fit::run(&arguments),
         Command::Version { json } => generate::version(json),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man => generate::manual(),

@@ -1,7 +1,7 @@
 //! The command as users and scripts meet it: streams, forms, exit codes.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use events::{Event, Report};
@@ -185,6 +185,47 @@ fn evaluate_compares_with_the_labels_of_the_lab() {
     for part in ["ORIGIN: ", "CAUSE: ", "RECALL", "no event for 0"] {
         assert!(scores.contains(part), "{part} missing in {scores}");
     }
+}
+
+#[test]
+fn evaluate_tells_calibration_as_json_and_as_a_picture() {
+    let capture = capture();
+    let labels = capture.with_extension("csv");
+    let folder = tempfile::tempdir().expect("a folder");
+    let picture = folder.path().join("x.svg");
+    let paths = [&capture, &labels, &picture].map(|path| path.to_str().expect("the path is text"));
+    let output = run(&["evaluate", paths[0], paths[1], "--json", "--plot", paths[2]]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(told["not_endpoint"]["accused"], 0);
+    assert_eq!(told["calibration"].as_array().map(Vec::len), Some(3));
+    assert!(told["origin"]["classes"][0]["f1"].is_f64());
+    assert!(std::fs::read_to_string(&picture).expect("a picture").contains("</svg>"));
+    // A folder stands for the pairs in it.
+    let whole = capture.parent().and_then(Path::to_str).expect("the path is text");
+    assert_eq!(run(&["evaluate", whole, "--brief"]).status.code(), Some(0));
+    assert_eq!(run(&["evaluate", paths[0]]).status.code(), Some(1));
+}
+
+#[test]
+fn fit_gives_the_same_tables_again_and_notices_others() {
+    let capture = capture();
+    let labels = capture.with_extension("csv");
+    let folder = tempfile::tempdir().expect("a folder");
+    let paths = [&capture, &labels].map(|path| path.to_str().expect("the path is text"));
+    let fit = |option: &str| {
+        let sources = folder.path().to_str().expect("the path is text");
+        let stamp = option.trim_start_matches('-');
+        run(&["fit", option, "--stamp", stamp, "--sources", sources, paths[0], paths[1]])
+    };
+    let output = fit("--write");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("CROSS-VALIDATION"));
+    assert_eq!(fit("--check").status.code(), Some(0));
+    let table = folder.path().join("table.rs");
+    let written = std::fs::read_to_string(&table).expect("a table");
+    std::fs::write(&table, written.replace("-20.0", "-19.0")).expect("the table can be written");
+    assert_eq!(fit("--check").status.code(), Some(1));
 }
 
 #[test]

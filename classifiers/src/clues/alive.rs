@@ -4,7 +4,7 @@ use flowtable::{AliveBy, Marks, Side};
 
 use crate::case::{Case, hops};
 use crate::verdict::{Evidence, Value};
-use crate::vocabulary::Clue;
+use crate::weights::Row;
 
 pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     let after = &case.watch.aftermath;
@@ -19,18 +19,24 @@ pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     // One direction only: a new SYN of the other side would not have been seen.
     let is_one_way = case.to().packets == 0;
     let is_bait = reset.marks.has(Marks::SIGNED) && !case.from().has(Side::SIGNED);
-    let (decibans, says) = if same_line && reset.hop_limit == alive.hop_limit && !same_card {
-        (-4.0, "goes on, on the same IP-ID counter: two stacks at one address")
+    let (row, says) = if same_line && reset.hop_limit == alive.hop_limit && !same_card {
+        (Row::AliveSameLine, "goes on, on the same IP-ID counter: two stacks at one address")
     } else if is_answer_in_handshake(case) {
-        (0.0, "goes on: it answered a stray ACK of the handshake, which ends nothing")
+        (
+            Row::AliveAfterAnswer,
+            "goes on: it answered a stray ACK of the handshake, which ends nothing",
+        )
     } else if is_one_way {
-        (0.0, "goes on, perhaps in a new connection: the other side is not seen")
+        (Row::AliveOneWay, "goes on, perhaps in a new connection: the other side is not seen")
     } else if is_bait {
-        (0.0, "goes on, after a reset that nobody was to obey")
+        (Row::AliveAfterBait, "goes on, after a reset that nobody was to obey")
     } else if same_card {
-        (20.0, "goes on from the same network card: the machine itself played this trick")
+        (
+            Row::AliveSameCard,
+            "goes on from the same network card: the machine itself played this trick",
+        )
     } else {
-        (-30.0, "goes on as if it had never sent the reset")
+        (Row::AliveAfter, "goes on as if it had never sent the reset")
     };
     let what = match alive.what {
         AliveBy::Data => "new data",
@@ -38,13 +44,7 @@ pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
         AliveBy::SynAck => "SYN/ACK",
         AliveBy::Ack => "the handshake's ACK",
     };
-    Some(Evidence {
-        clue: Clue::AliveAfter,
-        observed: Value::Word(what),
-        expected: Value::Word("silence"),
-        decibans,
-        says,
-    })
+    Some(Evidence::of(row, Value::Word(what), Value::Word("silence"), says))
 }
 
 /// A host in SYN-RECEIVED answers an ACK it cannot accept with a reset at that number and stays
@@ -63,11 +63,7 @@ fn is_answer_in_handshake(case: &Case<'_>) -> bool {
 fn silence(case: &Case<'_>) -> Option<Evidence> {
     let after = &case.watch.aftermath;
     let speaks = after.receiver_packets >= 3 && after.sender_packets == 0;
-    (case.is_final && speaks).then_some(Evidence {
-        clue: Clue::AliveAfter,
-        observed: Value::Word("silence"),
-        expected: Value::Word("silence"),
-        decibans: 6.0,
-        says: "silent while the other side still talks",
-    })
+    let silence = Value::Word("silence");
+    let says = "silent while the other side still talks";
+    (case.is_final && speaks).then(|| Evidence::of(Row::AliveSilence, silence, silence, says))
 }

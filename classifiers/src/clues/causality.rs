@@ -8,7 +8,7 @@ use flowtable::{Side, Stack, Ticks};
 
 use crate::case::{Case, RoundTrip};
 use crate::verdict::{Evidence, Value};
-use crate::vocabulary::Clue;
+use crate::weights::Row;
 
 pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     let round_trip = case.round_trip()?;
@@ -16,41 +16,36 @@ pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     if round_trip.span < ROUND_TRIP_MIN || is_at_sensor(case) {
         return None;
     }
-    let (decibans, says) = weight(span, round_trip, is_strict, case.has_ack())?;
-    Some(Evidence {
-        clue: Clue::Causality,
-        observed: Value::Nanoseconds(span.ns()),
-        expected: Value::Nanoseconds(round_trip.span.ns()),
-        decibans,
-        says,
-    })
+    let (row, says) = outcome(span, round_trip, is_strict, case.has_ack())?;
+    let expected = Value::Nanoseconds(round_trip.span.ns());
+    Some(Evidence::of(row, Value::Nanoseconds(span.ns()), expected, says))
 }
 
-fn weight(
+fn outcome(
     span: Ticks,
     round_trip: RoundTrip,
     is_strict: bool,
     has_ack: bool,
-) -> Option<(f32, &'static str)> {
+) -> Option<(Row, &'static str)> {
     let (span, whole) = (u64::from(span.0), u64::from(round_trip.span.0));
     // Clock granularity and reordering inside a mirror: half a round trip leaves room for both.
     if span * 2 < whole {
         // Delayed acknowledgments make all but handshake samples too long, and samples taken while
         // queues were full are up to five times too long.
         let is_far_below = round_trip.has_handshake && span * 5 < whole;
-        let decibans = match (round_trip.is_firm, is_strict) {
-            (true, true) if is_far_below => -30.0,
+        let row = match (round_trip.is_firm, is_strict) {
+            (true, true) if is_far_below => Row::CausalityProved,
             // One sample may be long for reasons of its own, but not seven times too long.
-            (false, true) if is_far_below && span * 7 < whole => -26.0,
-            (true, false) if is_far_below => -18.0,
-            _ => -12.0,
+            (false, true) if is_far_below && span * 7 < whole => Row::CausalityOneSample,
+            (true, false) if is_far_below => Row::CausalityLenient,
+            _ => Row::CausalitySooner,
         };
-        return Some((decibans, "answers sooner than a packet can reach the sender and return"));
+        return Some((row, "answers sooner than a packet can reach the sender and return"));
     }
     // A bare reset may answer a later segment than the first that bore its number: being late
     // says nothing then.
     (span * 10 >= whole * 9 && is_strict && has_ack)
-        .then_some((3.0, "answers no sooner than a round trip to the sender"))
+        .then_some((Row::CausalityRoundTrip, "answers no sooner than a round trip to the sender"))
 }
 
 /// Time since the bytes passed that the reset knows of, and whether it can have known them only

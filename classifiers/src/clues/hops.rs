@@ -8,7 +8,7 @@ use flowtable::Side;
 use crate::case::{Case, hops, initial_hop_limit};
 use crate::clues::split;
 use crate::verdict::{Evidence, Value};
-use crate::vocabulary::Clue;
+use crate::weights::Row;
 
 pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     let observed = case.reset().hop_limit;
@@ -19,35 +19,33 @@ pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     }
     let distance = hops(observed).abs_diff(hops(expected));
     let same_class = initial_hop_limit(observed) == initial_hop_limit(expected);
-    let (decibans, says) = match (distance, trust) {
-        (0, _) if same_class => (5.0, "as far away as the sender's packets"),
-        (0, _) if case.is_bare() => (0.0, "as far away, with another initial hop limit"),
-        (0, _) => (-3.0, "as far away, with another initial hop limit"),
+    let (row, says) = match (distance, trust) {
+        (0, _) if same_class => (Row::HopsEqual, "as far away as the sender's packets"),
+        (0, _) if case.is_bare() => {
+            (Row::HopsEqualOtherInitialReply, "as far away, with another initial hop limit")
+        }
+        (0, _) => (Row::HopsEqualOtherInitial, "as far away, with another initial hop limit"),
         // Unrouted: whoever sent it sits on this link, and a host that answered from afar does not.
         (2.., trust) if hops(observed) == 0 && !case.sender_is_client() => {
             // One packet may have come by another path.
             let few = matches!(trust, Trust::Weak) || case.from().packets == 1;
-            let decibans = if few && case.baseline().is_none_or(|host| host.agreeing < 3) {
-                -20.0
+            let row = if few && case.baseline().is_none_or(|host| host.agreeing < 3) {
+                Row::HopsOnLinkFew
             } else {
-                -26.0
+                Row::HopsOnLink
             };
-            (decibans, "sent from this very link, unlike the sender's packets")
+            (row, "sent from this very link, unlike the sender's packets")
         }
-        (1, Trust::Weak) => (-2.0, "one hop off"),
-        (1, _) => (-6.0, "one hop off the sender's packets"),
-        (_, Trust::Firm) => (-20.0, "not as far away as the sender's packets"),
-        (_, Trust::Fair) => (-12.0, "not as far away as the sender's few packets"),
+        (1, Trust::Weak) => (Row::HopsOneOffWeak, "one hop off"),
+        (1, _) => (Row::HopsOneOff, "one hop off the sender's packets"),
+        (_, Trust::Firm) => (Row::HopsDiffer, "not as far away as the sender's packets"),
+        (_, Trust::Fair) => (Row::HopsDifferFair, "not as far away as the sender's few packets"),
         // Scanners and spoofed sources vary it themselves (captures README).
-        (_, Trust::Weak) => (-8.0, "not as far away as the sender's only packets, without data"),
+        (_, Trust::Weak) => {
+            (Row::HopsDifferWeak, "not as far away as the sender's only packets, without data")
+        }
     };
-    Some(Evidence {
-        clue: Clue::Hops,
-        observed: value(observed),
-        expected: value(expected),
-        decibans,
-        says,
-    })
+    Some(Evidence::of(row, value(observed), value(expected), says))
 }
 
 /// How much the sender's earlier hop limits are worth as a reference.

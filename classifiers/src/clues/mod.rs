@@ -1,4 +1,6 @@
 //! The evidence for and against the named sender, one clue a file (classification.md, 5.2).
+//!
+//! A clue names the row of `weights` that holds; the row says what it is worth.
 
 mod alive;
 mod causality;
@@ -23,6 +25,7 @@ pub(crate) use split::is_split;
 use crate::case::Case;
 use crate::verdict::{Evidence, EvidenceList, Value};
 use crate::vocabulary::Clue;
+use crate::weights::{HEADERS_MAX, HEADERS_MIN, Row};
 
 /// The sum of the evidence.
 pub(crate) struct Weighed {
@@ -45,7 +48,7 @@ pub(crate) fn weigh(case: &Case<'_>) -> Weighed {
     for clue in HEADER_CLUES {
         if let Some(found) = clue(case).filter(|found| !is_other_stack(case, found)) {
             headers += found.decibans;
-            has_anomaly |= found.decibans <= -6.0;
+            has_anomaly |= found.row.is_some_and(Row::is_anomaly);
             evidence.push(found);
         }
     }
@@ -54,7 +57,7 @@ pub(crate) fn weigh(case: &Case<'_>) -> Weighed {
     for clue in PROOF_CLUES {
         if let Some(found) = clue(case) {
             decibans += found.decibans;
-            has_proof |= found.decibans <= PROOF;
+            has_proof |= found.row.is_some_and(Row::is_proof);
             evidence.push(found);
         }
     }
@@ -65,25 +68,21 @@ pub(crate) fn weigh(case: &Case<'_>) -> Weighed {
     Weighed { decibans, evidence, has_proof }
 }
 
-/// A front end that resets in its own name writes as itself, not as the machine behind it.
+/// A front end that resets in its own name writes as itself, not as the machine behind it; and that
+/// machine, where only its front end was seen yet, not as the front end.
 fn is_other_stack(case: &Case<'_>, found: &Evidence) -> bool {
-    found.decibans < 0.0 && found.clue != Clue::Hops && split::is_from_front(case)
+    let is_front = found.clue != Clue::Hops && split::is_from_front(case);
+    found.decibans < 0.0 && (is_front || split::is_only_front_seen(case))
 }
 
 /// Most resets come from whom they name; without any context that is all there is to say.
 fn prior(case: &Case<'_>) -> Evidence {
-    let lonely = case.is_without_context();
-    Evidence {
-        clue: Clue::Prior,
-        observed: Value::None,
-        expected: Value::None,
-        decibans: if lonely { PRIOR_LONELY } else { PRIOR },
-        says: if lonely {
-            "nothing was seen of this connection before the reset"
-        } else {
-            "most resets come from whom they name"
-        },
-    }
+    let (row, says) = if case.is_without_context() {
+        (Row::PriorLonely, "nothing was seen of this connection before the reset")
+    } else {
+        (Row::Prior, "most resets come from whom they name")
+    };
+    Evidence::of(row, Value::None, Value::None, says)
 }
 
 type ClueFn = fn(&Case<'_>) -> Option<Evidence>;
@@ -99,12 +98,3 @@ const HEADER_CLUES: [ClueFn; 7] = [
 ];
 const PROOF_CLUES: [ClueFn; 6] =
     [numbers::weigh, causality::weigh, alive::weigh, train::weigh, signature::weigh, port::weigh];
-
-/// 95 %: classification.md, section 5.2.
-const PRIOR: f32 = 13.0;
-/// 80 %: nothing to compare with.
-const PRIOR_LONELY: f32 = 6.0;
-/// Evidence of this weight stands in no endpoint's name, whatever its headers look like.
-const PROOF: f32 = -25.0;
-const HEADERS_MIN: f32 = -35.0;
-const HEADERS_MAX: f32 = 28.0;

@@ -5,13 +5,14 @@ use wire::SeqNumber;
 
 use crate::case::Case;
 use crate::verdict::{Evidence, Value};
-use crate::vocabulary::{Clue, Shape};
+use crate::vocabulary::Shape;
+use crate::weights::Row;
 
 pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     if case.is_without_context() {
         return None;
     }
-    let (decibans, observed, expected, says) = match case.shape {
+    let (row, observed, expected, says) = match case.shape {
         Shape::Refusal => refusal(case)?,
         Shape::Reply => reply(case)?,
         Shape::Active | Shape::Odd => active(case)?,
@@ -26,10 +27,10 @@ pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
         }
         _ => (relative(observed), relative(expected)),
     };
-    Some(Evidence { clue: Clue::Numbers, observed, expected, decibans, says })
+    Some(Evidence::of(row, observed, expected, says))
 }
 
-type Found = Option<(f32, SeqNumber, SeqNumber, &'static str)>;
+type Found = Option<(Row, SeqNumber, SeqNumber, &'static str)>;
 
 /// Sequence number 0, acknowledging exactly what it answers (RFC 9293, 3.10.7.1).
 fn refusal(case: &Case<'_>) -> Found {
@@ -38,20 +39,28 @@ fn refusal(case: &Case<'_>) -> Found {
         return None;
     }
     let (seen, expected) = (reset.ack, to.next);
-    let decibans = match seen.distance_from(expected) {
-        0 => return Some((4.0, seen, expected, "acknowledges exactly the SYN")),
-        -1 if to.has(Side::SYN) => -12.0,
-        1.. => -20.0,
+    let row = match seen.distance_from(expected) {
+        0 => {
+            return Some((
+                Row::NumbersRefusalExact,
+                seen,
+                expected,
+                "acknowledges exactly the SYN",
+            ));
+        }
+        -1 if to.has(Side::SYN) => Row::NumbersRefusalLess,
+        1.. => Row::NumbersRefusalMore,
         _ => return None,
     };
-    Some((decibans, seen, expected, "acknowledges something else than the SYN"))
+    Some((row, seen, expected, "acknowledges something else than the SYN"))
 }
 
 /// The sequence number is the acknowledgment of the segment it answers.
 fn reply(case: &Case<'_>) -> Found {
     let (seq, from, to) = (case.reset().seq, case.from(), case.to());
     if case.answers_receiver() {
-        return Some((4.0, seq, to.acked, "answers the other side's acknowledgment"));
+        let says = "answers the other side's acknowledgment";
+        return Some((Row::NumbersReplyAnswers, seq, to.acked, says));
     }
     if from.packets == 0 {
         return None;
@@ -60,14 +69,15 @@ fn reply(case: &Case<'_>) -> Found {
     // A close that crossed data: the FIN is taken back by one.
     let own_fin = from.has(Side::FIN) && (-1..=1).contains(&ahead);
     if ahead == 0 || own_fin {
-        return Some((2.0, seq, from.next, "the sender's next number"));
+        return Some((Row::NumbersReplyNext, seq, from.next, "the sender's next number"));
     }
     // The sender's own reset has told how far it had got.
     let is_told = case.watch.earlier.as_ref().is_some_and(|earlier| {
         earlier.direction == case.sender && seq.distance_from(earlier.highest) <= 0
     });
     if case.watch.earlier.is_some() && (is_told || ahead < 0) && ahead > -WINDOW_LEN {
-        return Some((2.0, seq, from.next, "answers an older acknowledgment"));
+        let says = "answers an older acknowledgment";
+        return Some((Row::NumbersReplyOlder, seq, from.next, says));
     }
     let is_acked = to.packets > 0 && to.acked.distance_from(from.next) > 0;
     let unknown = case.before().has_gap() || case.before().is_midstream() || is_acked;
@@ -84,12 +94,14 @@ fn active(case: &Case<'_>) -> Found {
     if to.packets > 0 && case.has_ack() {
         let ahead = reset.ack.distance_from(to.next);
         if ahead == -1 && to.has(Side::SYN) && to.packets == 1 {
-            return Some((-12.0, reset.seq, from.next, "acknowledges one less than the SYN"));
+            let says = "acknowledges one less than the SYN";
+            return Some((Row::NumbersAckLess, reset.seq, from.next, says));
         }
         if ahead > 0 && !unknown {
             // Up to a window's worth may have passed without being captured.
-            let decibans = if ahead <= WINDOW_LEN { -3.0 } else { -20.0 };
-            return Some((decibans, reset.ack, to.next, "acknowledges what was not seen"));
+            let is_near = ahead <= WINDOW_LEN;
+            let row = if is_near { Row::NumbersAckUnseen } else { Row::NumbersAckFar };
+            return Some((row, reset.ack, to.next, "acknowledges what was not seen"));
         }
     }
     if from.packets == 0 {
@@ -99,16 +111,17 @@ fn active(case: &Case<'_>) -> Found {
     let exact_ack = to.packets == 0 || reset.ack == to.next || reset.ack == from.acked;
     let own_fin = from.has(Side::FIN) && ahead == -1;
     if (ahead == 0 || own_fin) && exact_ack {
-        return Some((4.0, reset.seq, from.next, "both numbers exact"));
+        return Some((Row::NumbersExact, reset.seq, from.next, "both numbers exact"));
     }
     if ahead > 0 && !unknown {
-        let decibans = beyond(ahead);
-        return Some((decibans, reset.seq, from.next, "beyond everything the sender has sent"));
+        let says = "beyond everything the sender has sent";
+        return Some((beyond(ahead), reset.seq, from.next, says));
     }
     // BSD-like stacks fall back to the first unacknowledged byte after a retransmission.
     let fell_back = before.retransmissions(case.sender) > 0 || own_fin;
     if ahead < 0 && !fell_back && !unknown {
-        return Some((-15.0, reset.seq, from.next, "behind what the sender has already sent"));
+        let says = "behind what the sender has already sent";
+        return Some((Row::NumbersBehind, reset.seq, from.next, says));
     }
     None
 }
@@ -117,6 +130,6 @@ fn active(case: &Case<'_>) -> Found {
 const WINDOW_LEN: i32 = 65_535;
 
 /// Less than a segment beyond may be a last record that the capture lost.
-const fn beyond(bytes: i32) -> f32 {
-    if bytes < 1_460 { -6.0 } else { -15.0 }
+const fn beyond(bytes: i32) -> Row {
+    if bytes < 1_460 { Row::NumbersBeyondLittle } else { Row::NumbersBeyond }
 }

@@ -4,18 +4,14 @@ use flowtable::Ticks;
 
 use crate::case::Case;
 use crate::verdict::{Evidence, Value};
-use crate::vocabulary::Clue;
+use crate::weights::Row;
 
 /// Counts only beside another anomaly: crossing aborts are innocent (37 of 883 flows).
 pub(super) fn weigh(case: &Case<'_>, has_anomaly: bool) -> Option<Evidence> {
     let span = unprovoked(case)?;
-    Some(Evidence {
-        clue: Clue::Opposite,
-        observed: Value::Nanoseconds(span.ns()),
-        expected: Value::None,
-        decibans: if has_anomaly { -12.0 } else { 0.0 },
-        says: "a reset in the other direction that nothing provoked",
-    })
+    let row = if has_anomaly { Row::OppositeUnprovoked } else { Row::OppositeAlone };
+    let says = "a reset in the other direction that nothing provoked";
+    Some(Evidence::of(row, Value::Nanoseconds(span.ns()), Value::None, says))
 }
 
 /// Time between this reset and one of the other direction that neither host's packets explain.

@@ -4,29 +4,26 @@ use flowtable::{MIXED_MACS, Side, TapPort};
 
 use crate::case::Case;
 use crate::verdict::{Evidence, Value};
-use crate::vocabulary::Clue;
+use crate::weights::Row;
 
 pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     let (from, to, reset) = (case.from(), case.to(), case.reset());
     let port = reset.port != TapPort(0);
     if from.packets >= 3 && to.packets >= 3 && from.has(Side::PORT) != to.has(Side::PORT) {
         // Each direction has its own fibre, so this is an optical tap.
-        return (port != from.has(Side::PORT)).then_some(Evidence {
-            clue: Clue::Port,
-            observed: Value::Number(i64::from(reset.port.0)),
-            expected: Value::Number(i64::from(from.has(Side::PORT))),
-            decibans: -40.0,
-            says: "came in on the other side's fibre",
+        return (port != from.has(Side::PORT)).then(|| {
+            let observed = Value::Number(i64::from(reset.port.0));
+            let expected = Value::Number(i64::from(from.has(Side::PORT)));
+            let says = "came in on the other side's fibre";
+            Evidence::of(Row::PortOtherFibre, observed, expected, says)
         });
     }
     let mac = case.before().mac(case.sender);
     let foreign =
         from.packets >= 3 && !matches!(mac, 0 | MIXED_MACS) && reset.mac != 0 && mac != reset.mac;
-    foreign.then_some(Evidence {
-        clue: Clue::Port,
-        observed: Value::Word("another MAC address"),
-        expected: Value::Word("the sender's"),
-        decibans: -10.0,
-        says: "another network card sent it",
+    foreign.then(|| {
+        let (observed, expected) = ("another MAC address", "the sender's");
+        let says = "another network card sent it";
+        Evidence::of(Row::MacOther, Value::Word(observed), Value::Word(expected), says)
     })
 }

@@ -4,21 +4,19 @@ use flowtable::Marks;
 
 use crate::case::{Case, hops, initial_hop_limit};
 use crate::verdict::{Evidence, Value};
-use crate::vocabulary::Clue;
+use crate::weights::Row;
 
 pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
-    PROFILES.iter().find(|profile| (profile.fits)(case)).map(|profile| Evidence {
-        clue: Clue::Profile,
-        observed: Value::Word(profile.name),
-        expected: Value::None,
-        decibans: -14.0,
-        says: "written the way a known device writes resets",
+    PROFILES.iter().find(|profile| (profile.fits)(case)).map(|profile| {
+        let says = "written the way a known device writes resets";
+        Evidence::of(profile.row, Value::Word(profile.name), Value::None, says)
     })
 }
 
 /// A device known by the headers it writes. Profiles age: see classification.md, section 9.
 struct Profile {
     name: &'static str,
+    row: Row,
     fits: fn(&Case<'_>) -> bool,
 }
 
@@ -26,6 +24,7 @@ const PROFILES: [Profile; 2] = [
     // respond-reject-libnet11.c: RST|ACK, ID 0, no DF, TTL 64, TOS 0, window of the trigger.
     Profile {
         name: "Suricata reject",
+        row: Row::ProfileSuricata,
         fits: |case| {
             let reset = case.reset();
             let copied = case.to().packets > 0 && reset.window == case.to().window;
@@ -44,6 +43,7 @@ const PROFILES: [Profile; 2] = [
     // Snort 3 active response: RST|ACK, window 0, no DF, own identification, TTL 255 - trigger's.
     Profile {
         name: "Snort 3 active response",
+        row: Row::ProfileSnort,
         fits: |case| {
             let reset = case.reset();
             case.has_ack()

@@ -4,35 +4,33 @@ use flowtable::{Marks, Side};
 
 use crate::case::{Case, hops};
 use crate::verdict::{Evidence, Value};
-use crate::vocabulary::Clue;
+use crate::weights::Row;
 
 pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     let marks = case.reset().marks;
-    let (decibans, observed, expected, says) = if case.from().has(Side::SIGNED)
+    let (row, observed, expected, says) = if case.from().has(Side::SIGNED)
         && !marks.has(Marks::SIGNED)
     {
-        (-20.0, "unsigned", "signed", "without the MD5/AO signature of this connection")
+        let says = "without the MD5/AO signature of this connection";
+        (Row::SignatureMissing, "unsigned", "signed", says)
     } else if marks.has(Marks::BAD_CHECKSUM) && case.reset().payload_len >= SEGMENT_LEN {
         // No stack resets with a segment of data: somebody set the bit on its way and could not
         // mend the checksum. All its headers are genuine, so this must outweigh them.
-        (-60.0, "wrong", "right", "a data segment whose RST bit was set on its way")
+        let says = "a data segment whose RST bit was set on its way";
+        (Row::ChecksumOfData, "wrong", "right", says)
     } else if marks.has(Marks::BAD_CHECKSUM) {
         // Captures on the sending host show checksums that its card has yet to fill in.
-        let decibans = if case.watch.aftermath.alive.is_some() { -20.0 } else { 0.0 };
-        (decibans, "wrong", "right", "the TCP checksum is wrong")
+        let goes_on = case.watch.aftermath.alive.is_some();
+        let row = if goes_on { Row::ChecksumWrongAlive } else { Row::ChecksumWrong };
+        (row, "wrong", "right", "the TCP checksum is wrong")
     } else if marks.has(Marks::SIGNED) && !case.from().has(Side::SIGNED) && case.from().packets > 0
     {
-        (0.0, "signed", "unsigned", "signed, on a connection that is not")
+        let says = "signed, on a connection that is not";
+        (Row::SignatureUnexpected, "signed", "unsigned", says)
     } else {
         return None;
     };
-    Some(Evidence {
-        clue: Clue::Signature,
-        observed: Value::Word(observed),
-        expected: Value::Word(expected),
-        decibans,
-        says,
-    })
+    Some(Evidence::of(row, Value::Word(observed), Value::Word(expected), says))
 }
 
 /// Texts in resets are shorter than this.

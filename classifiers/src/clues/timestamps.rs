@@ -5,29 +5,29 @@ use wire::Timestamps;
 
 use crate::case::Case;
 use crate::verdict::{Evidence, Value};
-use crate::vocabulary::Clue;
+use crate::weights::Row;
 
 pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     let in_use = case.from().has(Side::TIMESTAMPS) && case.to().has(Side::TIMESTAMPS);
-    let (decibans, observed, expected, says) = match (case.reset().timestamps, case.is_bare()) {
-        (Some(_), true) => (-6.0, "present", "absent", "a bare reset with timestamps"),
+    let (row, observed, expected, says) = match (case.reset().timestamps, case.is_bare()) {
+        (Some(_), true) => {
+            (Row::TimestampsOnReply, "present", "absent", "a bare reset with timestamps")
+        }
         (Some(option), false) if in_use => match is_plausible(case, option) {
-            Some(true) => (18.0, "fresh", "fresh", FRESH),
-            Some(false) => (-20.0, "off", "fresh", "not on the sender's clock"),
-            None => (0.0, "far ahead", "fresh", "on a clock of up to 1 MHz, if the sender has one"),
+            Some(true) => (Row::TimestampsFresh, "fresh", "fresh", FRESH),
+            Some(false) => (Row::TimestampsOff, "off", "fresh", "not on the sender's clock"),
+            None => {
+                let says = "on a clock of up to 1 MHz, if the sender has one";
+                (Row::TimestampsFarAhead, "far ahead", "fresh", says)
+            }
         },
         (None, false) if in_use && case.stack() == Stack::Linux => {
-            (-20.0, "absent", "fresh", "no timestamps, which Linux always writes here")
+            let says = "no timestamps, which Linux always writes here";
+            (Row::TimestampsAbsentLinux, "absent", "fresh", says)
         }
         _ => return None,
     };
-    Some(Evidence {
-        clue: Clue::Timestamps,
-        observed: Value::Word(observed),
-        expected: Value::Word(expected),
-        decibans,
-        says,
-    })
+    Some(Evidence::of(row, Value::Word(observed), Value::Word(expected), says))
 }
 
 /// TSval within what a clock of up to 1 kHz can have gained, TSecr not from the future.

@@ -2,26 +2,21 @@
 
 use crate::case::Case;
 use crate::verdict::{Evidence, Value};
-use crate::vocabulary::Clue;
+use crate::weights::Row;
 
 pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     let train = &case.watch.aftermath.train;
-    let (decibans, count, says) = if train.window_steps >= 2 && train.unprovoked >= 2 {
+    let (row, count, says) = if train.window_steps >= 2 && train.unprovoked >= 2 {
         // No stack does that.
-        (-26.0, train.window_steps, "resets whose window steps by a constant")
+        (Row::TrainWindowSteps, train.window_steps, "resets whose window steps by a constant")
     } else if train.beyond >= 1 {
-        let decibans = if train.beyond >= 2 { -25.0 } else { -12.0 };
-        (decibans, train.beyond, "further resets beyond everything the sender has sent")
+        let several = train.beyond >= 2;
+        let row = if several { Row::TrainBeyondSeveral } else { Row::TrainBeyondOne };
+        (row, train.beyond, "further resets beyond everything the sender has sent")
     } else if train.repeats >= 2 {
-        (-8.0, train.repeats, "repeats that nothing provoked")
+        (Row::TrainRepeats, train.repeats, "repeats that nothing provoked")
     } else {
         return None;
     };
-    Some(Evidence {
-        clue: Clue::Train,
-        observed: Value::Number(i64::from(count)),
-        expected: Value::Number(0),
-        decibans,
-        says,
-    })
+    Some(Evidence::of(row, Value::Number(i64::from(count)), Value::Number(0), says))
 }

@@ -5,34 +5,39 @@ use flowtable::{Side, Stack};
 use crate::case::Case;
 use crate::declared;
 use crate::verdict::{Evidence, Value};
-use crate::vocabulary::Clue;
+use crate::weights::Row;
 
 pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     let window = case.reset().window;
     if declared::netscaler(case).is_some() {
         return None;
     }
-    let (decibans, expected, says) = if is_copy(case) {
-        (-12.0, Value::Number(i64::from(case.from().window)), "copied from the other side's packet")
+    let (row, expected, says) = if is_copy(case) {
+        let own = Value::Number(i64::from(case.from().window));
+        (Row::WindowCopied, own, "copied from the other side's packet")
     } else if case.is_bare() {
         match window {
             0 => return None,
-            _ => (-10.0, Value::Number(0), "not 0 in a bare reset"),
+            _ => (Row::WindowInReply, Value::Number(0), "not 0 in a bare reset"),
         }
     } else if case.from().packets < 2 {
         return None;
     } else {
         match (case.stack(), window) {
             (Stack::Linux, 0) if case.from().window != 0 => {
-                (-12.0, Value::Word("not 0"), "0, which Linux does not write into its own resets")
+                let says = "0, which Linux does not write into its own resets";
+                (Row::WindowZeroLinux, Value::Word("not 0"), says)
             }
-            (Stack::Windows, 1..) => (-10.0, Value::Number(0), "not 0, as Windows always writes"),
-            (Stack::Apple, 0) => (-6.0, Value::Word("not 0"), "0, unlike Apple's own resets"),
+            (Stack::Windows, 1..) => {
+                (Row::WindowNotZeroWindows, Value::Number(0), "not 0, as Windows always writes")
+            }
+            (Stack::Apple, 0) => {
+                (Row::WindowZeroApple, Value::Word("not 0"), "0, unlike Apple's own resets")
+            }
             _ => return None,
         }
     };
-    let observed = Value::Number(i64::from(window));
-    Some(Evidence { clue: Clue::Window, observed, expected, decibans, says })
+    Some(Evidence::of(row, Value::Number(i64::from(window)), expected, says))
 }
 
 /// The other side's window, which is not also the sender's own.

@@ -12,12 +12,15 @@ mod stream;
 
 use crate::case::Case;
 use crate::vocabulary::Cause;
+use crate::weights::fitted_base;
 
 /// A cause, the rule that gave it, and how sure that rule is at best.
 #[derive(Clone, Copy)]
 pub(crate) struct Finding {
     pub(crate) cause: Cause,
     pub(crate) base: f32,
+    /// `base` before the fit; told so that the next fit knows the grounds.
+    pub(crate) hand_set: f32,
     /// The rule's number in classification.md.
     pub(crate) rule: &'static str,
     /// What it is most often confused with.
@@ -28,11 +31,17 @@ pub(crate) struct Finding {
 
 impl Finding {
     const fn new(rule: &'static str, cause: Cause, base: f32, confusion: Cause) -> Self {
-        Self { cause, base, rule, confusion, caveat: "" }
+        Self { cause, base, hand_set: base, rule, confusion, caveat: "" }
     }
 
     const fn with_caveat(self, caveat: &'static str) -> Self {
         Self { caveat, ..self }
+    }
+
+    /// With the base that was fitted for these grounds.
+    fn fitted(self) -> Self {
+        let base = fitted_base(self.rule, self.cause, self.base);
+        Self { base, hand_set: self.base, ..self }
     }
 }
 
@@ -44,9 +53,10 @@ pub(crate) fn if_endpoint(case: &Case<'_>) -> Finding {
         .or_else(|| ending::cause(case))
         .or_else(|| stream::cause(case))
         .unwrap_or(Finding::new("R99", Cause::Unknown, 0.5, Cause::AppAbort))
+        .fitted()
 }
 
 /// The cause if a device sent it.
 pub(crate) fn if_device(case: &Case<'_>) -> Finding {
-    crowd::if_device(case).unwrap_or_else(|| device::cause(case))
+    crowd::if_device(case).unwrap_or_else(|| device::cause(case)).fitted()
 }

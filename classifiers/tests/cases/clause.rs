@@ -1,7 +1,7 @@
 //! One clause of an expectation: `origin >= 0.9`, `cause not port_closed`, `clue hops -20`.
 
 use classifiers::{
-    Cause, Clue, Effect, Impact, Origin, Reaction, Reception, Role, Shape, Stage, Terminator,
+    Cause, Clue, Effect, Impact, Origin, Reaction, Reception, Role, Row, Shape, Stage, Terminator,
 };
 use events::Event;
 
@@ -215,7 +215,7 @@ impl Clause {
             }
             Kind::Clue { name, weight } => {
                 let found = verdict.evidence.iter().find(|item| item.clue.name() == name);
-                let came = found.map(|item| item.decibans);
+                let came = found.map(hand_set);
                 (!weight.holds(came))
                     .then(|| came.map_or("no such clue".to_owned(), |came| came.to_string()))
             }
@@ -261,6 +261,12 @@ fn fact(words: &mut Words, [yes, no]: [&str; 2]) -> Result<Option<bool>, String>
         "unknown" => Ok(None),
         word => Err(format!("{word:?} is neither {yes}, {no} nor unknown")),
     }
+}
+
+/// What the outcome is worth by hand: scripts pin which outcome holds, not how it was fitted.
+fn hand_set(item: &events::EvidenceItem) -> f64 {
+    let row = item.row.as_deref().and_then(Row::from_name);
+    row.map_or(item.decibans, |row| f64::from(row.weight().hand_set))
 }
 
 fn declared_problem(expected: Option<&(String, Option<u16>)>, event: &Event) -> Option<String> {

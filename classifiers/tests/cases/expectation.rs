@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use classifiers::{Cause, Impact, Origin, Role};
+use classifiers::{Cause, Impact, Origin, Role, Row, cause_confidence_max};
 use events::{Event, EventStatus};
 
 use crate::replay::Replay;
@@ -137,6 +137,7 @@ fn broken_rules(event: &Event) -> Vec<&'static str> {
         ),
         (!is_undecided || verdict.alternatives.len() == 2, "an unknown sender without candidates"),
         (!is_device || verdict.origin_confidence >= 0.7, "a device accused below 0.7"),
+        (is_within_cap(event), "a cause of the ambiguity table above 0.7 without its evidence"),
         (is_primary || verdict.cause == Cause::SecondaryRst, "a follower with a cause of its own"),
         (is_primary || verdict.impact == Impact::Benign, "a follower with an impact"),
         (
@@ -145,4 +146,13 @@ fn broken_rules(event: &Event) -> Vec<&'static str> {
         ),
     ];
     rules.iter().filter(|(holds, _)| !holds).map(|&(_, broken)| broken).collect()
+}
+
+/// Whether the cause is not said with more than the ambiguity table allows.
+fn is_within_cap(event: &Event) -> bool {
+    let verdict = &event.verdict;
+    let row = |name: &String| Row::from_name(name).expect("a row of an event has a name");
+    let seen = verdict.evidence.iter().map(|item| (item.clue, item.row.as_ref().map(row)));
+    let most = cause_confidence_max(verdict.cause, seen, verdict.declared.is_some());
+    verdict.cause_confidence <= f64::from(most) + 0.000_5
 }

@@ -14,6 +14,7 @@ pub(crate) fn verdict() -> Verdict {
     let mut evidence = EvidenceList::new();
     evidence.push(Evidence {
         clue: Clue::Prior,
+        row: None,
         observed: Value::None,
         expected: Value::None,
         decibans: 13.0,
@@ -21,6 +22,7 @@ pub(crate) fn verdict() -> Verdict {
     });
     evidence.push(Evidence {
         clue: Clue::Hops,
+        row: None,
         observed: Value::HopLimit { raw: 62, hops: 2 },
         expected: Value::HopLimit { raw: 57, hops: 7 },
         decibans: -20.0,
@@ -28,6 +30,7 @@ pub(crate) fn verdict() -> Verdict {
     });
     evidence.push(Evidence {
         clue: Clue::Causality,
+        row: None,
         observed: Value::Nanoseconds(300_000),
         expected: Value::Nanoseconds(18_000_000),
         decibans: -30.0,
@@ -35,6 +38,7 @@ pub(crate) fn verdict() -> Verdict {
     });
     evidence.push(Evidence {
         clue: Clue::Payload,
+        row: None,
         observed: Value::Word("tls_client_hello"),
         expected: Value::None,
         decibans: 0.0,
@@ -73,6 +77,7 @@ pub(crate) fn verdict() -> Verdict {
         },
         idle: None,
         rule: "R14",
+        rule_base: 0.0,
         caveat: "which signature or name drew it is not on the wire",
         declared: None,
         evidence,

@@ -49,6 +49,23 @@ pub(crate) fn cause_class(label: &str) -> Result<Option<Expected<Cause>>, String
     Ok(Some(Expected { name: label.to_owned(), accepts: accepts.to_vec() }))
 }
 
+/// Whether the label was understood and accepts what was said.
+pub(crate) fn accepts<T: PartialEq + Copy>(
+    label: Result<Option<Expected<T>>, String>,
+    said: Option<T>,
+) -> bool {
+    matches!((label, said), (Ok(Some(label)), Some(said)) if label.is(said))
+}
+
+/// Why a label does not count for the mean over causes; "" if it does.
+pub(crate) fn undecidable(label: &str) -> &'static str {
+    match label {
+        "unknown" | "no-context" => "there is nothing to decide by",
+        "resource_exhaustion" => "an abort for want of memory looks like any other",
+        _ => "",
+    }
+}
+
 fn parse_each<T>(names: &str, parse: fn(&str) -> Option<T>, what: &str) -> Result<Vec<T>, String> {
     names
         .split('|')

@@ -19,6 +19,8 @@ pub(crate) struct Label {
     pub(crate) origin: Option<Expected<Origin>>,
     /// Why; `None` is not judged.
     pub(crate) cause: Option<Expected<Cause>>,
+    /// Resets of one family were made in one way: the scenario, else the cause, else the capture.
+    pub(crate) family: String,
     /// What else the file says of it.
     pub(crate) note: String,
 }
@@ -41,7 +43,8 @@ pub(crate) fn read(path: &Path, confidence: Option<&str>) -> anyhow::Result<Vec<
     };
     let origin = column(&["origin", "sender"]);
     let (cause, class) = (column(&["cause"]), column(&["cause_class"]));
-    let notes = [column(&["scenario"]), class.and(cause), column(&["evidence", "description"])];
+    let scenario = column(&["scenario"]);
+    let notes = [scenario, class.and(cause), column(&["evidence", "description"])];
     let sure = column(&["confidence"]);
 
     let mut labels = Vec::new();
@@ -55,7 +58,9 @@ pub(crate) fn read(path: &Path, confidence: Option<&str>) -> anyhow::Result<Vec<
         }
         let line = record.position().map_or(0, csv::Position::line);
         let place = || format!("{} line {line}", path.display());
+        let family = [cell(scenario), cell(class.or(cause)), cell(Some(file))];
         labels.push(Label {
+            family: family.into_iter().find(|name| !name.is_empty()).unwrap_or("").to_owned(),
             file: cell(Some(file)).to_owned(),
             frame: cell(Some(frame))
                 .parse()
