@@ -31,6 +31,8 @@ pub(crate) struct Cluster {
     overflows: u32,
     /// Connections that were met in mid-stream.
     midstream: u32,
+    /// Connections that may have expired by themselves.
+    doubtful: u32,
     /// Shortest and longest silence of both sides before, nanoseconds.
     idle_ns: [u64; 2],
     /// The server's last segment in any of the connections, resets left out.
@@ -186,6 +188,7 @@ impl Cluster {
         self.replies += u32::from(cut.is_reply);
         self.overflows += u32::from(cut.is_overflow);
         self.midstream += u32::from(cut.is_midstream);
+        self.doubtful += u32::from(cut.is_doubtful);
         let [shortest, longest] = &mut self.idle_ns;
         *shortest = (*shortest).min(cut.idle_ns);
         *longest = (*longest).max(cut.idle_ns);
@@ -194,14 +197,16 @@ impl Cluster {
     }
 
     /// Whether so many so close together cannot be the service's habit: `usual` cuts a second, and
-    /// `opened` connections that began in the same time.
-    pub(crate) fn is_unusual(&self, usual: f32, opened: u32) -> bool {
+    /// `opened` connections that began in the same time. If the service `moved`, those that had
+    /// been silent for long are not doubtful any more.
+    pub(crate) fn is_unusual(&self, usual: f32, opened: u32, moved: bool) -> bool {
+        let cuts = if moved { self.cuts } else { self.cuts - self.doubtful };
         let span_s = self.last.since_ns(self.first) as f32 / 1e9;
         // A service that ends each connection this way cuts as many as come.
-        let as_they_come = opened * 2 > self.cuts;
+        let as_they_come = opened * 2 > cuts;
         let is_own_accord = (self.replies + self.overflows) * 2 <= self.cuts;
-        self.cuts >= CUTS_MIN
-            && is_improbable(self.cuts, usual, span_s.max(WINDOW_S))
+        cuts >= CUTS_MIN
+            && is_improbable(cuts, usual, span_s.max(WINDOW_S))
             && !(as_they_come && is_own_accord)
     }
 

@@ -19,11 +19,15 @@ pub(crate) enum Blow {
     Ended(Timestamp),
 }
 
-/// A connection that its server cut though neither side had closed.
+/// A connection that its server cut.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Cut {
     pub(crate) time: Timestamp,
     pub(crate) client: Address,
+    /// Neither side had closed.
+    pub(crate) is_open: bool,
+    /// It had been silent for so long that it may have expired by itself.
+    pub(crate) is_doubtful: bool,
     /// A bare reset that answered a segment.
     pub(crate) is_reply: bool,
     /// A bare reset right at the end of the handshake.
@@ -67,16 +71,17 @@ impl Cut {
     pub(crate) fn of(case: &Case<'_>, cause: Cause) -> Option<Self> {
         let (from, to, before) = (case.from(), case.to(), case.before());
         let is_orphan = is_orphan(case);
+        let is_turned_away = is_turned_away(case);
         let is_open = !from.has(Side::FIN) && !to.has(Side::FIN);
-        // A late packet that was repeated met a host that was away, not a timer.
-        let met_silence = before.retransmissions(case.receiver) > 0;
         let fits = match cause {
-            Cause::AppAbort | Cause::FastClose | Cause::TlsFailureAbort => is_open || is_orphan,
+            Cause::AppAbort | Cause::FastClose | Cause::TlsFailureAbort => {
+                is_open || is_orphan || is_turned_away
+            }
             Cause::StaleConnection | Cause::IdleTimeoutEndpoint | Cause::AcceptQueueOverflow => {
                 is_open
             }
             Cause::UnacceptableSegment | Cause::ProxiedBackendRefused => is_open,
-            Cause::IdleExpiredLatePacket => is_open && met_silence,
+            Cause::IdleExpiredLatePacket => is_open,
             _ => false,
         };
         if !fits || from.packets == 0 {
@@ -87,11 +92,15 @@ impl Cut {
         Some(Self {
             time: reset.time,
             client: case.watch.key.sender(case.receiver).address,
+            is_open,
+            // A late packet that was repeated met a host that was away, not a timer.
+            is_doubtful: cause == Cause::IdleExpiredLatePacket
+                && before.retransmissions(case.receiver) == 0,
             is_reply: case.shape == Shape::Reply
                 && before.handshake_complete()
                 && from.has(Side::DATA),
             is_overflow: is_overflow(case),
-            is_turned_away: is_turned_away(case),
+            is_turned_away,
             is_orphan,
             is_midstream: before.is_midstream(),
             idle_ns: case.idle().ns(),
@@ -114,6 +123,8 @@ pub(crate) fn is_overflow(case: &Case<'_>) -> bool {
         && case.from().has(Side::SYN)
         && case.to().has(Side::SYN)
         && case.reset().seq == case.before().initial(case.sender) + 1
+        // Whoever acknowledged data had a place in the queue.
+        && case.from().acked == case.before().initial(case.receiver) + 1
 }
 
 /// Accepted, then cut without a byte, and not at once: whoever accepted asked somebody else first.
@@ -122,16 +133,21 @@ pub(crate) fn is_turned_away(case: &Case<'_>) -> bool {
     let round_trip = case.round_trip().map_or(Ticks(0), |round_trip| round_trip.span);
     case.shape == Shape::Active
         && !case.sender_is_client()
-        && matches!(case.stage, Stage::PostAck | Stage::PostPsh)
+        && !case.from().has(Side::DATA)
+        && !case.to().has(Side::FIN)
         && case.before().handshake_complete()
         && asked > Ticks(round_trip.0.saturating_mul(2))
 }
 
-/// FIN and reset in one breath, with nothing left unread: the kernel let go of a socket that its
-/// process had closed (`tcp_close` and `tcp_check_oom`, net/ipv4/tcp.c).
+/// FIN and reset in one breath, with nothing left unread but something left to deliver: the kernel
+/// let go of a socket that its process had closed (`tcp_close` and `tcp_check_oom`, net/ipv4/tcp.c).
+///
+/// Front ends end idle connections by FIN and reset, too, but nothing is under way on those.
 pub(crate) fn is_orphan(case: &Case<'_>) -> bool {
-    let (from, to) = (case.from(), case.to());
+    let (from, to, before) = (case.from(), case.to(), case.before());
+    let is_stuck = before.unacknowledged(case.sender) > 1 || before.zero_windows(case.receiver) > 0;
     case.shape == Shape::Active
+        && is_stuck
         && from.has(Side::FIN)
         && !to.has(Side::FIN)
         && case.reset().time.tick().since(from.advanced) <= ORPHAN_WITHIN

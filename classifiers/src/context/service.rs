@@ -87,6 +87,7 @@ struct Service {
     overflows: Seconds,
     turned_away: Seconds,
     orphans: Seconds,
+    first_accept: Timestamp,
     last_accept: Timestamp,
     usual_cuts: Usual,
     usual_fins: Usual,
@@ -222,6 +223,9 @@ impl Service {
         }
         self.live = self.live.saturating_add(1);
         self.opened.add(time);
+        if self.first_accept == Timestamp(0) {
+            self.first_accept = time;
+        }
         self.last_accept = self.last_accept.max(time);
         self.outage.accept(time);
         if let Some(burst) = self.burst_at(time, bursts) {
@@ -282,13 +286,15 @@ impl Service {
         let live = self.live_at(time);
         if cut.is_orphan {
             self.orphans.add(time);
-            return self.end(time);
         }
         if cut.is_overflow {
             self.overflows.add(time);
         }
         if cut.is_turned_away {
             self.turned_away.add(time);
+        }
+        if !cut.is_open {
+            return self.end(time);
         }
         if !cut.is_midstream {
             self.live = self.live.saturating_sub(1);
@@ -305,11 +311,12 @@ impl Service {
         let cluster = self.gather(cut, live);
         let usual = self.usual_cuts.rate_without(cluster.cuts, time);
         let opened = self.opened.within(cluster.first, cluster.last);
-        if cluster.is_unusual(usual, opened) {
+        let moved = self.moved_at(cluster.first);
+        if cluster.is_unusual(usual, opened, moved.is_some()) {
             let burst = bursts.begin(server, cluster);
             self.burst = Some(burst.id);
             self.clusters = [Cluster::default(); 2];
-            burst.moved = self.moved_at(cluster.first);
+            burst.moved = moved;
             if self.outage.refused > 0 && burst.concerns(self.outage.first) {
                 burst.outage = self.outage;
             }
@@ -352,12 +359,21 @@ impl Service {
         bursts.find(self.burst?).filter(|burst| burst.concerns(time))
     }
 
+    /// The last connection accepted before a reset; the first one of all if that is not known.
+    fn accepted_before(&self, watch: &Watch) -> Option<Timestamp> {
+        let time = watch.reset.time;
+        let by_host = watch.accepted_s.map(|second| Timestamp(u64::from(second) * NS_PER_S));
+        [Some(self.last_accept), by_host, Some(self.first_accept)]
+            .into_iter()
+            .flatten()
+            .find(|&accept| accept.0 > 0 && accept <= time)
+    }
+
     fn facts(&self, watch: &Watch, verdict: &Verdict) -> ServiceFacts {
         let time = watch.reset.time;
-        let before = Some(self.last_accept).filter(|&accept| accept <= time && accept.0 > 0);
         let strained = watch.host.map_or(0, |host| host.strained_handshakes(time));
         ServiceFacts {
-            accepted_before_ns: before.map(|accept| time.since_ns(accept)),
+            accepted_before_ns: self.accepted_before(watch).map(|accept| time.since_ns(accept)),
             accepted_after_ns: self.opened.next_ns(time),
             is_mixed: self.outage.is_mixed(),
             refused: self.outage.refused,
@@ -387,6 +403,7 @@ impl Run {
     }
 }
 
+const NS_PER_S: u64 = 1_000_000_000;
 /// Services that are remembered: about 15 MB.
 const SERVICES_MAX: NonZeroUsize = NonZeroUsize::new(1 << 14).expect("it is not zero");
 /// What happened so shortly before or after a reset belongs to the same trouble.
@@ -401,3 +418,6 @@ const RUN_GAP_NS: u64 = 300_000_000;
 const MOVED_WITHIN_NS: u64 = 300_000_000_000;
 /// SYN/ACKs whose look changed twice within this time say nothing: several machines take turns.
 const STEADY_NS: u64 = 600_000_000_000;
+
+#[cfg(test)]
+mod tests;

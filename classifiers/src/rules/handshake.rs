@@ -22,8 +22,7 @@ fn by_server(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let prompt = case.idle() < PROMPT;
-    let at_first_byte = case.reset().seq == case.before().initial(case.sender) + 1;
-    if case.shape == Shape::Reply && at_first_byte && prompt && to.has(Side::SYN) {
+    if crate::context::is_overflow(case) && prompt {
         return Some(
             Finding::new("R10", Cause::AcceptQueueOverflow, 0.45, Cause::UnacceptableSegment)
                 .with_caveat(

@@ -63,9 +63,7 @@ impl ContextReport {
     /// The report in words: lines with a label in front, a few of each kind.
     #[must_use]
     pub fn lines(&self) -> Vec<(&'static str, String)> {
-        burst::largest(&self.bursts, LINES_MAX)
-            .map(|burst| ("Together", burst.sentence()))
-            .collect()
+        burst::largest(&self.bursts, LINES_MAX).map(|burst| ("Service", burst.sentence())).collect()
     }
 }
 
