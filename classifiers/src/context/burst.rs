@@ -279,6 +279,15 @@ impl Burst {
         self.finished = count;
     }
 
+    /// Takes in what the service refuses, if that began with this burst.
+    pub(crate) fn refuse(&mut self, outage: Outage) {
+        let from_ns = self.first().since_ns(outage.first);
+        let until_ns = outage.first.since_ns(self.last());
+        if outage.refused > 0 && from_ns <= BEFORE_NS && until_ns <= REFUSES_WITHIN_NS {
+            self.outage = outage;
+        }
+    }
+
     /// Whether something at `time` may still be of this burst's doing.
     pub(crate) fn concerns(&self, time: Timestamp) -> bool {
         self.first().since_ns(time) <= BEFORE_NS && time.since_ns(self.last()) <= LATE_NS
@@ -333,11 +342,11 @@ impl Burst {
     /// Nanoseconds from the first cut, or the last sign of life, until it served again.
     #[must_use]
     pub fn outage_ns(&self) -> Option<u64> {
-        if let Some(silence_ns) = self.silence_ns() {
-            return Some(silence_ns);
+        let back = self.outage.back;
+        if self.silence_ns().is_some() {
+            return Some(back.unwrap_or(self.first()).since_ns(self.cluster.sign_of_life));
         }
-        let since = |time: Timestamp| time.since_ns(self.first());
-        (self.outage.refused > 0).then_some(self.outage.back).flatten().map(since)
+        back.map(|time| time.since_ns(self.first()))
     }
 
     /// Whether the service was seen to accept afterwards.
@@ -372,8 +381,10 @@ impl Burst {
             BurstKind::Overload
         } else if self.moved.is_some() {
             BurstKind::Failover
+        } else if self.silence_ns().is_some() {
+            BurstKind::Reboot
         } else if self.is_by_reply() && refused == 0 {
-            if self.silence_ns().is_some() { BurstKind::Reboot } else { BurstKind::StateLost }
+            BurstKind::StateLost
         } else if self.outage.is_mixed() {
             BurstKind::Part
         } else if refused > 0 {
@@ -410,6 +421,8 @@ const TIMER_SLACK_NS: u64 = 1_000_000_000;
 const BEFORE_NS: u64 = 2_000_000_000;
 /// So much later clients still find their connections gone, and the service may come back.
 const LATE_NS: u64 = 600_000_000_000;
+/// Nobody may have called at once.
+const REFUSES_WITHIN_NS: u64 = 30_000_000_000;
 /// Refusals further apart are of two outages.
 const OUTAGE_GAP_NS: u64 = 120_000_000_000;
 /// Once may be a listener that was opened twice.

@@ -68,6 +68,12 @@ impl Context {
         }
     }
 
+    /// Entries that gave way to others since the start.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.services.forgotten()
+    }
+
     /// The bursts of all services so far, in the order they began.
     pub fn bursts(&self) -> impl Iterator<Item = &Burst> {
         self.services.bursts()

@@ -95,7 +95,8 @@ struct Service {
     /// Connections closed by the server first: the current run of them, and the last great one.
     fins: [Run; 2],
     outage: Outage,
-    burst: Option<u32>,
+    /// The last burst, and the one before.
+    burst: [Option<u32>; 2],
     /// When its SYN/ACKs last changed their look, and the time before.
     look_changed: [Timestamp; 2],
     looks: Option<[Look; 2]>,
@@ -181,14 +182,21 @@ impl Services {
     /// The burst that a reset belongs to.
     pub(crate) fn burst(&mut self, watch: &Watch, verdict: &Verdict) -> Option<BurstFacts> {
         let blow = Blow::of(watch, verdict)?;
-        let id = self.known.peek(&server_of(watch))?.burst?;
-        let burst = self.bursts.find(id).filter(|burst| burst.holds())?;
-        let is_cut = match blow {
-            Blow::Cut(cut) => burst.reaches(cut.time) || burst.left_behind(&cut),
-            _ => false,
-        };
-        let is_refused = matches!(blow, Blow::Refused(time) if burst.outage_covers(time));
-        (is_cut || is_refused).then(|| BurstFacts::of(burst, is_cut))
+        let ids = self.known.peek(&server_of(watch))?.burst;
+        ids.into_iter().flatten().find_map(|id| {
+            let burst = self.bursts.find(id).filter(|burst| burst.holds())?;
+            let is_cut = match blow {
+                Blow::Cut(cut) => burst.reaches(cut.time) || burst.left_behind(&cut),
+                _ => false,
+            };
+            let is_refused = matches!(blow, Blow::Refused(time) if burst.outage_covers(time));
+            (is_cut || is_refused).then(|| BurstFacts::of(burst, is_cut))
+        })
+    }
+
+    /// Services that gave way to others.
+    pub(crate) const fn forgotten(&self) -> u64 {
+        self.known.evicted()
     }
 
     /// Every burst so far.
@@ -251,9 +259,8 @@ impl Service {
     fn change_look(&mut self, time: Timestamp, looks: [Look; 2], bursts: &mut Bursts) {
         self.look_changed = [time, self.look_changed[0]];
         self.looks = Some(looks);
-        let moved = self.moved_at(time);
         if let Some(burst) = self.burst_at(time, bursts) {
-            burst.moved = moved;
+            burst.moved = self.moved_at(burst.first());
         }
     }
 
@@ -270,14 +277,14 @@ impl Service {
         self.outage.refuse(time, self.last_accept);
         let outage = self.outage;
         if let Some(burst) = self.burst_at(time, bursts) {
-            burst.outage = outage;
+            burst.refuse(outage);
         } else if let Some(run) = self.great_run(outage.first) {
             // All its connections had no unread data: they were closed by FIN.
             let burst = bursts
                 .begin(server, Cluster::of_fins(run.first, run.last, self.live_at(run.first)));
-            self.burst = Some(burst.id);
+            self.burst = [Some(burst.id), self.burst[0]];
             burst.finish(run.count);
-            burst.outage = outage;
+            burst.refuse(outage);
         }
     }
 
@@ -314,12 +321,10 @@ impl Service {
         let moved = self.moved_at(cluster.first);
         if cluster.is_unusual(usual, opened, moved.is_some()) {
             let burst = bursts.begin(server, cluster);
-            self.burst = Some(burst.id);
+            self.burst = [Some(burst.id), self.burst[0]];
             self.clusters = [Cluster::default(); 2];
             burst.moved = moved;
-            if self.outage.refused > 0 && burst.concerns(self.outage.first) {
-                burst.outage = self.outage;
-            }
+            burst.refuse(self.outage);
             if self.last_accept > cluster.last {
                 burst.accept(self.last_accept);
             }
@@ -356,7 +361,7 @@ impl Service {
 
     /// The last burst, if something at `time` may be of its doing.
     fn burst_at<'b>(&self, time: Timestamp, bursts: &'b mut Bursts) -> Option<&'b mut Burst> {
-        bursts.find(self.burst?).filter(|burst| burst.concerns(time))
+        bursts.find(self.burst[0]?).filter(|burst| burst.concerns(time))
     }
 
     /// The last connection accepted before a reset; the first one of all if that is not known.
@@ -415,7 +420,7 @@ const CLOSE_NS: u64 = 3_000_000_000;
 /// FINs further apart are of two runs.
 const RUN_GAP_NS: u64 = 300_000_000;
 /// Another machine may take so long to take over.
-const MOVED_WITHIN_NS: u64 = 300_000_000_000;
+const MOVED_WITHIN_NS: u64 = 60_000_000_000;
 /// SYN/ACKs whose look changed twice within this time say nothing: several machines take turns.
 const STEADY_NS: u64 = 600_000_000_000;
 

@@ -146,7 +146,7 @@ impl BurstItem {
                 format!("another machine answers since (TTL {since}, before {before})")
             });
         } else if self.came_back && self.kind != "part" && self.kind != "overload" {
-            parts.push("the same machine came back".to_owned());
+            parts.push("the same machine came back (by its TTL)".to_owned());
         }
         format!(
             "{} {} {}, {}",
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(
             restart().sentence(),
             "10:53:11 10.2.0.8:8080 process restart, 214 connections cut in 40.0 ms (91 % of live), \
-             5.00 s outage, 37 refused, the same machine came back"
+             5.00 s outage, 37 refused, the same machine came back (by its TTL)"
         );
     }
 

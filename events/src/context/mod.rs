@@ -51,13 +51,19 @@ pub struct ContextReport {
     /// Services that restarted, died or moved, in the order of time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bursts: Vec<BurstItem>,
+    /// Entries of the bounded tables that gave way to others: what they knew is not in the verdicts.
+    #[serde(default)]
+    pub forgotten: u64,
 }
 
 impl ContextReport {
     /// Everything that a context has found.
     #[must_use]
     pub fn of(context: &Context) -> Self {
-        Self { bursts: context.bursts().map(BurstItem::from).collect() }
+        Self {
+            bursts: context.bursts().map(BurstItem::from).collect(),
+            forgotten: context.forgotten(),
+        }
     }
 
     /// The report in words: lines with a label in front, a few of each kind.

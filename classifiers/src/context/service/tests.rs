@@ -229,6 +229,19 @@ fn another_machine_under_the_same_address_is_a_failover() {
 }
 
 #[test]
+fn a_crash_loop_is_several_bursts_and_a_late_refusal_is_of_none() {
+    let (mut world, flows) = busy();
+    flows.iter().for_each(|flow| world.cut(flow, 62_000));
+    let again: Vec<Flow> = (100..160).map(|n| flow(n, 8080, 64_000 + u64::from(n))).collect();
+    again.iter().for_each(|flow| world.open(flow));
+    again.iter().for_each(|flow| world.cut(flow, 68_000));
+    world.refuse(&flow(300, 8080, 0), 200_000);
+    assert_eq!(world.count(Cause::ServiceRestart), 120);
+    let refused: Vec<u32> = world.context.bursts().map(|burst| burst.outage.refused).collect();
+    assert_eq!(refused, [0, 0]);
+}
+
+#[test]
 fn clients_that_abort_together_are_no_restart_of_the_server() {
     let (mut world, flows) = busy();
     for flow in &flows {

@@ -97,11 +97,11 @@ fn overflow(service: &ServiceFacts) -> Option<Finding> {
         // The listener is gone, not full.
         return None;
     }
-    let piled_up = service.opened.saturating_sub(service.ended);
+    let stayed = service.opened.saturating_sub(service.ended + service.overflows);
     let signs = [
         service.overflows >= OVERFLOWS_MIN,
         service.strained >= STRAINED_MIN,
-        piled_up >= PILE_MIN && service.live >= PILE_MIN,
+        stayed >= PILE_MIN && service.ended * 2 <= service.opened,
     ];
     let base = match signs.iter().filter(|sign| **sign).count() {
         0 => return None,
