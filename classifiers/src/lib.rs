@@ -42,7 +42,7 @@ mod weights;
 
 pub use caps::{CAPS, Cap, Lift, UNDECIDED_MAX, cause_confidence_max};
 pub use case::hops;
-pub use context::{Context, Setting};
+pub use context::{Burst, BurstFacts, BurstKind, Context, Outage, ServiceFacts, Setting};
 pub use judge::judge;
 pub use verdict::{
     Alternative, Carrier, Cost, Declared, EffectBasis, Evidence, EvidenceList, Value, Verdict,

@@ -164,6 +164,7 @@ mod tests {
     #[test]
     fn a_clue_speaks_by_the_sign_of_its_weight() {
         let item = |decibans| EvidenceItem {
+            row: None,
             clue: Clue::Hops,
             e: None,
             observed: None,

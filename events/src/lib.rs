@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `event.rs` | [`Event`] and its parts, the fields a flow and a packet give |
 //! | `verdict.rs` | [`VerdictFields`]: the fields a [`classifiers::Verdict`] gives |
+//! | `context/` | [`ContextFields`], [`ContextReport`]: what other connections tell |
 //! | `names.rs` | serde for the closed lists of `classifiers`, by their names |
 //! | `report.rs` | [`Report`], [`Start`], [`Status`]: a run as a whole |
 //! | `time.rs` | [`UtcTime`]: nanoseconds inside, RFC 3339 outside |
@@ -17,7 +18,7 @@
 //! | `clue_text.rs` | what each clue rests on and what would take its weight away |
 //! | `outcome.rs` | effect and cost in words |
 //! | `ambiguity.rs` | what cannot be told apart on the wire, and the sentence that says so |
-//! | `context.rs` | sentences that take numbers of more than one connection |
+//! | `company.rs` | sentences that take numbers of more than one connection |
 //! | `advice.rs` | the table of all causes: explanation, disproof, next steps |
 //! | `steps.rs` | which of its steps and disproofs fit an event |
 //! | `fill.rs` | the numbers of a flow put into the texts of `advice.rs` |
@@ -30,7 +31,8 @@ mod advice;
 mod ambiguity;
 mod clue_text;
 mod community;
-pub mod context;
+pub mod company;
+mod context;
 mod event;
 pub mod explain;
 mod fill;
@@ -44,6 +46,7 @@ mod timers;
 mod verdict;
 
 pub use community::community_id;
+pub use context::{BurstFields, BurstItem, ContextFields, ContextReport, ServiceFields};
 pub use event::{
     Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
     SCHEMA, Side, TunnelFields, event_id,

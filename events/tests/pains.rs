@@ -7,7 +7,7 @@ use classifiers::{
     Cause, Clue, Cost, Effect, EffectBasis, Evidence, EvidenceList, Impact, Origin, Reaction,
     Reception, Shape, Stage, Value, Verdict,
 };
-use events::{Event, PerSide, Side, context, explain};
+use events::{Event, PerSide, Side, company, explain};
 use sample::{event, verdict};
 
 /// The sheet on one line, so that no phrase is broken.
@@ -32,6 +32,7 @@ fn by_endpoint(origin: Origin, cause: Cause, impact: Impact) -> Verdict {
     let mut evidence = EvidenceList::new();
     evidence.push(Evidence {
         clue: Clue::Prior,
+        row: None,
         observed: Value::None,
         expected: Value::None,
         decibans: 13.0,
@@ -91,7 +92,7 @@ fn is_a_reset_by_the_client_normal() {
             "`tcp-rst-from-client` for it reports a normal end",
         ],
     );
-    assert!(context::share_of_kind(98, 100).starts_with("98 % of the 100 resets"));
+    assert!(company::share_of_kind(98, 100).starts_with("98 % of the 100 resets"));
 }
 
 /// A device resets a session that was silent for `idle_s`.
@@ -123,7 +124,7 @@ fn after_which_silence_is_the_state_forgotten() {
             "Set TCP keepalives shorter than 350 s",
         ],
     );
-    assert!(context::idle_cluster(350.0, 352.0, 780, 812, 0).contains("96 % of 812 resets"));
+    assert!(company::idle_cluster(350.0, 352.0, 780, 812, 0).contains("96 % of 812 resets"));
 }
 
 /// 4: four minutes in Azure, silently dropped or reset.
@@ -164,7 +165,7 @@ fn whose_keep_alive_timer_is_too_short() {
             "517 bytes of the client",
         ],
     );
-    assert!(context::keep_alive_race(5.0, Some(60.0)).contains("above 60 s"));
+    assert!(company::keep_alive_race(5.0, Some(60.0)).contains("above 60 s"));
 }
 
 /// 6: conntrack INVALID on a Kubernetes or Docker node.
@@ -184,7 +185,7 @@ fn does_the_node_answer_for_the_pod() {
             "the node before the pod",
         ],
     );
-    assert!(context::untranslated(0.000_08, 1).contains("INVALID to conntrack"));
+    assert!(company::untranslated(0.000_08, 1).contains("INVALID to conntrack"));
 }
 
 /// 7: a stale database pool behind a firewall.
@@ -223,7 +224,7 @@ fn did_the_upstream_die() {
             "look the same here",
         ],
     );
-    let burst = context::burst(14, 0.04, "12:03:11");
+    let burst = company::burst(14, 0.04, "12:03:11");
     assert!(burst.contains("14 other connections") && burst.contains("at 12:03:11"), "{burst}");
 }
 
@@ -238,7 +239,7 @@ fn which_resets_are_health_checks() {
     let mut event = event(&verdict);
     event.claimed = Side::Client;
     assert_says(&event, &["A probe: 10.1.2.3 opens connections to 192.168.0.9:443 regularly"]);
-    let text = context::health_checks("10.0.0.4", 2.0, 573, 785);
+    let text = company::health_checks("10.0.0.4", 2.0, 573, 785);
     assert!(text.starts_with("73 % of the 785 resets"), "{text}");
 }
 
@@ -256,7 +257,7 @@ fn is_it_a_policy_on_names() {
             "openssl s_client -connect 192.168.0.9:443 -servername other.example",
         ],
     );
-    assert!(context::name_contrast(12, 12, 0, 340).contains("100 % of 12 connections"));
+    assert!(company::name_contrast(12, 12, 0, 340).contains("100 % of 12 connections"));
 }
 
 /// What the model says and what was seen are told apart, and so is their contradiction.

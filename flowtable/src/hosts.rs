@@ -6,7 +6,8 @@
 //! least recently confirmed gives way.
 
 use crate::segment::Segment;
-use crate::time::Ticks;
+use crate::stack::Stack;
+use crate::time::{Ticks, Timestamp};
 
 /// What is known of the SYN/ACKs of one server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -23,7 +24,18 @@ pub struct HostBaseline {
     pub seen: u8,
     /// Whether its IPv6 segments carry a flow label.
     pub labels_flows: bool,
-    reserved: [u8; 2],
+    stack: Stack,
+    /// Handshakes that needed a second SYN or SYN/ACK, halved every [`STRAIN_HALVES_S`].
+    strained: u8,
+}
+
+/// What the SYN/ACKs of a server look like, whoever the client is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Look {
+    /// Hop limit as sent.
+    pub hop_limit: u8,
+    /// The stack that wrote them.
+    pub stack: Stack,
 }
 
 const _: () = assert!(size_of::<HostBaseline>() == 16);
@@ -45,7 +57,15 @@ impl HostBaseline {
     /// (port forwarding, load balancers): how far away, as a hint, and nothing of the round trip.
     #[must_use]
     pub fn of_another_port(self) -> Self {
-        Self { round_trip: u16::MAX, agreeing: self.agreeing.min(1), ..self }
+        Self { round_trip: u16::MAX, agreeing: self.agreeing.min(1), strained: 0, ..self }
+    }
+
+    /// How many handshakes of the last half minute or so needed a second SYN or SYN/ACK: what a
+    /// host that cannot take more connections drops.
+    #[must_use]
+    pub const fn strained_handshakes(&self, now: Timestamp) -> u8 {
+        let halvings = now.seconds().saturating_sub(self.last_s) / STRAIN_HALVES_S;
+        if halvings < 8 { self.strained >> halvings } else { 0 }
     }
 
     /// Second of the last SYN/ACK.
@@ -84,9 +104,11 @@ impl HostTable {
         self.set(hash).iter().find(|entry| entry.tag == tag)
     }
 
-    /// Takes in a SYN/ACK: its hop limit, and its round trip if that was unambiguous.
-    pub fn confirm(&mut self, hash: u64, segment: &Segment, span: Option<Ticks>) {
+    /// Takes in a SYN/ACK: its hop limit, and its round trip if that was unambiguous. Gives the look
+    /// of the SYN/ACK before if this one looks different.
+    pub fn confirm(&mut self, hash: u64, segment: &Segment, span: Option<Ticks>) -> Option<Look> {
         let (hop_limit, now) = (segment.hop_limit, segment.time);
+        let stack = Stack::of(segment);
         let tag = tag_of(hash);
         let set = self.set_mut(hash);
         let place = match set.iter().position(|entry| entry.tag == tag) {
@@ -98,6 +120,13 @@ impl HostTable {
             }
         };
         let entry = &mut set[place];
+        let before = Look { hop_limit: entry.hop_limit, stack: entry.stack };
+        // A client that offers few options is answered with few: that is no other stack.
+        let stack = if is_family(stack) { stack } else { before.stack };
+        let is_other_stack = stack != before.stack && is_family(before.stack);
+        let is_other = entry.seen > 0 && (hop_limit != before.hop_limit || is_other_stack);
+        entry.strained = entry.strained_handshakes(now);
+        entry.stack = stack;
         entry.agreeing =
             if entry.hop_limit == hop_limit { entry.agreeing.saturating_add(1) } else { 1 };
         entry.hop_limit = hop_limit;
@@ -106,6 +135,15 @@ impl HostTable {
         entry.labels_flows = segment.flow_label != 0;
         if let Some(span) = span {
             entry.round_trip = entry.round_trip.min(u16::try_from(span.0).unwrap_or(u16::MAX - 1));
+        }
+        is_other.then_some(before)
+    }
+
+    /// Counts a handshake that needed a second SYN or SYN/ACK; after [`HostTable::confirm`].
+    pub fn strain(&mut self, hash: u64) {
+        let tag = tag_of(hash);
+        if let Some(entry) = self.set_mut(hash).iter_mut().find(|entry| entry.tag == tag) {
+            entry.strained = entry.strained.saturating_add(1);
         }
     }
 
@@ -125,7 +163,13 @@ const fn tag_of(hash: u64) -> u32 {
     (hash >> 32) as u32 | 1
 }
 
+const fn is_family(stack: Stack) -> bool {
+    !matches!(stack, Stack::Unknown | Stack::Bare)
+}
+
 const WAYS: usize = 4;
+/// Seconds after which a strained handshake counts half.
+const STRAIN_HALVES_S: u32 = 16;
 
 #[cfg(test)]
 mod tests {
@@ -147,6 +191,23 @@ mod tests {
         assert_eq!(known.round_trip(), Some(Ticks(700)));
         assert!(known.is_stable());
         assert_eq!(known.last_accept_s(), 5);
+    }
+
+    #[test]
+    fn another_look_is_told_once_and_strain_wears_off() {
+        let mut table = HostTable::new(64);
+        let hash = 7 << 40;
+        assert_eq!(table.confirm(hash, &syn_ack(0), None), None);
+        let moved = Segment { hop_limit: 61, ..syn_ack(1_000_000_000) };
+        assert_eq!(table.confirm(hash, &moved, None).map(|look| look.hop_limit), Some(57));
+        assert_eq!(table.confirm(hash, &moved, None), None);
+        for _ in 0..4 {
+            table.strain(hash);
+        }
+        let known = table.find(hash).expect("confirmed above");
+        assert_eq!(known.strained_handshakes(Timestamp(2_000_000_000)), 4);
+        assert_eq!(known.strained_handshakes(Timestamp(20_000_000_000)), 2);
+        assert_eq!(known.strained_handshakes(Timestamp(u64::MAX)), 0);
     }
 
     #[test]

@@ -34,7 +34,7 @@ mod tls_record;
 mod watch;
 
 pub use aftermath::{Aftermath, Alive, AliveBy, Opposite, Train};
-pub use hosts::{HostBaseline, HostTable};
+pub use hosts::{HostBaseline, HostTable, Look};
 pub use key::{Direction, Endpoint, FlowKey, KeyScope};
 pub use note::{Happening, Note};
 pub use payload::PayloadClass;

@@ -4,6 +4,7 @@
 //! was served, who closed after what silence. They leave the packet path by value and may be lost
 //! (counted) when too many come at once: context then knows less, never something false.
 
+use crate::hosts::Look;
 use crate::key::Endpoint;
 use crate::time::{Ticks, Timestamp};
 
@@ -38,4 +39,11 @@ pub enum Happening {
     },
     /// Both sides have sent FIN.
     Closed,
+    /// The server's SYN/ACK looks different from the one before: another machine, or another path.
+    NewLook {
+        /// Of the server's SYN/ACK before.
+        before: Look,
+        /// Of this one.
+        now: Look,
+    },
 }

@@ -2,8 +2,8 @@
 
 use flowtable::{
     Change, Direction, EarlierReset, Endpoint, FlowHash, FlowKey, FlowRecord, FlowTable, Happening,
-    HostBaseline, Note, ResetNote, Segment, Side, Slot, TableOptions, Timestamp, WATCHES_PER_FLOW,
-    Watch, WatchPool,
+    HostBaseline, Look, Note, ResetNote, Segment, Side, Slot, Stack, TableOptions, Ticks,
+    Timestamp, WATCHES_PER_FLOW, Watch, WatchPool,
 };
 use wire::SeqNumber;
 
@@ -84,13 +84,15 @@ impl Shard {
         let record = self.table.record(slot);
         let is_new = record.last_activity().is_none() && !record.is_over();
         let first_fin = first_fin(record, staged);
+        let is_answer = segment.flags.syn() && segment.flags.ack();
+        let is_strained = is_answer && was_asked_twice(record, staged);
         let ports = [staged.key.low.port, staged.key.high.port];
         let change = self.table.record_mut(slot).observe(*direction, segment, ports);
         let midstream = is_new && !change.opened && !segment.flags.rst();
         outbox.window().counts.change(change, midstream);
         self.note(slot, staged, change, first_fin, outbox);
-        if segment.flags.syn() && segment.flags.ack() {
-            self.learn_host(slot, staged);
+        if is_answer {
+            self.learn_host(slot, staged, is_strained, outbox);
         }
         self.table.refresh(slot, segment.time);
     }
@@ -181,17 +183,40 @@ impl Shard {
     }
 
     /// SYN/ACKs teach what a server's answers look like.
-    fn learn_host(&mut self, slot: Slot, staged: &Staged) {
+    fn learn_host(&mut self, slot: Slot, staged: &Staged, is_strained: bool, outbox: &mut Outbox) {
         let record = self.table.record(slot);
         let server = record.client().opposite();
         if staged.direction != server || record.is_over() {
             return;
         }
         let span = record.round_trip(server).filter(|_| record.round_trip_has_handshake(server));
-        for hash in self.table.host_hashes(staged.key.sender(server)) {
-            self.table.hosts_mut().confirm(hash, &staged.segment, span);
+        let [with_port, address] = self.table.host_hashes(staged.key.sender(server));
+        let hosts = self.table.hosts_mut();
+        hosts.confirm(address, &staged.segment, span);
+        let other_look = hosts.confirm(with_port, &staged.segment, span);
+        if is_strained {
+            hosts.strain(with_port);
+        }
+        if let Some(before) = other_look {
+            let Segment { hop_limit, time, .. } = staged.segment;
+            let now = Look { hop_limit, stack: Stack::of(&staged.segment) };
+            outbox.note(Note {
+                time,
+                flow: staged.hash.0,
+                client: staged.key.sender(server.opposite()),
+                server: staged.key.sender(server),
+                what: Happening::NewLook { before, now },
+            });
         }
     }
+}
+
+/// Whether this SYN/ACK ends a handshake in which one side had to ask again.
+fn was_asked_twice(before: &FlowRecord, staged: &Staged) -> bool {
+    let server = before.side(staged.direction);
+    let answered_again = server.has(Side::SYN)
+        && staged.segment.time.tick().since(server.last) >= SYN_ACK_AGAIN_AFTER;
+    before.retransmissions(staged.direction.opposite()) > 0 || answered_again
 }
 
 /// The first FIN of a connection, with the silence that it ends.
@@ -236,3 +261,6 @@ fn earlier_reset(earlier: &Watch, direction: Direction) -> EarlierReset {
         had_no_effect: after.alive.is_some() || after.receiver_went_on,
     }
 }
+
+/// A SYN/ACK again sooner than that is a copy of the first (Linux repeats it after 1 s).
+const SYN_ACK_AGAIN_AFTER: Ticks = Ticks::from_ms(500);

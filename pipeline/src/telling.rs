@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use classifiers::hops;
 use events::{
-    Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
-    SCHEMA, TunnelFields, UtcTime, VerdictFields, community_id, event_id,
+    Baseline, CaptureQuality, ContextFields, Endpoint, Event, EventStatus, PerSide, ResetFields,
+    RoleSource, SCHEMA, TunnelFields, UtcTime, VerdictFields, community_id, event_id,
 };
 use flowtable::{Direction, FlowRecord, Marks, PayloadClass, Side, Ticks, Watch};
 use wire::TunnelKind;
@@ -91,6 +91,7 @@ impl Teller {
                 .opposite
                 .map(|opposite| round(opposite.after.seconds(), 6)),
             app: per_side(client, |side| app(before.first_payload(side))),
+            context: ContextFields::of(&finding.setting),
             capture: CaptureQuality {
                 midstream: before.is_midstream(),
                 asymmetric: is_one_sided(before),

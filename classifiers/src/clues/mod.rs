@@ -8,6 +8,7 @@ mod dont_fragment;
 mod dscp;
 mod hops;
 mod ip_id;
+mod moved;
 mod numbers;
 mod opposite;
 mod port;
@@ -96,5 +97,12 @@ const HEADER_CLUES: [ClueFn; 7] = [
     dont_fragment::weigh,
     profile::weigh,
 ];
-const PROOF_CLUES: [ClueFn; 6] =
-    [numbers::weigh, causality::weigh, alive::weigh, train::weigh, signature::weigh, port::weigh];
+const PROOF_CLUES: [ClueFn; 7] = [
+    numbers::weigh,
+    causality::weigh,
+    alive::weigh,
+    train::weigh,
+    signature::weigh,
+    port::weigh,
+    moved::weigh,
+];

@@ -22,8 +22,7 @@ fn by_server(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let prompt = case.idle() < PROMPT;
-    let at_first_byte = case.reset().seq == case.before().initial(case.sender) + 1;
-    if case.shape == Shape::Reply && at_first_byte && prompt && to.has(Side::SYN) {
+    if crate::context::is_overflow(case) && prompt {
         return Some(
             Finding::new("R10", Cause::AcceptQueueOverflow, 0.45, Cause::UnacceptableSegment)
                 .with_caveat(
@@ -46,16 +45,20 @@ fn by_server(case: &Case<'_>) -> Option<Finding> {
 
 /// A SYN refused. A packet filter at the same distance answers the same way.
 fn refused(case: &Case<'_>) -> Finding {
-    let reflects = case.before().traffic_class(case.receiver) & 0xfc != 0
-        && case.reset().traffic_class & 0xfc == case.before().traffic_class(case.receiver) & 0xfc;
-    let has_label = case.is_v6() && case.reset().flow_label != 0;
-    let is_proved = reflects || has_label;
     let finding = if accepted_recently(case) {
         Finding::new("R03a", Cause::ServiceUnavailable, 0.9, Cause::PolicyResetSyn)
     } else {
         Finding::new("R03", Cause::PortClosed, 0.97, Cause::PolicyResetSyn)
     };
-    if is_proved {
+    as_far_as_proved(case, finding)
+}
+
+/// A refusal that a packet filter may have written too is said with less.
+pub(super) fn as_far_as_proved(case: &Case<'_>, finding: Finding) -> Finding {
+    let reflects = case.before().traffic_class(case.receiver) & 0xfc != 0
+        && case.reset().traffic_class & 0xfc == case.before().traffic_class(case.receiver) & 0xfc;
+    let has_label = case.is_v6() && case.reset().flow_label != 0;
+    if reflects || has_label {
         return finding;
     }
     Finding { base: 0.7, ..finding }

@@ -90,6 +90,7 @@ rows! {
     SignatureUnexpected        "signature_unexpected"           Signature         0.0 Judged      0.0     0       0 "bait for sensors, perhaps";
     PortOtherFibre             "port_other_fibre"               Port            -40.0 Judged    -40.0     0       0 "each direction has its own fibre";
     MacOther                   "mac_other"                      Port            -10.0 Judged    -10.0     0       0 "routers may change";
+    HostMoved                  "host_moved"                     HostBaseline     20.0 Judged     20.0     0       0 "the address answers from another machine since: as much as the hop distance weighs against one that stayed";
     OppositeUnprovoked         "opposite_unprovoked"            Opposite        -12.0 Judged    -12.0     0      64 "beside a foreign header: a device resets both ends";
     OppositeAlone              "opposite_alone"                 Opposite          0.0 Judged      0.0     0       0 "crossing aborts occur in 37 of 883 flows";
 }

@@ -144,6 +144,7 @@ pub(crate) fn event(verdict: &Verdict) -> Event {
         other_side_rst: false,
         other_side_rst_after_s: None,
         app: PerSide { client: Some("tls_client_hello".into()), server: None },
+        context: None,
         capture: CaptureQuality { gap_seen: true, ..CaptureQuality::default() },
     }
 }
