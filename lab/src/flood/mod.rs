@@ -55,12 +55,38 @@ pub struct Flooded {
 /// Connections one caller makes, one after the other.
 const FLOWS_PER_CALLER: usize = 25;
 
-/// A site: routers behind the firewall, delays of the two legs in milliseconds, and kernel settings of both ends.
-const SITES: [(usize, u64, u64, &[(&str, &str)]); 4] = [
-    (2, 8, 15, &[]),
-    (1, 2, 6, &[("net/ipv4/tcp_timestamps", "0")]),
-    (4, 12, 30, &[("net/ipv4/ip_default_ttl", "128"), ("net/ipv6/conf/all/hop_limit", "128")]),
-    (3, 20, 3, &[("net/ipv4/tcp_window_scaling", "0"), ("net/ipv4/tcp_sack", "0")]),
+/// Where a part of the flood happens.
+#[derive(Clone, Copy)]
+struct Site {
+    routers_behind_firewall: usize,
+    /// One-way delays of the two legs.
+    client_ms: u64,
+    server_ms: u64,
+    /// Kernel settings of both ends.
+    settings: &'static [(&'static str, &'static str)],
+}
+
+/// An ordinary site, one without time stamps, a far one with another hop limit, one without windows above 64 KiB.
+const SITES: [Site; 4] = [
+    Site { routers_behind_firewall: 2, client_ms: 8, server_ms: 15, settings: &[] },
+    Site {
+        routers_behind_firewall: 1,
+        client_ms: 2,
+        server_ms: 6,
+        settings: &[("net/ipv4/tcp_timestamps", "0")],
+    },
+    Site {
+        routers_behind_firewall: 4,
+        client_ms: 12,
+        server_ms: 30,
+        settings: &[("net/ipv4/ip_default_ttl", "128"), ("net/ipv6/conf/all/hop_limit", "128")],
+    },
+    Site {
+        routers_behind_firewall: 3,
+        client_ms: 20,
+        server_ms: 3,
+        settings: &[("net/ipv4/tcp_window_scaling", "0"), ("net/ipv4/tcp_sack", "0")],
+    },
 ];
 
 /// Scenarios without a middlebox that need no crowd.
@@ -115,12 +141,7 @@ impl Flood {
     fn play_site(
         &self,
         number: u64,
-        (routers_behind_firewall, client_ms, server_ms, settings): (
-            usize,
-            u64,
-            u64,
-            &[(&str, &str)],
-        ),
+        site: Site,
         callers: usize,
         part: &Path,
         flooded: &mut Flooded,
@@ -129,14 +150,14 @@ impl Flood {
             seed: Random::new(self.seed.wrapping_mul(4).wrapping_add(number)).next(),
             family: Family::Mixed,
             delays: Delays {
-                client_leg: Duration::from_millis(client_ms),
-                server_leg: Duration::from_millis(server_ms),
+                client_leg: Duration::from_millis(site.client_ms),
+                server_leg: Duration::from_millis(site.server_ms),
             },
-            routers_behind_firewall,
+            routers_behind_firewall: site.routers_behind_firewall,
             ..Options::default()
         })?;
         for host in [lab.topology().client(), lab.topology().server()] {
-            host.sysctl(settings)?;
+            host.sysctl(site.settings)?;
         }
         let mut scenarios = vec![Scenario::Innocents; callers];
         scenarios.extend(BESIDE);
