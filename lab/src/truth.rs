@@ -71,16 +71,11 @@ impl Truth {
         self.by_rule(stack)
     }
 
-    /// The label of another reset of the same flow: an echo, or one more guess of the same attacker.
+    /// The label of another reset of the same flow: an echo, or more of the same attack. Who sent an echo nobody
+    /// witnessed; who guesses goes on guessing.
     pub(crate) fn secondary(&self) -> Self {
-        if self.origin == "blind_attacker" {
-            return Self {
-                description: "another guess of the same attacker".to_owned(),
-                ..self.clone()
-            };
-        }
         Self {
-            origin: "",
+            origin: if self.origin == "blind_attacker" { self.origin } else { "" },
             cause: SECONDARY,
             since: None,
             kernel_reason: None,

@@ -127,7 +127,10 @@ pub(super) fn syn_flood_backscatter(stage: &Stage<'_>) -> Result<Vec<Truth>, Err
 }
 
 /// The firewall completes handshakes for the server (nftables `synproxy`) and then opens the connection to it.
+///
+/// Always in IPv4: `nft_synproxy_do_eval` of Linux 6.18 verifies every checksum as one of IPv4, so IPv6 is dropped.
 pub(super) fn syn_proxy(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
+    let stage = &stage.in_family(false);
     let (family, open, closed) =
         (stage.nft_family(), stage.server_address(0), stage.server_address(1));
     let ports =
