@@ -1,6 +1,6 @@
 //! Thousands of innocent connections: every reset is an endpoint's, no device is there to blame.
 //!
-//! Four sites, one after the other, differ in hop counts, delays and kernel settings. At each, many callers at once
+//! Four sites, one after the other, differ in hop counts, delays, kernel settings and the place of the tap. At each, many callers at once
 //! open connections that end in all ways honest connections end, and every scenario without a middlebox is played
 //! beside them. The truth names *each* reset of the capture: the first of a flow with its cause, later ones with
 //! their sender only.
@@ -21,7 +21,7 @@ use crate::frame::Seen;
 use crate::random::Random;
 use crate::scenario::Stage;
 use crate::truth::write_csv;
-use crate::{Delays, Error, Family, Lab, Options, Placed, Scenario, Truth, record};
+use crate::{Delays, Error, Family, Lab, Options, Placed, Scenario, TapPoint, Truth, record};
 use ends::Ending;
 
 /// What a flood shall be.
@@ -62,29 +62,39 @@ struct Site {
     /// One-way delays of the two legs.
     client_ms: u64,
     server_ms: u64,
+    tap_point: TapPoint,
     /// Kernel settings of both ends.
     settings: &'static [(&'static str, &'static str)],
 }
 
 /// An ordinary site, one without time stamps, a far one with another hop limit, one without windows above 64 KiB.
 const SITES: [Site; 4] = [
-    Site { routers_behind_firewall: 2, client_ms: 8, server_ms: 15, settings: &[] },
+    Site {
+        routers_behind_firewall: 2,
+        client_ms: 8,
+        server_ms: 15,
+        tap_point: TapPoint::ClientSide,
+        settings: &[],
+    },
     Site {
         routers_behind_firewall: 1,
         client_ms: 2,
         server_ms: 6,
+        tap_point: TapPoint::ServerSide,
         settings: &[("net/ipv4/tcp_timestamps", "0")],
     },
     Site {
         routers_behind_firewall: 4,
         client_ms: 12,
         server_ms: 30,
+        tap_point: TapPoint::ClientSide,
         settings: &[("net/ipv4/ip_default_ttl", "128"), ("net/ipv6/conf/all/hop_limit", "128")],
     },
     Site {
         routers_behind_firewall: 3,
         client_ms: 20,
         server_ms: 3,
+        tap_point: TapPoint::ServerSide,
         settings: &[("net/ipv4/tcp_window_scaling", "0"), ("net/ipv4/tcp_sack", "0")],
     },
 ];
@@ -153,6 +163,7 @@ impl Flood {
                 client_leg: Duration::from_millis(site.client_ms),
                 server_leg: Duration::from_millis(site.server_ms),
             },
+            tap_point: site.tap_point,
             routers_behind_firewall: site.routers_behind_firewall,
             ..Options::default()
         })?;
