@@ -324,3 +324,59 @@ fn cancel(stage: &Stage<'_>, listener: &TcpListener) -> Result<Option<Truth>, Er
     let done = "no middlebox: connect() was given up before the SYN/ACK came";
     Ok(Some(stage.truth((address, stage.server_address(0)), "client", "connect_cancelled", done)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{ACK, Forged, RST};
+
+    fn frame(source: SocketAddr, destination: SocketAddr, flags: u8) -> Frame {
+        let bytes = Forged {
+            source_mac: [2; 6],
+            destination_mac: [4; 6],
+            source,
+            destination,
+            hop_limit: 60,
+            traffic_class: 0,
+            identification: 1,
+            dont_fragment: true,
+            flags,
+            seq: 1,
+            ack: 2,
+            window: 3,
+            options: &[],
+            payload: &[],
+        }
+        .frame();
+        let wire_len = u32::try_from(bytes.len()).expect("a short frame");
+        Frame { time: Duration::from_secs(1), bytes, wire_len }
+    }
+
+    #[test]
+    fn every_reset_is_named_and_only_the_first_of_a_flow_has_a_cause() {
+        let [client, stranger, server] =
+            ["192.0.2.1:40000", "192.0.2.1:40001", "192.0.2.2:8080"].map(|a| a.parse().unwrap());
+        let planned = Truth {
+            origin: "client",
+            cause: "fast_close",
+            client,
+            ..nameless(&Seen::parse(&frame(client, server, RST).bytes).unwrap())
+        };
+        let frames = [
+            frame(client, server, ACK),
+            frame(client, server, RST | ACK),
+            frame(server, client, RST),
+            frame(server, stranger, RST),
+        ];
+        let mut placed = Vec::new();
+        place(&[planned], &frames, 100, &mut placed);
+        let rows: Vec<_> =
+            placed.iter().map(|row| (row.frame, row.truth.origin, row.truth.cause)).collect();
+        let expected = [
+            (Some(102), "client", "fast_close"),
+            (Some(103), "server", ""),
+            (Some(104), "server", ""),
+        ];
+        assert_eq!(rows, expected);
+    }
+}
