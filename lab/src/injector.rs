@@ -18,6 +18,9 @@ use crate::packet_socket::{FRAME_LEN_MAX, PacketSocket};
 use crate::random::Random;
 use crate::topology::{TO_CLIENT, Topology, WIRE_RIGHT};
 
+/// Shortest time a device needs to look at a packet and to act.
+const REACTION_MIN: Duration = Duration::from_micros(300);
+
 /// Which ends hear of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Targets {
@@ -189,6 +192,8 @@ impl Injector {
         client_triggered: bool,
         random: &mut Random,
     ) -> Result<(), Error> {
+        // No device answers before its trigger has left the link; a tap shows them in this order.
+        std::thread::sleep(REACTION_MIN + Duration::from_micros(random.below(1500)));
         let to_client = (&self.client_hand, from_server, from_client, client_triggered);
         let to_server = (&self.server_hand, from_client, from_server, !client_triggered);
         let both = [to_client, to_server];

@@ -89,6 +89,8 @@ fn check_row(lab: &Lab, played: &Played, row: &Placed, clocks: &Clocks) {
 /// Hop limit at the tap of a reset that an endpoint's kernel sent.
 fn hop_limit(truth: &Truth) -> u8 {
     match (truth.scenario, truth.origin, truth.cause) {
+        // The prober plays the server, from the client's side of the network.
+        ("stray_syn_ack", _, _) => 61,
         (_, "client", _) => 63,
         ("server_hop_limit_set", _, "app_abort") => 125,
         // The machine that took over is nearer by one router.

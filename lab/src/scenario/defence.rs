@@ -31,7 +31,7 @@ pub(super) fn syn_auth_reset(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
     stage.firewall_rule(&rule)?;
     let listener = stage.listen(0)?;
     let mut guard = Hand::of_firewall(stage.topology(), Stack::SCANNER)?;
-    let addresses = std::thread::scope(|scope| {
+    let mut addresses = std::thread::scope(|scope| {
         let guard = scope.spawn(|| question(stage, &mut guard, to, usize::from(clients)));
         let mut callers = Vec::new();
         for index in 0..clients {
@@ -43,10 +43,9 @@ pub(super) fn syn_auth_reset(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
         for caller in callers {
             let mut client = caller.join().expect("a caller does not panic")?;
             client.outcome.map_err(|source| Error::socket("be let in", source))?;
-            let mut server = endpoint::accept(&listener)?;
             // Connections are accepted in the order of their handshakes, which need not be that of the calls.
+            let server = endpoint::accept(&listener)?;
             endpoint::say(&mut client.stream, b"hello\n")?;
-            endpoint::say(&mut server, b"good day\n")?;
             addresses.push((client, server));
         }
         guard.join().expect("the guard does not panic")?;
@@ -55,6 +54,10 @@ pub(super) fn syn_auth_reset(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
     let done = "an anti-flood responder on the firewall answered the first SYN of a new client with a wrong \
                 acknowledgment; the client's kernel reset that, was let in, and its repeated SYN succeeded";
     let rule = format!("responder: SYN/ACK with a wrong acknowledgment; {rule}");
+    for (_, server) in &mut addresses {
+        endpoint::hear(server, 6)?;
+    }
+    stage.pause(2);
     let mut truths = Vec::new();
     for (client, server) in addresses {
         let flow = (client.address, to);
@@ -108,7 +111,7 @@ pub(super) fn syn_flood_backscatter(stage: &Stage<'_>) -> Result<Vec<Truth>, Err
     let mut random = stage.random();
     let mut truths = Vec::new();
     for index in 0..SPOOFED {
-        let from = SocketAddr::new(stage.client_at(index), 1024 + random.word() % 60_000);
+        let from = SocketAddr::new(stage.client_at(index), 32_768 + random.word() % 28_000);
         let (to, origin, done) = if random.below(3) > 0 {
             let done = "a spoofed SYN behind the firewall made the server send a SYN/ACK to a host that had \
                         never spoken; its kernel reset it";

@@ -45,9 +45,19 @@ fn come_back(stage: &Stage<'_>, server_closes: bool, done: &str) -> Result<Vec<T
         endpoint::vanish(old.client);
         let mut new = stage.pair(&listener, from, to)?;
         endpoint::exchange(&mut new.client, &mut new.server, b"again\n", b"ready\n")?;
-        stage::finish(&mut new)?;
-        old_server.into_iter().for_each(endpoint::vanish);
         truths.push(stage.truth((from, to), "client", "timewait_collision", done));
+        if random.below(2) == 0 {
+            stage::finish(&mut new)?;
+        } else {
+            // The new connection has a reset of its own, between the same addresses and ports.
+            let since = stage.now();
+            endpoint::abort(new.server)?;
+            stage.expect_reset(&mut new.client, (from, to))?;
+            let done = "SO_LINGER 0 before the answer was acknowledged, on a connection whose ports had been used before";
+            let truth = stage.truth((from, to), "server", "app_abort", done);
+            truths.push(truth.not_before(since));
+        }
+        old_server.into_iter().for_each(endpoint::vanish);
     }
     Ok(truths)
 }

@@ -94,25 +94,25 @@ pub(super) fn syn_in_handshake(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
     Ok(vec![stage.truth((own, to), "server", "unacceptable_segment", done)])
 }
 
-/// A SYN/ACK out of the blue: to a listening port, and to one where nobody is.
+/// SYN/ACKs out of the blue, from one host: to a listening port, and to some where nobody is. Whoever sends SYN/ACKs
+/// plays the server, so the host that resets them is the client of the flow.
 pub(super) fn stray_syn_ack(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
     let listener = stage.listen(0)?;
     stage.serve_ordinary(&listener, 0, 1)?;
     let mut hand = Hand::of_client(stage.topology(), Stack::SCANNER)?;
     let mut random = stage.random();
     let mut truths = Vec::new();
-    for index in 0..2 + random.below(4) as u16 {
-        let own = SocketAddr::new(stage.ghost_client(index), 80);
+    let own = SocketAddr::new(stage.ghost_client(0), 80);
+    for index in 0..3 + random.below(6) as u16 {
         let to = stage.server_address(index);
         let (seq, ack) = (random.next() as u32, random.next() as u32);
         let options = &MSS_ONLY;
         let draft = Draft { flags: SYN | ACK, seq, ack, options, ..Draft::default() };
         hand.send(own, to, draft)?;
-        hand.await_segment(own, Heard::is_reset)?
+        hand.await_segment(own, |heard| heard.source == to && heard.is_reset())?
             .ok_or_else(|| stage.broken(own, to, "no reset for a stray SYN/ACK"))?;
-        let done =
-            "one raw SYN/ACK without a connection, as from a host that answers a spoofed SYN";
-        truths.push(stage.truth((own, to), "server", "stray_probe_response", done));
+        let done = "one of some raw SYN/ACKs without a connection, to several ports of one host";
+        truths.push(stage.truth((to, own), "client", "stray_probe_response", done));
     }
     Ok(truths)
 }
