@@ -21,7 +21,7 @@ wants_lab_software() {
     wants ssh-keygen openssh-client
     wants curl curl
     wants openssl openssl
-    wants python3 python3-minimal
+    wants python3 python3
     wants unshare util-linux
 }
 

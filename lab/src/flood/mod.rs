@@ -1,6 +1,6 @@
 //! Thousands of innocent connections: every reset is an endpoint's, no device is there to blame.
 //!
-//! Four sites, one after the other, differ in hop counts, delays and kernel settings. At each, many callers at once
+//! Four sites, one after the other, differ in hop counts, delays, kernel settings and the place of the tap. At each, many callers at once
 //! open connections that end in all ways honest connections end, and every scenario without a middlebox is played
 //! beside them. The truth names *each* reset of the capture: the first of a flow with its cause, later ones with
 //! their sender only.
@@ -21,7 +21,7 @@ use crate::frame::Seen;
 use crate::random::Random;
 use crate::scenario::Stage;
 use crate::truth::write_csv;
-use crate::{Delays, Error, Family, Lab, Options, Placed, Scenario, Truth, record};
+use crate::{Delays, Error, Family, Lab, Options, Placed, Scenario, TapPoint, Truth, record};
 use ends::Ending;
 
 /// What a flood shall be.
@@ -55,12 +55,48 @@ pub struct Flooded {
 /// Connections one caller makes, one after the other.
 const FLOWS_PER_CALLER: usize = 25;
 
-/// A site: routers behind the firewall, delays of the two legs in milliseconds, and kernel settings of both ends.
-const SITES: [(usize, u64, u64, &[(&str, &str)]); 4] = [
-    (2, 8, 15, &[]),
-    (1, 2, 6, &[("net/ipv4/tcp_timestamps", "0")]),
-    (4, 12, 30, &[("net/ipv4/ip_default_ttl", "128"), ("net/ipv6/conf/all/hop_limit", "128")]),
-    (3, 20, 3, &[("net/ipv4/tcp_window_scaling", "0"), ("net/ipv4/tcp_sack", "0")]),
+/// Where a part of the flood happens.
+#[derive(Clone, Copy)]
+struct Site {
+    routers_behind_firewall: usize,
+    /// One-way delays of the two legs.
+    client_ms: u64,
+    server_ms: u64,
+    tap_point: TapPoint,
+    /// Kernel settings of both ends.
+    settings: &'static [(&'static str, &'static str)],
+}
+
+/// An ordinary site, one without time stamps, a far one with another hop limit, one without windows above 64 KiB.
+const SITES: [Site; 4] = [
+    Site {
+        routers_behind_firewall: 2,
+        client_ms: 8,
+        server_ms: 15,
+        tap_point: TapPoint::ClientSide,
+        settings: &[],
+    },
+    Site {
+        routers_behind_firewall: 1,
+        client_ms: 2,
+        server_ms: 6,
+        tap_point: TapPoint::ServerSide,
+        settings: &[("net/ipv4/tcp_timestamps", "0")],
+    },
+    Site {
+        routers_behind_firewall: 4,
+        client_ms: 12,
+        server_ms: 30,
+        tap_point: TapPoint::ClientSide,
+        settings: &[("net/ipv4/ip_default_ttl", "128"), ("net/ipv6/conf/all/hop_limit", "128")],
+    },
+    Site {
+        routers_behind_firewall: 3,
+        client_ms: 20,
+        server_ms: 3,
+        tap_point: TapPoint::ServerSide,
+        settings: &[("net/ipv4/tcp_window_scaling", "0"), ("net/ipv4/tcp_sack", "0")],
+    },
 ];
 
 /// Scenarios without a middlebox that need no crowd.
@@ -115,12 +151,7 @@ impl Flood {
     fn play_site(
         &self,
         number: u64,
-        (routers_behind_firewall, client_ms, server_ms, settings): (
-            usize,
-            u64,
-            u64,
-            &[(&str, &str)],
-        ),
+        site: Site,
         callers: usize,
         part: &Path,
         flooded: &mut Flooded,
@@ -129,14 +160,15 @@ impl Flood {
             seed: Random::new(self.seed.wrapping_mul(4).wrapping_add(number)).next(),
             family: Family::Mixed,
             delays: Delays {
-                client_leg: Duration::from_millis(client_ms),
-                server_leg: Duration::from_millis(server_ms),
+                client_leg: Duration::from_millis(site.client_ms),
+                server_leg: Duration::from_millis(site.server_ms),
             },
-            routers_behind_firewall,
+            tap_point: site.tap_point,
+            routers_behind_firewall: site.routers_behind_firewall,
             ..Options::default()
         })?;
         for host in [lab.topology().client(), lab.topology().server()] {
-            host.sysctl(settings)?;
+            host.sysctl(site.settings)?;
         }
         let mut scenarios = vec![Scenario::Innocents; callers];
         scenarios.extend(BESIDE);
@@ -291,4 +323,60 @@ fn cancel(stage: &Stage<'_>, listener: &TcpListener) -> Result<Option<Truth>, Er
     }
     let done = "no middlebox: connect() was given up before the SYN/ACK came";
     Ok(Some(stage.truth((address, stage.server_address(0)), "client", "connect_cancelled", done)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{ACK, Forged, RST};
+
+    fn frame(source: SocketAddr, destination: SocketAddr, flags: u8) -> Frame {
+        let bytes = Forged {
+            source_mac: [2; 6],
+            destination_mac: [4; 6],
+            source,
+            destination,
+            hop_limit: 60,
+            traffic_class: 0,
+            identification: 1,
+            dont_fragment: true,
+            flags,
+            seq: 1,
+            ack: 2,
+            window: 3,
+            options: &[],
+            payload: &[],
+        }
+        .frame();
+        let wire_len = u32::try_from(bytes.len()).expect("a short frame");
+        Frame { time: Duration::from_secs(1), bytes, wire_len }
+    }
+
+    #[test]
+    fn every_reset_is_named_and_only_the_first_of_a_flow_has_a_cause() {
+        let [client, stranger, server] =
+            ["192.0.2.1:40000", "192.0.2.1:40001", "192.0.2.2:8080"].map(|a| a.parse().unwrap());
+        let planned = Truth {
+            origin: "client",
+            cause: "fast_close",
+            client,
+            ..nameless(&Seen::parse(&frame(client, server, RST).bytes).unwrap())
+        };
+        let frames = [
+            frame(client, server, ACK),
+            frame(client, server, RST | ACK),
+            frame(server, client, RST),
+            frame(server, stranger, RST),
+        ];
+        let mut placed = Vec::new();
+        place(&[planned], &frames, 100, &mut placed);
+        let rows: Vec<_> =
+            placed.iter().map(|row| (row.frame, row.truth.origin, row.truth.cause)).collect();
+        let expected = [
+            (Some(102), "client", "fast_close"),
+            (Some(103), "server", ""),
+            (Some(104), "server", ""),
+        ];
+        assert_eq!(rows, expected);
+    }
 }
