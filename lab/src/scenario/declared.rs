@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::endpoint;
 use crate::forgery::Style;
@@ -66,12 +67,14 @@ const TEXT: [Word; 2] = [
 ];
 
 /// Codes of an appliance in the window (Citrix CTX200852).
-const CODES: [Word; 4] = [
-    Word { window: Some(9300), payload: &[], cause: "idle_timeout_middlebox", says: "9300" },
-    Word { window: Some(9702), payload: &[], cause: "data_after_close", says: "9702" },
-    Word { window: Some(9811), payload: &[], cause: "tls_failure_abort", says: "9811" },
-    Word { window: Some(9219), payload: &[], cause: "resource_exhaustion", says: "9219" },
+const CODES: [Word; 3] = [
+    Word { window: Some(IDLE), payload: &[], cause: "idle_timeout_middlebox", says: "code 9300" },
+    Word { window: Some(9219), payload: &[], cause: "resource_exhaustion", says: "code 9219" },
+    Word { window: Some(9855), payload: &[], cause: "connection_limit", says: "code 9855" },
 ];
+
+/// The code for an idle connection: the only one that is sent after a silence.
+const IDLE: u16 = 9300;
 
 /// The server's own TCP says why it aborts, in the compact form.
 pub(super) fn compact_by_server(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
@@ -108,7 +111,10 @@ fn by_server(stage: &Stage<'_>, words: &[Word], hop_limit: u8) -> Result<Vec<Tru
                 return Err(broken("no request"));
             }
             talk.send(ACK | 0x08, b"HTTP/1.1 200 OK\r\n\r\nhalf an answer")?;
-            stage.pause(2);
+            if word.window == Some(IDLE) {
+                std::thread::sleep(Duration::from_secs(6));
+            }
+            // Otherwise the answer is still unacknowledged.
             let (window, payload) = (word.window, word.payload);
             talk.send_draft(Draft { flags: RST | ACK, window, payload, ..Draft::default() })?;
             Ok(talk.peer)

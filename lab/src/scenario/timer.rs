@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::socket::{setsockopt, sockopt};
 
@@ -102,21 +102,20 @@ pub(super) fn idle_timeout_of_client(stage: &Stage<'_>) -> Result<Vec<Truth>, Er
     let mut random = stage.random();
     let listener = stage.listen(0)?;
     stage.serve_ordinary(&listener, 0, 2)?;
-    let idle_s = 5 + random.below(4);
+    let idle_s = 6 + random.below(4);
     let mut pairs = Vec::new();
     for _ in 0..3 {
         let mut pair = stage.connect(&listener, 0)?;
         endpoint::exchange(&mut pair.client, &mut pair.server, b"GET /\n", b"a page\n")?;
-        pairs.push(pair);
-        std::thread::sleep(Duration::from_millis(100));
+        pairs.push((pair, Instant::now() + Duration::from_secs(idle_s)));
+        std::thread::sleep(Duration::from_millis(100 + random.below(400)));
     }
-    std::thread::sleep(Duration::from_secs(idle_s) - Duration::from_millis(300));
     let mut truths = Vec::new();
-    for mut pair in pairs {
+    for (mut pair, due) in pairs {
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let flow = pair.flow();
         endpoint::abort(pair.client)?;
         stage.expect_reset(&mut pair.server, flow)?;
-        std::thread::sleep(Duration::from_millis(50));
         let done =
             format!("the client's pool closed a connection idle for {idle_s} s with SO_LINGER 0");
         truths.push(stage.truth(flow, "client", "idle_timeout_endpoint", done));
