@@ -134,7 +134,7 @@ impl HostTable {
         entry.last_s = now.seconds();
         entry.labels_flows = segment.flow_label != 0;
         if let Some(span) = span {
-            entry.round_trip = entry.round_trip.min(u16::try_from(span.0).unwrap_or(u16::MAX - 1));
+            entry.round_trip = entry.round_trip.min(span.0.min(ROUND_TRIP_MAX) as u16);
         }
         is_other.then_some(before)
     }
@@ -168,6 +168,8 @@ const fn is_family(stack: Stack) -> bool {
 }
 
 const WAYS: usize = 4;
+/// Longer round trips are kept as this: the next value says that there is none.
+const ROUND_TRIP_MAX: u32 = u16::MAX as u32 - 1;
 /// Seconds after which a strained handshake counts half.
 const STRAIN_HALVES_S: u32 = 16;
 

@@ -112,7 +112,10 @@ impl Cut {
 
 /// A SYN refused by the host it was sent to.
 pub(crate) fn is_refusal(case: &Case<'_>) -> bool {
-    case.stage == Stage::PostSyn && case.from().packets == 0 && case.to().has(Side::SYN)
+    case.shape == Shape::Refusal
+        && case.stage == Stage::PostSyn
+        && case.from().packets == 0
+        && case.to().has(Side::SYN)
 }
 
 /// The shape of a handshake that found the accept queue full (R10).
@@ -128,6 +131,7 @@ pub(crate) fn is_overflow(case: &Case<'_>) -> bool {
 }
 
 /// Accepted, then cut without a byte, and not at once: whoever accepted asked somebody else first.
+/// Longer waits are idle timers', too.
 pub(crate) fn is_turned_away(case: &Case<'_>) -> bool {
     let asked = case.since(case.to()).unwrap_or(Ticks(0));
     let round_trip = case.round_trip().map_or(Ticks(0), |round_trip| round_trip.span);
@@ -137,6 +141,7 @@ pub(crate) fn is_turned_away(case: &Case<'_>) -> bool {
         && !case.to().has(Side::FIN)
         && case.before().handshake_complete()
         && asked > Ticks(round_trip.0.saturating_mul(2))
+        && asked < TURNED_AWAY_WITHIN
 }
 
 /// FIN and reset in one breath, with nothing left unread but something left to deliver: the kernel
@@ -159,5 +164,7 @@ pub(crate) fn server_of(watch: &Watch) -> Endpoint {
     watch.key.sender(watch.before.client().opposite())
 }
 
+/// The shortest idle timers last 5 s.
+const TURNED_AWAY_WITHIN: Ticks = Ticks::from_ms(4_900);
 /// One call of close() sends both.
 const ORPHAN_WITHIN: Ticks = Ticks::from_ms(2);
