@@ -9,7 +9,7 @@ use crate::key::Direction;
 use crate::payload::PayloadClass;
 use crate::segment::{MIXED_MACS, Marks, Segment, TapPort};
 use crate::stack::Stack;
-use crate::time::{Tick, Ticks};
+use crate::time::{ShortSpan, Tick, Ticks};
 
 impl FlowRecord {
     /// Takes in a segment; resets leave only their mark, since they may be forged.
@@ -107,10 +107,7 @@ impl FlowRecord {
 
     fn note_silence(&mut self, now: Tick) {
         if let Some(last) = self.last_activity() {
-            // 2^16 ticks of 2^14 ns are 1.07 s; close enough for "the longest gap, in seconds",
-            // and no division on the packet path.
-            let gap = (now.since(last).0 >> 16) as u16;
-            self.longest_gap_s = self.longest_gap_s.max(gap);
+            self.longest_gap = self.longest_gap.max(ShortSpan::of(now.since(last)));
         }
     }
 
