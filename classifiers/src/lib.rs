@@ -35,7 +35,9 @@ mod verdict;
 mod vocabulary;
 
 pub use case::hops;
-pub use context::{Context, Setting};
+pub use context::{
+    Context, Relation, Setting, TimerFacts, TimerFound, TimerKind, TimerOwner, TimerScope,
+};
 pub use judge::judge;
 pub use verdict::{Alternative, Carrier, Declared, Evidence, EvidenceList, Value, Verdict};
 pub use vocabulary::{Cause, Clue, Effect, Impact, Origin, Role, Shape, Stage, Terminator};
