@@ -197,6 +197,10 @@ fn why(event: &Event, advice: &Advice) -> Vec<String> {
     if let Some(text) = &event.rst.payload_text {
         paragraphs.push(format!("Its payload says: {text:?}."));
     }
+    if let Some(timer) = event.context.as_ref().and_then(|context| context.timer.as_ref()) {
+        let path = event.server.to_string();
+        paragraphs.push(format!("Other connections: {}.", timer.sentence(&path)));
+    }
     paragraphs
 }
 
@@ -369,6 +373,9 @@ fn steps(event: &Event, advice: &Advice) -> Vec<String> {
         .filter(|(when, _)| applies(*when, event))
         .map(|(_, step)| capitalised(&fill(step, event)))
         .collect();
+    if let Some(timer) = event.context.as_ref().and_then(|context| context.timer.as_ref()) {
+        steps.insert(0, format!("{}.", capitalised(&timer.step())));
+    }
     if is_forged(event.verdict.origin) {
         steps.push(format!(
             "Do not look for the fault at the {}: a log that names it as the sender only repeats \

@@ -17,12 +17,14 @@
 //! | `advice.rs` | the table of all causes: explanation, disproof, next steps |
 //! | `fill.rs` | the numbers of a flow put into the texts of `advice.rs` |
 //! | `timers.rs` | well-known idle timers |
+//! | `context/` | what other connections tell |
 //!
 //! **Invariant:** how an event is sent, stored or coloured is not known here.
 #![forbid(unsafe_code)]
 
 mod advice;
 mod community;
+mod context;
 mod event;
 pub mod explain;
 mod fill;
@@ -34,6 +36,7 @@ mod timers;
 mod verdict;
 
 pub use community::community_id;
+pub use context::{ContextFields, ContextReport, TimerFields, TimerReport};
 pub use event::{
     Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
     SCHEMA, Side, TunnelFields, event_id,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use classifiers::{Cause, Context, Impact, Origin, Role, Setting, judge};
 use crossbeam_channel::Select;
-use events::{Connections, Endpoint, GroupCount, Report, Resets, Status, UtcTime};
+use events::{Connections, ContextReport, Endpoint, GroupCount, Report, Resets, Status, UtcTime};
 use flowtable::{TableCounts, Timestamp};
 use hashbrown::HashMap;
 use wire::Skip;
@@ -285,6 +285,7 @@ impl Exporter {
             },
             by: self.groups_by_count(),
             by_unlisted: self.ungrouped,
+            context: ContextReport::of(&self.context),
             skips: named(skips.chain([("unknown_link_type", counts.unknown_link)])),
             losses: self.losses(),
             workers: self.tables.len() as u32,

@@ -44,6 +44,9 @@ pub(crate) fn write(
     if !report.skips.is_empty() {
         lines.write(out, "Not judged", &counts_text(&report.skips))?;
     }
+    for timer in &report.context.timers {
+        lines.write(out, "Idle timer", &timer.text)?;
+    }
     for input in &report.inputs {
         if let Some(problem) = problem_text(input) {
             lines.write(out, "Damaged", &problem)?;
