@@ -97,6 +97,8 @@ impl TimerFields {
             ("ends", "client") => format!("the clients of {path} close"),
             ("ends", "server") => format!("{path} ends"),
             ("forgets", _) if by_endpoint => format!("{path} forgets"),
+            ("ends", "unknown") => format!("{path}, or a device in its name, ends"),
+            (_, "unknown") => format!("{path}, or a device in front of it, forgets"),
             (kind, _) => {
                 let does = if kind == "ends" { "ends" } else { "forgets" };
                 match self.hops {

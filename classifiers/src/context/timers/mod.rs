@@ -29,6 +29,7 @@ use flowtable::{Endpoint, Happening, Note, Watch};
 
 use super::bounded::Bounded;
 use crate::verdict::Verdict;
+use crate::vocabulary::Origin;
 use sight::Sight;
 use track::{End, Track};
 
@@ -99,7 +100,8 @@ impl Timers {
 
     /// Takes in a reset.
     pub(super) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
-        let Some(sight) = Sight::of(watch, verdict) else { return };
+        let Some(sight) = Sight::of(watch, verdict).filter(Sight::teaches) else { return };
+        let is_decided = verdict.origin != Origin::Unknown;
         self.each_path(server_of(watch), |path, track| {
             if let Some(gap) = sight.survived {
                 track.survived(gap);
@@ -109,10 +111,11 @@ impl Timers {
                 return;
             }
             if let Some(gap) = sight.ended {
-                track.ended(sight.owner, gap, End::Reset(sight.hops));
+                track.ended(sight.owner, gap, End::Reset { hops: sight.hops, is_decided });
             }
             if let Some(gap) = sight.late {
-                track.died(sight.owner, gap, sight.hops);
+                let owner = if is_decided { sight.owner } else { TimerOwner::Unknown };
+                track.died(owner, gap, sight.hops);
             }
         });
     }

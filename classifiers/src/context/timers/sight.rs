@@ -26,6 +26,11 @@ pub(super) struct Sight {
 }
 
 impl Sight {
+    /// Whether there is anything to learn from it.
+    pub(super) const fn teaches(&self) -> bool {
+        self.ended.is_some() || self.late.is_some() || self.survived.is_some()
+    }
+
     /// Nothing if it is not the connection's first reset or has another reason than silence.
     pub(super) fn of(watch: &Watch, verdict: &Verdict) -> Option<Self> {
         let silence = watch.before.silence(watch.reset.time)?;

@@ -67,7 +67,7 @@ impl Track {
         let owners = [TimerOwner::Client, TimerOwner::Server, TimerOwner::Device];
         let ends = [self.by_client, self.by_server, self.by_device];
         let of_ends = owners.into_iter().zip(ends).flat_map(|(owner, mut ends)| {
-            ends.look();
+            ends.look_now();
             let found = ends.found;
             found.into_iter().flatten().filter_map(move |atom| ends.facts(owner, &atom))
         });
@@ -88,8 +88,12 @@ impl Track {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum End {
     Fin,
-    /// With the hops that the reset has behind it.
-    Reset(u8),
+    Reset {
+        /// Hops behind it.
+        hops: u8,
+        /// Whether it is known who sent it.
+        is_decided: bool,
+    },
 }
 
 /// Ends in mid-silence that one party made.
@@ -99,6 +103,8 @@ struct Ends {
     survived: Survived,
     /// How many of the ends were FINs.
     fins: u32,
+    /// How many may have been another's.
+    undecided: u32,
     hops: Hops,
     /// The timers among the first `looked_at` ends.
     found: [Option<Atom>; Self::TIMERS_MAX],
@@ -113,6 +119,7 @@ impl Ends {
         gaps: Recent::EMPTY,
         survived: Survived::EMPTY,
         fins: 0,
+        undecided: 0,
         hops: Hops::Unseen,
         found: [None; Self::TIMERS_MAX],
         looked_at: 0,
@@ -122,7 +129,10 @@ impl Ends {
         self.gaps.push(gap);
         match by {
             End::Fin => self.fins = self.fins.saturating_add(1),
-            End::Reset(hops) => self.hops.note(hops),
+            End::Reset { hops, is_decided } => {
+                self.hops.note(hops);
+                self.undecided = self.undecided.saturating_add(u32::from(!is_decided));
+            }
         }
         // Survivors are compared with the ends of about the same time.
         if self.gaps.seen().is_multiple_of(Recent::MAX as u32) {
@@ -133,10 +143,14 @@ impl Ends {
     /// Looks for timers, if there is enough new to look at.
     fn look(&mut self) {
         let seen = self.gaps.seen();
-        if seen.wrapping_sub(self.looked_at) < LOOK_EVERY.min(seen / LOOK_EVERY + 1) {
+        if seen.wrapping_sub(self.looked_at) < LOOK_EVERY.min(seen / 8 + 1) {
             return;
         }
-        self.looked_at = seen;
+        self.look_now();
+    }
+
+    fn look_now(&mut self) {
+        self.looked_at = self.gaps.seen();
         let mut rest = self.gaps.sorted();
         self.found = [None; Self::TIMERS_MAX];
         for place in &mut self.found {
@@ -155,6 +169,7 @@ impl Ends {
             return Some(facts);
         }
         match first {
+            _ if gap < LONG => None,
             Some((_, facts)) => Some(TimerFacts { relation: Relation::Elsewhere, ..facts }),
             None => self.scattered(owner),
         }
@@ -163,10 +178,15 @@ impl Ends {
     /// Many ends, and no two alike: whoever makes them has no timer.
     fn scattered(&self, owner: TimerOwner) -> Option<TimerFacts> {
         let gaps = self.gaps.sorted();
-        let long = gaps.as_slice().iter().filter(|&&gap| gap >= LONG).count();
-        (long >= SCATTERED_MIN && self.found == [None; Self::TIMERS_MAX]).then(|| TimerFacts {
+        let long = &gaps.as_slice()[gaps.as_slice().partition_point(|&gap| gap < LONG)..];
+        if long.len() < SCATTERED_MIN || self.found != [None; Self::TIMERS_MAX] {
+            return None;
+        }
+        // What a slow sweep does is not scattered, even if it makes no atom.
+        let quarters = (long[long.len() / 4], long[long.len() * 3 / 4]);
+        (quarters.1.0 / 3 * 2 > quarters.0.0).then(|| TimerFacts {
             relation: Relation::Scattered,
-            above: long as u32,
+            above: long.len() as u32,
             below: self.survived.count(),
             ..TimerFacts::nothing(owner, TimerKind::Ends)
         })
@@ -183,8 +203,13 @@ impl Ends {
             against,
             by_fin: self.fins * 2 > self.gaps.seen(),
             hops: self.hops.agreed(),
-            ..TimerFacts::nothing(owner, TimerKind::Ends)
+            ..TimerFacts::nothing(self.owner(owner), TimerKind::Ends)
         })
+    }
+
+    /// Whose the timer is, if that can be told.
+    const fn owner(&self, named: TimerOwner) -> TimerOwner {
+        if self.undecided > self.gaps.seen() / 2 { TimerOwner::Unknown } else { named }
     }
 }
 
@@ -248,8 +273,8 @@ impl Hops {
     }
 }
 
-/// How much more it takes to look again.
-const LOOK_EVERY: u32 = 4;
+/// How many more ends it takes to look again, at most.
+const LOOK_EVERY: u32 = 16;
 /// A timer that every third connection outlives is none.
 const AGAINST_SHARE: usize = 3;
 /// So many ends without an atom have no timer.

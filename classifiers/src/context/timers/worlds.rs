@@ -123,7 +123,7 @@ fn worlds_without_a_timer_show_none() {
         for flow in 0..20 + random.below(400) {
             let (survived, ended) = life(if flow % 3 == 0 { others } else { pauses }, &mut random);
             track.survived(ticks(survived));
-            let by = if flow % 2 == 0 { End::Fin } else { End::Reset(3) };
+            let by = if flow % 2 == 0 { End::Fin } else { reset() };
             track.ended(owners[random.below(3) as usize], ticks(ended), by);
             if flow % 16 == 15 && !shown(&track).is_empty() {
                 false_timers.push((world, pauses, others, shown(&track)));
@@ -171,7 +171,7 @@ fn a_timer_of_two_seconds_to_two_hours_shows_within_a_second() {
             track.survived(ticks(pauses.one(&mut random)));
             // Every fifth connection ends for reasons of its own, or outlives the timer.
             let (gap, by) = match flow % 10 {
-                0 => (random.log_uniform(0.3, 20_000.0), End::Reset(9)),
+                0 => (random.log_uniform(0.3, 20_000.0), reset()),
                 5 => {
                     track.survived(ticks(timer * random.between(1.1, 3.0)));
                     continue;
@@ -299,6 +299,10 @@ fn a_flood_of_servers_takes_no_more_memory_and_invents_nothing() {
     let found = timers.found();
     assert_eq!(found.len(), 1, "{found:?}");
     assert!((found[0].facts.estimate().seconds() - 75.0).abs() < 0.1);
+}
+
+fn reset() -> End {
+    End::Reset { hops: 3, is_decided: true }
 }
 
 /// A server closes a connection after a silence.
