@@ -206,6 +206,7 @@ fn add_context(case: &Case<'_>, attribution: &mut Attribution) {
     if matches!(last, PayloadClass::TlsAlert | PayloadClass::TlsClientHello) {
         push(Clue::Payload, Value::Word("TLS"), "last payload of the other side is a TLS record");
     }
+    attribution.weighed.evidence.extend(rules::timer_evidence(case));
 }
 
 /// Share of the doubt about a rule that its usual confusion gets.

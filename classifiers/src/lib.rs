@@ -42,7 +42,12 @@ mod weights;
 
 pub use caps::{CAPS, Cap, Lift, UNDECIDED_MAX, cause_confidence_max};
 pub use case::hops;
-pub use context::{Burst, BurstFacts, BurstKind, Context, Outage, ServiceFacts, Setting};
+pub use context::{
+    Axis, BlockedName, Burst, BurstFacts, BurstKind, Checker, Context, Desync, DeviceFacts, Flood,
+    FoundFlood, FoundLimit, FrontFacts, Guesses, IdLineFacts, Limit, Manner, NameFacts, Outage,
+    Relation, Rhythm, Scan, ServiceFacts, Setting, ShapedBy, Shaping, Sibling, StyleFacts,
+    TimerFacts, TimerFound, TimerKind, TimerOwner, TimerScope,
+};
 pub use judge::judge;
 pub use verdict::{
     Alternative, Carrier, Cost, Declared, EffectBasis, Evidence, EvidenceList, Value, Verdict,

@@ -241,6 +241,11 @@ impl EvidenceList {
         }
     }
 
+    /// Adds several.
+    pub fn extend(&mut self, more: impl IntoIterator<Item = Evidence>) {
+        more.into_iter().for_each(|evidence| self.push(evidence));
+    }
+
     /// The pieces.
     #[must_use]
     pub fn as_slice(&self) -> &[Evidence] {

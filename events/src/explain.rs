@@ -287,7 +287,8 @@ fn why(event: &Event, advice: &Advice) -> Vec<String> {
     if let Some(text) = &event.rst.payload_text {
         paragraphs.push(format!("Its payload says: {text:?}."));
     }
-    paragraphs.extend(event.context.iter().flat_map(|context| context.sentences()));
+    let server = event.server;
+    paragraphs.extend(event.context.iter().flat_map(|context| context.sentences(server)));
     paragraphs
 }
 

@@ -23,6 +23,7 @@
 //! | `steps.rs` | which of its steps and disproofs fit an event |
 //! | `fill.rs` | the numbers of a flow put into the texts of `advice.rs` |
 //! | `timers.rs` | well-known idle timers |
+//! | `context/` | what other connections tell |
 //!
 //! **Invariant:** how an event is sent, stored or coloured is not known here.
 #![forbid(unsafe_code)]
@@ -46,7 +47,12 @@ mod timers;
 mod verdict;
 
 pub use community::community_id;
-pub use context::{BurstFields, BurstItem, ContextFields, ContextReport, ServiceFields};
+pub use context::{
+    BlockedNameItem, BurstFields, BurstItem, CheckerItem, ContextFields, ContextReport,
+    DesyncFields, DeviceItem, FloodFields, FloodItem, GuessFields, HealthCheckFields,
+    HealthCheckItem, IdLineItem, LimitFields, LimitItem, NamesItem, ScanFields, ServiceFields,
+    ShapingFields, SiblingFields, TimerFields, TimerReport,
+};
 pub use event::{
     Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
     SCHEMA, Side, TunnelFields, event_id,

@@ -94,6 +94,9 @@ pub struct Report {
     /// Primary resets that belong to groups too many to be listed.
     #[serde(default)]
     pub by_unlisted: u64,
+    /// What connections tell together.
+    #[serde(default, skip_serializing_if = "ContextReport::is_empty")]
+    pub context: ContextReport,
     /// Frames that were not judged, by reason; not a loss.
     pub skips: BTreeMap<String, u64>,
     /// What was lost, by name; nothing here means nothing was lost.

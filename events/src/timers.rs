@@ -1,12 +1,12 @@
 //! Idle timers that products ship with: a silence that equals one is a lead.
 
-/// A default that is known from a product.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A default that is known from one or more products.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KnownTimer {
     /// Seconds.
     pub seconds: u32,
     /// Whose default it is.
-    pub products: &'static str,
+    pub products: String,
 }
 
 /// The timer that a silence of `idle_s` seconds points to: the longest one not above it, if the
@@ -16,46 +16,134 @@ pub struct KnownTimer {
 /// never shorter.
 #[must_use]
 pub fn known_timer(idle_s: f64) -> Option<KnownTimer> {
-    TIMERS.iter().rev().copied().find(|timer| {
-        let seconds = f64::from(timer.seconds);
+    let found = PRODUCTS.iter().rev().find(|product| {
+        let seconds = f64::from(product.seconds);
         // A tenth of a second below: the sensor stands a little before or behind the device.
         let slack_s = if seconds < 30.0 { 0.5 } else { (seconds * 0.01).max(2.0) };
         (seconds - 0.1..=seconds + slack_s).contains(&idle_s)
-    })
+    })?;
+    let alike = PRODUCTS.iter().filter(|product| product.seconds == found.seconds);
+    let names: Vec<&str> = alike.map(|product| product.name).collect();
+    Some(KnownTimer { seconds: found.seconds, products: names.join(", ") })
 }
 
-/// Shortest first. Sources: product.md section 3.2 and classification.md section 5.5.
-const TIMERS: [KnownTimer; 21] = [
-    timer(2, "Gunicorn keep-alive"),
-    timer(5, "Node.js keepAliveTimeout"),
-    timer(10, "conntrack CLOSE"),
-    timer(20, "Puma keep-alive"),
-    timer(30, "conntrack LAST_ACK, PAN-OS unverified RST"),
-    timer(60, "AWS ALB and Classic LB, conntrack CLOSE_WAIT"),
-    timer(65, "OCI load balancer (HTTP)"),
-    timer(72, "Fastify keepAliveTimeout"),
-    timer(75, "nginx keepalive_timeout"),
-    timer(120, "conntrack FIN_WAIT and TIME_WAIT"),
-    timer(180, "NetScaler client idle time-out"),
-    timer(240, "Azure load balancer"),
-    timer(300, "F5 TCP profile, OCI load balancer (TCP), conntrack UNACKNOWLEDGED"),
-    timer(350, "AWS NLB, Gateway LB and Network Firewall"),
-    timer(600, "Google Cloud connection tracking"),
-    timer(900, "IPVS"),
-    timer(1800, "Juniper SRX"),
-    timer(3600, "PAN-OS and FortiGate session timers"),
-    timer(7200, "Linux TCP keepalive"),
-    timer(7440, "NAT minimum of RFC 5382"),
-    timer(432_000, "conntrack ESTABLISHED"),
+/// A default of a product.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Product {
+    pub(crate) seconds: u32,
+    pub(crate) name: &'static str,
+    /// Where in the path it runs out.
+    holder: Holder,
+    /// Ports that it usually serves; empty for any.
+    ports: &'static [u16],
+}
+
+/// Who holds a timer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Holder {
+    /// Whoever opens connections.
+    Client,
+    /// The server's own software.
+    Server,
+    /// A load balancer or gateway that speaks as the server, or resets both.
+    Balancer,
+    /// A device that keeps sessions and forgets them.
+    Tracker,
+    /// The same while a connection closes or waits for acknowledgments: no timer of idle ones.
+    Closing,
+    /// Not known, or any of them.
+    Any,
+}
+
+/// What is known of a timer whose product is asked for.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Question {
+    /// It lies between these, seconds.
+    pub(crate) range: (f64, f64),
+    /// Who holds it, most probably.
+    pub(crate) holder: Holder,
+    /// It ends connections by FIN, which what only keeps sessions cannot.
+    pub(crate) by_fin: bool,
+    /// The server's port.
+    pub(crate) port: Option<u16>,
+}
+
+/// The products that fit, the likeliest first: by who holds the timer, then by port.
+pub(crate) fn products(question: &Question) -> impl Iterator<Item = &'static Product> {
+    let Question { range, holder, by_fin, port } = *question;
+    let mut found: Vec<&Product> = PRODUCTS
+        .iter()
+        .filter(|product| (range.0..=range.1).contains(&f64::from(product.seconds)))
+        .filter(|product| product.holder != Holder::Closing)
+        .filter(|product| !(by_fin && product.holder == Holder::Tracker))
+        .collect();
+    found.sort_by_key(|product| {
+        let other_holder = match (holder, product.holder) {
+            (known, of_product) if known == of_product => 0,
+            // Devices are of either kind, and a balancer shows as the server.
+            (Holder::Server | Holder::Tracker, Holder::Balancer) => 1,
+            (Holder::Any, _) | (_, Holder::Any) => 1,
+            _ => 2,
+        };
+        let other_port = match port {
+            _ if product.ports.is_empty() => 1,
+            Some(port) if product.ports.contains(&port) => 0,
+            _ => 2,
+        };
+        (other_holder, other_port)
+    });
+    found.into_iter()
+}
+
+const HTTP: &[u16] = &[80, 443, 3000, 5000, 8000, 8080, 8443];
+
+/// Shortest first. [S] read in a primary or secondary source named in product.md, section 3.2, or
+/// classification.md, section 5.5; [M] from memory, a hypothesis.
+#[rustfmt::skip]
+const PRODUCTS: [Product; 29] = [
+    product(2, "Gunicorn keep-alive", Holder::Server, HTTP), // [S] flightcontrol.dev.
+    product(5, "Node.js keepAliveTimeout", Holder::Server, HTTP), // [S] nodejs#47130.
+    product(10, "conntrack CLOSE", Holder::Closing, &[]), // [S] nf_conntrack_proto_tcp.c.
+    product(20, "Puma keep-alive", Holder::Server, HTTP), // [S] flightcontrol.dev.
+    product(30, "conntrack LAST_ACK", Holder::Closing, &[]), // [S] nf_conntrack_proto_tcp.c.
+    product(30, "PAN-OS unverified RST", Holder::Closing, &[]), // [S] PAN-OS session timeouts.
+    product(60, "AWS ALB and Classic LB", Holder::Balancer, HTTP), // [S] flightcontrol.dev.
+    product(60, "conntrack CLOSE_WAIT", Holder::Closing, &[]), // [S] nf_conntrack_proto_tcp.c.
+    product(60, "nginx client_header_timeout and client_body_timeout", Holder::Server, HTTP), // [M]
+    product(65, "OCI load balancer (HTTP)", Holder::Balancer, HTTP), // [S] docs.cloud.oracle.com.
+    product(72, "Fastify keepAliveTimeout", Holder::Server, HTTP), // [S] flightcontrol.dev.
+    product(75, "nginx keepalive_timeout", Holder::Server, HTTP), // [S] flightcontrol.dev.
+    product(120, "conntrack FIN_WAIT and TIME_WAIT", Holder::Closing, &[]), // [S] nf_conntrack_proto_tcp.c.
+    product(180, "NetScaler client idle time-out", Holder::Balancer, &[]), // [M]; 181.46 s observed.
+    product(240, "Azure load balancer", Holder::Balancer, &[]), // [S] librdkafka#3289.
+    product(300, "F5 TCP profile", Holder::Balancer, &[]), // [S] blog, low authority.
+    product(300, "OCI load balancer (TCP)", Holder::Balancer, &[]), // [S] docs.cloud.oracle.com.
+    product(300, "conntrack UNACKNOWLEDGED", Holder::Closing, &[]), // [S] nf_conntrack_proto_tcp.c.
+    product(350, "AWS NLB, Gateway LB and Network Firewall", Holder::Tracker, &[]), // [S] AWS NLB guide.
+    product(600, "Google Cloud connection tracking", Holder::Tracker, &[]), // [M]
+    product(900, "IPVS", Holder::Tracker, &[]), // [S] product.md.
+    product(1800, "Juniper SRX", Holder::Tracker, &[]), // [M]
+    product(3600, "PAN-OS TCP session", Holder::Tracker, &[]), // [S] blog.
+    product(3600, "FortiGate session-ttl", Holder::Tracker, &[]), // [S] docs.fortinet.com.
+    product(3600, "Check Point TCP session", Holder::Tracker, &[]), // [M]
+    product(3600, "Cisco ASA connection", Holder::Tracker, &[]), // [M]
+    product(7200, "Linux TCP keepalive", Holder::Any, &[]), // [S] Linux tcp(7).
+    product(7440, "NAT minimum of RFC 5382", Holder::Tracker, &[]), // [S] RFC 5382, REQ-5.
+    product(432_000, "conntrack ESTABLISHED", Holder::Tracker, &[]), // [S] nf_conntrack_proto_tcp.c.
 ];
 
-const fn timer(seconds: u32, products: &'static str) -> KnownTimer {
-    KnownTimer { seconds, products }
+const fn product(
+    seconds: u32,
+    name: &'static str,
+    holder: Holder,
+    ports: &'static [u16],
+) -> Product {
+    Product { seconds, name, holder, ports }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{TIMERS, known_timer};
+    use super::{Holder, PRODUCTS, Question, known_timer, products};
 
     #[test]
     fn a_silence_a_little_longer_than_a_timer_points_to_it() {
@@ -63,6 +151,7 @@ mod tests {
         assert_eq!(known_timer(181.5).unwrap().seconds, 180);
         assert_eq!(known_timer(3604.0).unwrap().seconds, 3600);
         assert_eq!(known_timer(5.001).unwrap().seconds, 5);
+        assert!(known_timer(300.1).unwrap().products.starts_with("F5 TCP profile, OCI"));
     }
 
     #[test]
@@ -74,6 +163,21 @@ mod tests {
 
     #[test]
     fn the_list_is_in_order() {
-        assert!(TIMERS.is_sorted_by_key(|timer| timer.seconds));
+        assert!(PRODUCTS.is_sorted_by_key(|product| product.seconds));
+    }
+
+    #[test]
+    fn all_that_fit_are_named_and_the_likeliest_first() {
+        let question = |holder, by_fin, port| {
+            let range = (59.0, 61.0);
+            Question { range, holder, by_fin, port: Some(port) }
+        };
+        let first = |question| products(&question).next().unwrap().name;
+        assert!(first(question(Holder::Server, true, 443)).starts_with("nginx"));
+        assert!(first(question(Holder::Tracker, false, 443)).starts_with("AWS"));
+        assert_eq!(products(&question(Holder::Any, false, 5432)).count(), 2);
+        let hour = Question { range: (3599.0, 3610.0), ..question(Holder::Tracker, false, 5432) };
+        assert_eq!(products(&hour).count(), 4, "all that share a default are named");
+        assert_eq!(products(&Question { by_fin: true, ..hour }).count(), 0);
     }
 }

@@ -15,6 +15,7 @@
 //! | `hosts` | what a server's answers look like |
 //! | `table` | the bounded, set-associative table |
 //! | `aftermath`, `watch` | what follows a reset |
+//! | `silence` | how long nothing was said |
 //! | `note` | what else other connections are judged by |
 //!
 //! **Invariant:** nothing grows after construction; time is an argument; nothing is judged.
@@ -27,6 +28,7 @@ mod note;
 mod payload;
 mod record;
 mod segment;
+mod silence;
 mod stack;
 mod table;
 mod time;
@@ -40,6 +42,7 @@ pub use note::{Happening, Note};
 pub use payload::PayloadClass;
 pub use record::{Change, FlowRecord, RoleSource, Side};
 pub use segment::{MIXED_MACS, Marks, Segment, TapPort};
+pub use silence::Silence;
 pub use stack::Stack;
 pub use table::{FlowHash, FlowTable, Set, Slot, TableCounts, TableOptions, Timeouts, WAYS};
 pub use time::{Tick, Ticks, Timestamp};

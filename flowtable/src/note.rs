@@ -6,9 +6,10 @@
 
 use crate::hosts::Look;
 use crate::key::Endpoint;
-use crate::time::{Ticks, Timestamp};
+use crate::silence::Silence;
+use crate::time::Timestamp;
 
-/// One thing that happened to one connection; `Copy`, about 70 bytes.
+/// One thing that happened to one connection; `Copy`, about 80 bytes.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Note {
     /// When.
@@ -32,10 +33,8 @@ pub enum Happening {
     FirstFin {
         /// Sent by the client.
         by_client: bool,
-        /// Silence of both sides before it.
-        idle: Ticks,
-        /// Longest silence that the connection survived before, seconds.
-        survived_s: u16,
+        /// The silence that it ends, and those that the connection had survived.
+        silence: Silence,
     },
     /// Both sides have sent FIN.
     Closed,

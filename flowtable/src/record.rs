@@ -10,7 +10,7 @@ use wire::SeqNumber;
 use crate::key::Direction;
 use crate::payload::PayloadClass;
 use crate::stack::Stack;
-use crate::time::{Tick, Ticks};
+use crate::time::{ShortSpan, Tick, Ticks};
 use crate::tls_record::OpenRecord;
 
 /// One connection; 128 bytes, two cache lines, owned by its table slot.
@@ -37,7 +37,7 @@ pub struct FlowRecord {
     tallies: [Tallies; 2],
     pub(crate) watch: u32,
     opened_s: u32,
-    longest_gap_s: u16,
+    longest_gap: ShortSpan,
     probe_gap: u16,
     first_payload: [PayloadClass; 2],
     last_payload: [PayloadClass; 2],
@@ -189,7 +189,7 @@ impl FlowRecord {
             mac: [0; 2],
             watch: 0,
             opened_s: 0,
-            longest_gap_s: 0,
+            longest_gap: ShortSpan::NONE,
             probe_gap: 0,
             first_payload: [PayloadClass::Empty; 2],
             last_payload: [PayloadClass::Empty; 2],
@@ -365,10 +365,10 @@ impl FlowRecord {
         self.opened_s
     }
 
-    /// Longest silence the connection has survived, seconds.
+    /// Longest silence the connection has survived; at most 1/2048 too short.
     #[must_use]
-    pub const fn longest_gap_s(&self) -> u16 {
-        self.longest_gap_s
+    pub const fn longest_gap(&self) -> Ticks {
+        self.longest_gap.ticks()
     }
 
     /// Class of the first payload of a side.

@@ -285,6 +285,7 @@ impl Exporter {
             },
             by: self.groups_by_count(),
             by_unlisted: self.ungrouped,
+            context: ContextReport::of(&self.context),
             skips: named(skips.chain([("unknown_link_type", counts.unknown_link)])),
             losses: self.losses(),
             workers: self.tables.len() as u32,

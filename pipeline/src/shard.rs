@@ -229,11 +229,9 @@ fn first_fin(before: &FlowRecord, staged: &Staged) -> Option<Happening> {
     if !staged.segment.flags.fin() || before.is_over() || !is_open() {
         return None;
     }
-    let now = staged.segment.time.tick();
     Some(Happening::FirstFin {
         by_client: staged.direction == before.client(),
-        idle: now.since(before.last_activity()?),
-        survived_s: before.longest_gap_s(),
+        silence: before.silence(staged.segment.time)?,
     })
 }
 

@@ -98,6 +98,7 @@ impl Teller {
                 gap_seen: before.has_gap(),
                 reused_tuple: before.is_reused(),
             },
+            context: ContextFields::of(&finding.setting),
         }
     }
 }

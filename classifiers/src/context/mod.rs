@@ -7,25 +7,95 @@
 //! | file | idea |
 //! |---|---|
 //! | `bounded` | a map that cannot grow beyond what was printed at start |
+//! | `few` | a set of a few things |
+//! | `distinct` | how many different things, in 64 bytes, and how many within a minute |
 //! | `recent` | how often something happened lately, and how often it usually does |
+//! | `live` | how many connections were open at a past moment |
+//! | `attempt` | what came of an attempt to connect, as far as its reset tells |
 //! | `cut` | what a reset means for the service it names |
+//! | `setting` | the answer: what other connections tell of one reset |
+//!
+//! Tables of services and paths:
+//!
+//! | file | idea |
+//! |---|---|
 //! | `service` | what each service accepts, refuses and cuts |
 //! | `burst` | many connections of one service cut together |
-//! | `setting` | the answer: what other connections tell of one reset |
+//! | `timers` | after what silence connections are ended or forgotten |
+//! | `front` | servers behind a front end (E12) |
+//! | `names` | resets by the name that was asked for |
+//!
+//! Tables of sources:
+//!
+//! | file | idea |
+//! |---|---|
+//! | `source` | who scans |
+//! | `rhythm` | who calls by the clock |
+//! | `limit` | who is refused only while it holds many connections |
+//! | `shaping` | whose connections to many servers a device resets |
+//! | `flood` | SYN-flood protection, and floods in the name of others |
+//! | `tuple` | resets between an end of a known connection and a stranger |
+//! | `siblings` | connections that one client opens side by side |
+//! | `guesses` | blind attacks in progress |
+//!
+//! Tables of devices:
+//!
+//! | file | idea |
+//! |---|---|
+//! | `id_line` | one IP-ID counter behind several senders (E13) |
+//! | `style` | how proven devices write resets (E10) |
+//! | `devices` | the devices of a run, counted and located |
 
+pub(crate) mod attempt;
 mod bounded;
 mod burst;
 mod cut;
+mod devices;
+mod distinct;
+mod few;
+mod flood;
+mod front;
+pub(crate) mod guesses;
+mod id_line;
+mod limit;
+mod live;
+mod names;
 mod recent;
+mod rhythm;
+#[cfg(test)]
+mod scene;
 mod service;
 mod setting;
+mod shaping;
+mod siblings;
+mod source;
+mod style;
+mod timers;
+mod tuple;
 
 pub use burst::{Burst, BurstKind, Outage};
 pub(crate) use cut::{is_orphan, is_overflow, is_refusal, is_turned_away};
+pub use devices::DeviceFacts;
+pub use flood::{Flood, FoundFlood};
+pub use front::FrontFacts;
+pub use guesses::Guesses;
+pub use id_line::IdLineFacts;
+pub use limit::{FoundLimit, Limit};
+pub use names::{BlockedName, NameFacts};
+pub use rhythm::{Checker, Rhythm};
 pub use service::{BurstFacts, ServiceFacts};
 pub use setting::Setting;
+pub use shaping::{ShapedBy, Shaping};
+pub use siblings::Sibling;
+pub use source::{Axis, Manner, Scan};
+pub use style::StyleFacts;
+pub(crate) use timers::closed_silence;
+pub use timers::{Relation, TimerFacts, TimerFound, TimerKind, TimerOwner, TimerScope};
+pub use tuple::Desync;
 
-use flowtable::{Note, Timestamp, Watch};
+use flowtable::{NameNote, Note, Timestamp, Watch};
+
+use attempt::Attempt;
 
 use crate::verdict::Verdict;
 
@@ -35,53 +105,204 @@ use crate::verdict::Verdict;
 #[derive(Debug)]
 pub struct Context {
     services: service::Services,
+    timers: timers::Timers,
+    fronts: front::Fronts,
+    names: names::Names,
+    sources: source::Sources,
+    rhythms: rhythm::Rhythms,
+    limits: limit::Limits,
+    loads: shaping::Loads,
+    floods: flood::Floods,
+    tuples: tuple::Tuples,
+    siblings: siblings::Siblings,
+    guessers: guesses::Guessers,
+    id_lines: id_line::IdLines,
+    styles: style::Styles,
+    devices: devices::Devices,
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Context {
     /// Empty tables, allocated as far as they ever grow.
     #[must_use]
     pub fn new() -> Self {
-        Self { services: service::Services::new() }
+        Self {
+            services: service::Services::new(),
+            timers: timers::Timers::new(),
+            fronts: front::Fronts::new(),
+            names: names::Names::new(),
+            sources: source::Sources::default(),
+            rhythms: rhythm::Rhythms::default(),
+            limits: limit::Limits::default(),
+            loads: shaping::Loads::default(),
+            floods: flood::Floods::default(),
+            tuples: tuple::Tuples::default(),
+            siblings: siblings::Siblings::default(),
+            guessers: guesses::Guessers::default(),
+            id_lines: id_line::IdLines::new(),
+            styles: style::Styles::new(),
+            devices: devices::Devices::new(),
+        }
     }
 
     /// Bytes that all tables together can come to hold.
     #[must_use]
     pub fn memory_bytes() -> usize {
         service::Services::memory_bytes()
+            + timers::Timers::memory_bytes()
+            + front::Fronts::memory_bytes()
+            + names::Names::memory_bytes()
+            + source::Sources::memory_bytes()
+            + rhythm::Rhythms::memory_bytes()
+            + limit::Limits::memory_bytes()
+            + shaping::Loads::memory_bytes()
+            + flood::Floods::memory_bytes()
+            + tuple::Tuples::memory_bytes()
+            + siblings::Siblings::memory_bytes()
+            + guesses::Guessers::memory_bytes()
+            + id_line::IdLines::memory_bytes()
+            + style::Styles::memory_bytes()
+            + devices::Devices::memory_bytes()
     }
 
     /// Takes in what a connection did.
     pub fn note(&mut self, note: &Note) {
         self.services.note(note);
+        self.timers.note(note);
+        self.fronts.note(note);
+        self.names.note(note);
+        self.sources.note(note);
+        self.limits.note(note);
+        self.loads.note(note);
+        self.tuples.note(note);
+        self.siblings.note(note);
+    }
+
+    /// Takes in the name that a client asked for.
+    pub fn name(&mut self, name: &NameNote) {
+        self.names.asked(name);
     }
 
     /// Takes in a reset with the verdict that its connection alone gives, as soon as that is final.
     pub fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
+        let attempt = Attempt::of(watch, verdict);
         self.services.learn(watch, verdict);
+        self.timers.learn(watch, verdict);
+        self.names.learn(watch, verdict);
+        self.limits.learn(watch, verdict, attempt.as_ref());
+        // Whom it is served by it does not scan.
+        if let Some(attempt) = attempt.filter(|attempt| !self.limits.is_customer(attempt)) {
+            self.sources.learn(&attempt);
+        }
+        self.rhythms.learn(watch, verdict);
+        self.loads.learn(watch, verdict);
+        self.floods.learn(watch, verdict, attempt.as_ref());
+        self.tuples.learn(watch, verdict);
+        self.guessers.learn(watch);
+        self.id_lines.learn(watch, verdict);
+        self.styles.learn(watch, verdict);
+    }
+
+    /// Whether the next half minute may tell what nothing tells yet: worth holding the verdict for.
+    #[must_use]
+    pub fn is_open(&self, watch: &Watch, verdict: &Verdict) -> bool {
+        let attempt = Attempt::of(watch, verdict);
+        self.rhythms.may_begin(watch, verdict)
+            || self.floods.may_show(watch, verdict)
+            || attempt.is_some_and(|attempt| {
+                self.limits.may_show(&attempt) || self.sources.may_show(&attempt)
+            })
     }
 
     /// What other connections tell of a reset; asked some seconds after it was learned.
     pub fn setting(&mut self, watch: &Watch, verdict: &Verdict, _now: Timestamp) -> Setting {
+        let attempt = Attempt::of(watch, verdict);
+        let stranger = attempt.filter(|attempt| !self.limits.is_customer(attempt));
+        let id_line = self.id_lines.ask(watch);
         Setting {
             service: self.services.ask(watch, verdict),
             burst: self.services.burst(watch, verdict),
+            timer: self.timers.ask(watch, verdict),
+            front: self.fronts.ask(watch),
+            names: self.names.ask(watch),
+            scan: stranger.and_then(|attempt| self.sources.ask(&attempt)),
+            rhythm: self.rhythms.ask(watch, verdict),
+            limit: attempt.and_then(|attempt| self.limits.ask(&attempt)),
+            shaping: self.loads.ask(watch, verdict),
+            flood: self.floods.ask(watch, verdict, attempt.as_ref()),
+            desync: self.tuples.ask(watch),
+            sibling: self.siblings.ask(watch),
+            guesses: self.guessers.ask(watch),
+            id_line,
+            style: self.styles.ask(watch),
+            device: self.devices.take(watch, verdict, id_line),
         }
     }
 
-    /// Entries that gave way to others since the start.
+    /// Entries that gave way to others since the start, without the names.
     #[must_use]
     pub fn forgotten(&self) -> u64 {
         self.services.forgotten()
+            + self.sources.forgotten()
+            + self.rhythms.forgotten()
+            + self.limits.forgotten()
     }
 
     /// The bursts of all services so far, in the order they began.
     pub fn bursts(&self) -> impl Iterator<Item = &Burst> {
         self.services.bursts()
     }
-}
 
-impl Default for Context {
-    fn default() -> Self {
-        Self::new()
+    /// Every idle timer that shows, most often seen first.
+    #[must_use]
+    pub fn timers(&self) -> Vec<TimerFound> {
+        self.timers.found()
+    }
+
+    /// Sources that scan, the largest scan first.
+    #[must_use]
+    pub fn scanners(&self) -> Vec<Scan> {
+        self.sources.scanners()
+    }
+
+    /// Sources that probe services by the clock, the one with most probes first.
+    #[must_use]
+    pub fn checkers(&self) -> Vec<Checker> {
+        self.rhythms.checkers()
+    }
+
+    /// Limits on connections that showed, the one that refused most first.
+    #[must_use]
+    pub fn limits(&self) -> Vec<FoundLimit> {
+        self.limits.found()
+    }
+
+    /// Servers under a flood, or protected from one, the largest first.
+    #[must_use]
+    pub fn floods(&self) -> Vec<FoundFlood> {
+        self.floods.found()
+    }
+
+    /// The devices that reset, busiest first.
+    #[must_use]
+    pub fn devices(&self) -> Vec<DeviceFacts> {
+        self.devices.all()
+    }
+
+    /// The names that devices reset while others pass, most resets first.
+    #[must_use]
+    pub fn blocked_names(&self) -> Vec<BlockedName> {
+        self.names.blocked()
+    }
+
+    /// Connections whose name gave way to those of others.
+    #[must_use]
+    pub const fn names_forgotten(&self) -> u64 {
+        self.names.forgotten()
     }
 }

@@ -14,6 +14,8 @@ use crate::case::Case;
 use crate::vocabulary::Cause;
 use crate::weights::fitted_base;
 
+pub(crate) use crowd::timer_evidence;
+
 /// A cause, the rule that gave it, and how sure that rule is at best.
 #[derive(Clone, Copy)]
 pub(crate) struct Finding {
@@ -51,7 +53,7 @@ pub(crate) fn if_endpoint(case: &Case<'_>) -> Finding {
         .or_else(|| lonely::cause(case))
         .or_else(|| handshake::cause(case))
         .or_else(|| ending::cause(case))
-        .or_else(|| stream::cause(case))
+        .or_else(|| stream::cause(case).map(|finding| crowd::tempered(case, finding)))
         .unwrap_or(Finding::new("R99", Cause::Unknown, 0.5, Cause::AppAbort))
         .fitted()
 }

@@ -60,6 +60,11 @@ fn own_accord(case: &Case<'_>) -> Finding {
         return Finding::new("R21", Cause::IdleTimeoutEndpoint, base, Cause::AppAbort)
             .with_caveat("one silence proves no timer: an application may also just give up then");
     }
+    by_choice(case)
+}
+
+/// The host had no reason but its own will.
+pub(super) fn by_choice(case: &Case<'_>) -> Finding {
     if is_complete_exchange(case) {
         return Finding::new("R26", Cause::FastClose, 0.8, Cause::AppAbort);
     }

@@ -8,7 +8,7 @@ use crate::key::Direction;
 use crate::payload::PayloadClass;
 use crate::segment::{MIXED_MACS, Marks, Segment, TapPort};
 use crate::stack::Stack;
-use crate::time::{Tick, Ticks};
+use crate::time::{ShortSpan, Tick, Ticks};
 
 impl FlowRecord {
     /// Takes in a segment; resets leave only their mark, since they may be forged.
@@ -106,10 +106,7 @@ impl FlowRecord {
 
     fn note_silence(&mut self, now: Tick) {
         if let Some(last) = self.last_activity() {
-            // Whole seconds without a division: 2^14 ns times 2^32 over 10^9.
-            let gap = (u64::from(now.since(last).0) * 70_369) >> 32;
-            let gap = u16::try_from(gap).unwrap_or(u16::MAX);
-            self.longest_gap_s = self.longest_gap_s.max(gap);
+            self.longest_gap = self.longest_gap.max(ShortSpan::of(now.since(last)));
         }
     }
 
