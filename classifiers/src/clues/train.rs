@@ -9,6 +9,9 @@ pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     let (decibans, count, says) = if train.window_steps >= 2 && train.unprovoked >= 2 {
         // No stack does that.
         (-26.0, train.window_steps, "resets whose window steps by a constant")
+    } else if train.hop_limit_steps >= 2 && train.unprovoked >= 2 && train.beyond < 2 {
+        // gfw.report, 20 Aug 2025: hop limits of a triple rise by one as its windows do.
+        (-20.0, train.hop_limit_steps, "resets whose hop limit rises by one each time")
     } else if train.beyond >= 1 {
         let decibans = if train.beyond >= 2 { -25.0 } else { -12.0 };
         (decibans, train.beyond, "further resets beyond everything the sender has sent")
