@@ -35,7 +35,9 @@ mod verdict;
 mod vocabulary;
 
 pub use case::hops;
-pub use context::{Context, Setting};
+pub use context::{
+    BlockedName, Context, DeviceFacts, FrontFacts, IdLineFacts, NameFacts, Setting, StyleFacts,
+};
 pub use judge::judge;
 pub use verdict::{Alternative, Carrier, Declared, Evidence, EvidenceList, Value, Verdict};
 pub use vocabulary::{Cause, Clue, Effect, Impact, Origin, Role, Shape, Stage, Terminator};

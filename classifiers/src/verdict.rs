@@ -153,7 +153,7 @@ pub struct EvidenceList {
 
 impl EvidenceList {
     /// Most pieces a verdict carries.
-    pub const MAX: usize = 20;
+    pub const MAX: usize = 24;
 
     const NOTHING: Evidence = Evidence {
         clue: Clue::Prior,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
+use crate::context::ContextFields;
 use crate::time::UtcTime;
 use crate::verdict::VerdictFields;
 
@@ -81,6 +82,9 @@ pub struct Event {
     pub app: PerSide<Option<String>>,
     /// How good the view was.
     pub capture: CaptureQuality,
+    /// What other connections told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<ContextFields>,
 }
 
 impl Event {

@@ -12,6 +12,7 @@
 //! | `report.rs` | [`Report`], [`Start`], [`Status`]: a run as a whole |
 //! | `time.rs` | [`UtcTime`]: nanoseconds inside, RFC 3339 outside |
 //! | `community.rs` | Community ID version 1 |
+//! | `context/` | what other connections told of a reset, and of the run |
 //! | `sentence.rs` | values and clues in words |
 //! | `explain.rs` | the proof sheet: who, why, how sure, what was seen, what would disprove it, what to do |
 //! | `advice.rs` | the table of all causes: explanation, disproof, next steps |
@@ -23,6 +24,7 @@
 
 mod advice;
 mod community;
+mod context;
 mod event;
 pub mod explain;
 mod fill;
@@ -34,6 +36,9 @@ mod timers;
 mod verdict;
 
 pub use community::community_id;
+pub use context::{
+    BlockedNameItem, ContextFields, ContextReport, DeviceItem, IdLineItem, NamesItem,
+};
 pub use event::{
     Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
     SCHEMA, Side, TunnelFields, event_id,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use classifiers::{Cause, Impact, Origin};
 use serde::{Deserialize, Serialize};
 
+use crate::context::ContextReport;
 use crate::event::Endpoint;
 use crate::time::UtcTime;
 
@@ -93,6 +94,9 @@ pub struct Report {
     /// Primary resets that belong to groups too many to be listed.
     #[serde(default)]
     pub by_unlisted: u64,
+    /// What all connections told together.
+    #[serde(default)]
+    pub context: ContextReport,
     /// Frames that were not judged, by reason; not a loss.
     pub skips: BTreeMap<String, u64>,
     /// What was lost, by name; nothing here means nothing was lost.

@@ -124,6 +124,7 @@ fn event(verdict: &Verdict) -> Event {
         other_side_rst: false,
         app: PerSide { client: Some("tls_client_hello".into()), server: None },
         capture: CaptureQuality { gap_seen: true, ..CaptureQuality::default() },
+        context: None,
     }
 }
 

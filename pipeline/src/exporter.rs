@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use classifiers::{Cause, Context, Impact, Origin, Role, Setting, judge};
 use crossbeam_channel::Select;
-use events::{Connections, Endpoint, GroupCount, Report, Resets, Status, UtcTime};
+use events::{Connections, ContextReport, Endpoint, GroupCount, Report, Resets, Status, UtcTime};
 use flowtable::{TableCounts, Timestamp};
 use hashbrown::HashMap;
 use wire::Skip;
@@ -126,6 +126,9 @@ impl Exporter {
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
         self.set_clock(&window);
+        for name in &window.names {
+            self.context.name(name);
+        }
         for note in &window.notes {
             self.context.note(note);
         }
@@ -248,6 +251,8 @@ impl Exporter {
             ("resets_beyond_flow_share", self.counts.resets_beyond_share),
             ("findings_without_window", self.counts.findings_lost),
             ("notes_without_window", self.counts.notes_lost),
+            ("names_not_read", self.counts.names.unread),
+            ("names_without_window", self.counts.names.lost),
             ("findings_told_before_context", self.held.cut_short()),
             ("handover_ring_full", self.counts.handover_lost),
         ];
@@ -285,10 +290,24 @@ impl Exporter {
             },
             by: self.groups_by_count(),
             by_unlisted: self.ungrouped,
+            context: self.context_report(),
             skips: named(skips.chain([("unknown_link_type", counts.unknown_link)])),
             losses: self.losses(),
             workers: self.tables.len() as u32,
             ..Report::default()
+        }
+    }
+
+    /// What all connections told together.
+    fn context_report(&self) -> ContextReport {
+        let (devices, blocked) = (self.context.devices(), self.context.blocked_names());
+        ContextReport {
+            devices: devices.iter().take(LISTED_MAX).map(Into::into).collect(),
+            devices_unlisted: devices.len().saturating_sub(LISTED_MAX) as u64,
+            blocked_names: blocked.iter().take(LISTED_MAX).map(Into::into).collect(),
+            blocked_names_unlisted: blocked.len().saturating_sub(LISTED_MAX) as u64,
+            names_cut: self.counts.names.cut,
+            names_forgotten: self.context.names_forgotten(),
         }
     }
 
@@ -334,6 +353,8 @@ pub(crate) fn named<'n>(
 
 /// Groups of resets that are counted apart; a scan makes more, and those are counted together.
 const GROUPS_MAX: usize = 1 << 14;
+/// Devices and names that a report lists.
+const LISTED_MAX: usize = 64;
 /// How often a live run tells how it goes.
 const BEAT: Duration = Duration::from_secs(1);
 /// Further back than workers are apart.

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use classifiers::hops;
 use events::{
-    Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
-    SCHEMA, TunnelFields, UtcTime, VerdictFields, community_id, event_id,
+    Baseline, CaptureQuality, ContextFields, Endpoint, Event, EventStatus, PerSide, ResetFields,
+    RoleSource, SCHEMA, TunnelFields, UtcTime, VerdictFields, community_id, event_id,
 };
 use flowtable::{Direction, FlowRecord, Marks, PayloadClass, Side, Ticks};
 use wire::TunnelKind;
@@ -89,6 +89,7 @@ impl Teller {
                 gap_seen: before.has_gap(),
                 reused_tuple: before.is_reused(),
             },
+            context: ContextFields::of(&finding.setting),
         }
     }
 }

@@ -5,7 +5,10 @@ mod causality;
 mod dont_fragment;
 mod dscp;
 mod hops;
+mod id_line;
 mod ip_id;
+mod learned;
+mod name;
 mod numbers;
 mod opposite;
 mod port;
@@ -67,7 +70,9 @@ pub(crate) fn weigh(case: &Case<'_>) -> Weighed {
 
 /// A front end that resets in its own name writes as itself, not as the machine behind it.
 fn is_other_stack(case: &Case<'_>, found: &Evidence) -> bool {
-    found.decibans < 0.0 && found.clue != Clue::Hops && split::is_from_front(case)
+    let by_handshake = found.clue != Clue::Hops && split::is_from_front(case);
+    let by_front = split::is_from_known_front(case) || split::is_behind_syn_proxy(case);
+    found.decibans < 0.0 && (by_handshake || by_front)
 }
 
 /// Most resets come from whom they name; without any context that is all there is to say.
@@ -88,7 +93,7 @@ fn prior(case: &Case<'_>) -> Evidence {
 
 type ClueFn = fn(&Case<'_>) -> Option<Evidence>;
 
-const HEADER_CLUES: [ClueFn; 7] = [
+const HEADER_CLUES: [ClueFn; 8] = [
     hops::weigh,
     ip_id::weigh,
     timestamps::weigh,
@@ -96,9 +101,19 @@ const HEADER_CLUES: [ClueFn; 7] = [
     dscp::weigh,
     dont_fragment::weigh,
     profile::weigh,
+    learned::weigh,
 ];
-const PROOF_CLUES: [ClueFn; 6] =
-    [numbers::weigh, causality::weigh, alive::weigh, train::weigh, signature::weigh, port::weigh];
+const PROOF_CLUES: [ClueFn; 9] = [
+    numbers::weigh,
+    causality::weigh,
+    alive::weigh,
+    train::weigh,
+    signature::weigh,
+    port::weigh,
+    id_line::weigh,
+    split::weigh,
+    name::weigh,
+];
 
 /// 95 %: classification.md, section 5.2.
 const PRIOR: f32 = 13.0;

@@ -1,6 +1,8 @@
 //! Causes that only other connections show (classification.md, section 5.5): asked before all
 //! rules that know one connection only.
 
+mod names;
+
 use crate::case::Case;
 use crate::rules::Finding;
 
@@ -10,6 +12,6 @@ pub(super) fn if_endpoint(_case: &Case<'_>) -> Option<Finding> {
 }
 
 /// The cause that the setting gives a reset of a device.
-pub(super) fn if_device(_case: &Case<'_>) -> Option<Finding> {
-    None
+pub(super) fn if_device(case: &Case<'_>) -> Option<Finding> {
+    names::if_device(case)
 }
