@@ -197,6 +197,7 @@ fn why(event: &Event, advice: &Advice) -> Vec<String> {
     if let Some(text) = &event.rst.payload_text {
         paragraphs.push(format!("Its payload says: {text:?}."));
     }
+    paragraphs.extend(event.context.iter().flat_map(|context| context.sentences()));
     paragraphs
 }
 

@@ -290,24 +290,14 @@ impl Exporter {
             },
             by: self.groups_by_count(),
             by_unlisted: self.ungrouped,
-            context: self.context_report(),
+            context: ContextReport {
+                names_cut: counts.names.cut,
+                ..ContextReport::of(&self.context)
+            },
             skips: named(skips.chain([("unknown_link_type", counts.unknown_link)])),
             losses: self.losses(),
             workers: self.tables.len() as u32,
             ..Report::default()
-        }
-    }
-
-    /// What all connections told together.
-    fn context_report(&self) -> ContextReport {
-        let (devices, blocked) = (self.context.devices(), self.context.blocked_names());
-        ContextReport {
-            devices: devices.iter().take(LISTED_MAX).map(Into::into).collect(),
-            devices_unlisted: devices.len().saturating_sub(LISTED_MAX) as u64,
-            blocked_names: blocked.iter().take(LISTED_MAX).map(Into::into).collect(),
-            blocked_names_unlisted: blocked.len().saturating_sub(LISTED_MAX) as u64,
-            names_cut: self.counts.names.cut,
-            names_forgotten: self.context.names_forgotten(),
         }
     }
 
@@ -353,8 +343,6 @@ pub(crate) fn named<'n>(
 
 /// Groups of resets that are counted apart; a scan makes more, and those are counted together.
 const GROUPS_MAX: usize = 1 << 14;
-/// Devices and names that a report lists.
-const LISTED_MAX: usize = 64;
 /// How often a live run tells how it goes.
 const BEAT: Duration = Duration::from_secs(1);
 /// Further back than workers are apart.

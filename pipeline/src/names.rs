@@ -264,7 +264,9 @@ mod tests {
         assert_eq!(read(&mut reader, &mut counts, 3, 0, request), None);
         assert_eq!(counts.unread, 1);
         reader.begin_turn();
-        let endless = [&[22, 3, 1, 0x3f, 0xff, 1, 0, 0x3f, 0xf0][..], &[0; 3000]].concat();
+        // One extension of 16 KB before any name.
+        let head = [&[22, 3, 1, 0x3f, 0xff, 1, 0, 0x3f, 0xf0][..], &[0; 38]].concat();
+        let endless = [&head[..], &[0x3f, 0, 0x0a, 0x0a, 0x3e, 0xf0], &[0; 2956]].concat();
         assert_eq!(read(&mut reader, &mut counts, 2, 0, &endless), None);
         assert_eq!(read(&mut reader, &mut counts, 2, 3009, &endless), None);
         assert_eq!(counts.cut, 2, "the one that gave way and the one that is too long");

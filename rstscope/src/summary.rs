@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
-use events::{ContextReport, GroupCount, InputReport, Report, Resets, Start, Status};
+use events::{GroupCount, InputReport, Report, Resets, Start, Status};
 
 use crate::terminal;
 
@@ -44,37 +44,15 @@ pub(crate) fn write(
     if !report.skips.is_empty() {
         lines.write(out, "Not judged", &counts_text(&report.skips))?;
     }
-    write_context(&lines, out, &report.context)?;
+    for (label, text) in report.context.lines() {
+        lines.write(out, label, &text)?;
+    }
     for input in &report.inputs {
         if let Some(problem) = problem_text(input) {
             lines.write(out, "Damaged", &problem)?;
         }
     }
     write_groups(out, report)
-}
-
-/// What all connections told together, a line for each device and name.
-fn write_context(lines: &Lines, out: &mut impl Write, context: &ContextReport) -> io::Result<()> {
-    // One reset says little of where its device sits.
-    let listed = context.devices.iter().filter(|device| device.resets > 1).take(CONTEXT_LINES_MAX);
-    let mut unlisted = context.devices.len() as u64 + context.devices_unlisted;
-    for device in listed {
-        lines.write(out, &format!("Device {}", device.id), &device.text())?;
-        unlisted -= 1;
-    }
-    if unlisted > 0 {
-        let text = format!("{} more, with fewer resets", grouped(unlisted));
-        lines.write(out, "Devices", &text)?;
-    }
-    for name in context.blocked_names.iter().take(CONTEXT_LINES_MAX) {
-        lines.write(out, "Blocked", &name.text())?;
-    }
-    let unlisted = (context.blocked_names.len().saturating_sub(CONTEXT_LINES_MAX) as u64)
-        .saturating_add(context.blocked_names_unlisted);
-    if unlisted > 0 {
-        lines.write(out, "Blocked", &format!("{} more", grouped(unlisted)))?;
-    }
-    Ok(())
 }
 
 /// That there were none, and among how many connections.
@@ -131,7 +109,7 @@ impl Lines {
         let text = textwrap::fill(text, options);
         let style = terminal::heading_style(self.colours);
         let rest = text.get(CONTINUED.len()..).unwrap_or_default();
-        let padding = " ".repeat(CONTINUED.len().saturating_sub(label.len()));
+        let padding = " ".repeat(CONTINUED.len() - label.len());
         writeln!(out, "{style}{label}{style:#}{padding}{rest}")
     }
 }
@@ -273,9 +251,6 @@ fn span_text(seconds: f64) -> String {
 
 /// Indent of a line that goes on.
 const CONTINUED: &str = "             ";
-
-/// Most devices and most names that are listed.
-const CONTEXT_LINES_MAX: usize = 8;
 
 /// Most groups that are listed.
 const GROUPS_MAX: usize = 20;

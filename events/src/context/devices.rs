@@ -58,9 +58,13 @@ impl From<&DeviceFacts> for DeviceItem {
 }
 
 impl DeviceItem {
+    /// The same with its number.
+    pub(super) fn sentence(&self) -> String {
+        format!("Device {} of this run sits {}.", self.id, self.text())
+    }
+
     /// Where it is and what it did, in words.
-    #[must_use]
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let place = match self.hops {
             0 => "on this link".to_owned(),
             hops => format!("between hop {hops} and {}", u16::from(hops) + 1),
@@ -105,6 +109,16 @@ pub struct IdLineItem {
     pub senders: u8,
     /// IP ID of a neighbour of this reset on the line.
     pub neighbour: u16,
+}
+
+impl IdLineItem {
+    pub(super) fn sentence(&self) -> String {
+        format!(
+            "Its IP ID lies on one counter, next to {}, with {} resets in the names of {} hosts that \
+             sit elsewhere.",
+            self.neighbour, self.resets, self.senders
+        )
+    }
 }
 
 impl From<&IdLineFacts> for IdLineItem {

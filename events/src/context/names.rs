@@ -44,6 +44,28 @@ impl From<&NameFacts> for NamesItem {
     }
 }
 
+impl NamesItem {
+    pub(super) fn sentence(&self) -> String {
+        let (others_passed, others_reset) = (self.others_passed, self.others_reset);
+        match self.contrast.as_str() {
+            "name" => format!(
+                "Of the connections that ask this server for this name {} were reset and {} served, \
+                 of those with other names {others_reset} were reset and {others_passed} served.",
+                self.resets, self.passes
+            ),
+            "server" => format!(
+                "The server itself reset {} connections that asked for this name and served {} with \
+                 other names.",
+                self.refusals, others_passed
+            ),
+            _ => format!(
+                "Whatever name is asked for on this server, the connection is reset: {} times.",
+                self.resets + others_reset
+            ),
+        }
+    }
+}
+
 /// A name that is reset while others on the same servers pass.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct BlockedNameItem {
@@ -77,8 +99,7 @@ impl From<&BlockedName> for BlockedNameItem {
 
 impl BlockedNameItem {
     /// What is blocked, and by what contrast, in words.
-    #[must_use]
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let name = match &self.name {
             Some(name) => name.clone(),
             None => format!("name #{}", self.hash),
