@@ -122,7 +122,7 @@ fn alternatives(
     reading: &Reading,
 ) -> [Option<Alternative>; 2] {
     let endpoint = attribution.endpoint_probability();
-    let (named, device) = (origin::named_endpoint(case), origin::device(case));
+    let (named, device) = (origin::named_endpoint(case), attribution.device_candidate(case));
     let (here, there, other_share) =
         if endpoint >= 0.5 { (named, device, 1.0 - endpoint) } else { (device, named, endpoint) };
     let by_other = Alternative {

@@ -1,9 +1,10 @@
 //! Who: from the sum of the evidence to a name (classification.md, section 5.2).
 
-use flowtable::{AliveBy, Side};
+use flowtable::{AliveBy, Side, Stack, Ticks};
 
 use crate::case::Case;
 use crate::clues::{self, Weighed};
+use crate::declared;
 use crate::vocabulary::{Origin, Stage, Terminator};
 
 /// Who sent it, by how much.
@@ -17,7 +18,16 @@ pub(crate) struct Attribution {
 impl Attribution {
     /// Probability that the named endpoint sent it.
     pub(crate) fn endpoint_probability(&self) -> f32 {
-        probability(self.weighed.decibans)
+        let probability = probability(self.weighed.decibans);
+        // Undecided in spite of such a sum: what stands against it weighs as much.
+        if self.origin == Origin::Unknown && probability >= LIKELY { 0.5 } else { probability }
+    }
+
+    /// The device that it may have been if it was not the named endpoint.
+    pub(crate) fn device_candidate(&self, case: &Case<'_>) -> Origin {
+        let is_beyond = self.origin == Origin::Unknown && is_invisible_injection(case);
+        // What the client was reset by came from the other side, and is not this reset.
+        if is_beyond { Origin::MiddleboxToClient } else { device(case) }
     }
 }
 
@@ -28,7 +38,10 @@ pub(crate) fn attribute(case: &Case<'_>) -> Attribution {
     let is_blind = weighed.decibans <= MIDDLEBOX_DECIBANS && is_blind(case);
     // Odd as it may look: with nothing to compare it with, nobody is accused.
     let nobody = case.is_without_context();
-    let (origin, confidence) = if endpoint >= LIKELY && weighed.has_proof {
+    let (origin, confidence) = if endpoint >= LIKELY && is_invisible_injection(case) {
+        // Whether the host forgot the connection or was reset by what did not pass here.
+        (Origin::Unknown, 0.5)
+    } else if endpoint >= LIKELY && weighed.has_proof {
         // Genuine headers against a proof: one of them deceives.
         (Origin::Unknown, 0.5)
     } else if endpoint >= LIKELY {
@@ -44,10 +57,13 @@ pub(crate) fn attribute(case: &Case<'_>) -> Attribution {
         Terminator::Proven
     } else if case.from().has(Side::SYN)
         && !case.sender_is_client()
-        && (case.before().syn_window(case.sender) == 0 || case.stage == Stage::PostPsh)
+        && (case.before().syn_window(case.sender) == 0
+            || case.stage == Stage::PostPsh
+            || declared::netscaler(case).is_some())
     {
         // SYN proxies answer with window 0 until they have a server (nf_synproxy_core.c); and what
-        // rejects a request by its content may be a proxy as well as the application.
+        // rejects a request by its content may be a proxy as well as the application. A NetScaler's
+        // reset code is a NetScaler's.
         Terminator::Suspected
     } else {
         Terminator::None
@@ -61,7 +77,7 @@ pub(crate) const fn named_endpoint(case: &Case<'_>) -> Origin {
 }
 
 /// A device in the path, by the direction it resets in.
-pub(crate) fn device(case: &Case<'_>) -> Origin {
+fn device(case: &Case<'_>) -> Origin {
     if clues::unprovoked_opposite(case).is_some() {
         Origin::MiddleboxBoth
     } else if case.sender_is_client() {
@@ -69,6 +85,33 @@ pub(crate) fn device(case: &Case<'_>) -> Origin {
     } else {
         Origin::MiddleboxToClient
     }
+}
+
+/// A client that was busy a moment ago answers data as if it had no connection: it was reset by
+/// something between it and the sensor, or it forgot (classification.md, section 5.2). Only Linux
+/// tells that from a reset of its own accord; and servers do forget, when a worker is killed or a
+/// balancer chooses another.
+fn is_invisible_injection(case: &Case<'_>) -> bool {
+    let (from, to, before) = (case.from(), case.to(), case.before());
+    let is_open = !from.has(Side::FIN) && !to.has(Side::FIN) && case.watch.earlier.is_none();
+    let knows_all = !before.has_gap() && !before.is_midstream() && !before.is_reused();
+    let round_trips = [case.sender, case.receiver]
+        .map(|side| before.round_trip(side).map_or(0, |span| span.0))
+        .iter()
+        .fold(0u32, |sum, &span| sum.saturating_add(span));
+    let just_now = Ticks(round_trips.saturating_add(round_trips / 2)).max(Ticks::from_ms(5));
+    case.sender_is_client()
+        && case.is_bare()
+        && case.stack() == Stack::Linux
+        && is_open
+        && knows_all
+        && from.has(Side::DATA)
+        && to.has(Side::DATA)
+        && before.retransmissions(case.receiver) == 0
+        && case.receiver_spoke_last()
+        && case.answers_receiver()
+        && case.reset().seq == from.next
+        && case.since(from).is_some_and(|span| span <= just_now)
 }
 
 /// Several resets at other numbers than the sender's next, and the connection lives on: guesses.

@@ -216,7 +216,7 @@ pub struct EvidenceList {
 
 impl EvidenceList {
     /// Most pieces a verdict carries.
-    pub const MAX: usize = 21;
+    pub const MAX: usize = 26;
 
     const NOTHING: Evidence = Evidence {
         clue: Clue::Prior,

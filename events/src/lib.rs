@@ -13,6 +13,7 @@
 //! | `report.rs` | [`Report`], [`Start`], [`Status`]: a run as a whole |
 //! | `time.rs` | [`UtcTime`]: nanoseconds inside, RFC 3339 outside |
 //! | `community.rs` | Community ID version 1 |
+//! | `context/` | what other connections told of a reset, and of the run |
 //! | `sentence.rs` | values and clues in words |
 //! | `explain.rs` | the proof sheet: the verdict, its proof, the doubt, what to do |
 //! | `clue_text.rs` | what each clue rests on and what would take its weight away |

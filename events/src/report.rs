@@ -95,7 +95,7 @@ pub struct Report {
     #[serde(default)]
     pub by_unlisted: u64,
     /// What connections tell together.
-    #[serde(default, skip_serializing_if = "ContextReport::is_empty")]
+    #[serde(default)]
     pub context: ContextReport,
     /// Frames that were not judged, by reason; not a loss.
     pub skips: BTreeMap<String, u64>,

@@ -80,7 +80,10 @@ pub struct Train {
     pub window_steps: u8,
     /// Without any segment of the receiver since the one before.
     pub unprovoked: u8,
+    /// Whose hop limit is one more than that of the one before; copies of one packet have less.
+    pub hop_limit_steps: u8,
     last_window: u16,
+    last_hop_limit: u8,
     window_step: i16,
     provoked: bool,
 }
@@ -237,6 +240,11 @@ impl Train {
         if is_small && (self.count == 1 || step == self.window_step) {
             self.window_steps = self.window_steps.saturating_add(1);
         }
+        let last_limit = if self.count == 1 { first.hop_limit } else { self.last_hop_limit };
+        if last_limit.checked_add(1) == Some(segment.hop_limit) {
+            self.hop_limit_steps = self.hop_limit_steps.saturating_add(1);
+        }
+        self.last_hop_limit = segment.hop_limit;
         // NDSS 2009: the second of a back-to-back pair lies above the first and above everything.
         let above = sender_next.is_some_and(|next| segment.seq.distance_from(next) > 0);
         if above && !provoked && !sender_went_on && segment.seq.distance_from(first.seq) > 0 {

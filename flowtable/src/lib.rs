@@ -38,7 +38,7 @@ mod watch;
 pub use aftermath::{Aftermath, Alive, AliveBy, Opposite, Train};
 pub use hosts::{HostBaseline, HostTable, Look};
 pub use key::{Direction, Endpoint, FlowKey, KeyScope};
-pub use note::{Happening, Note};
+pub use note::{Happening, NameNote, Note, PlainName};
 pub use payload::PayloadClass;
 pub use record::{Change, FlowRecord, RoleSource, Side};
 pub use segment::{MIXED_MACS, Marks, Segment, TapPort};

@@ -126,6 +126,9 @@ impl Exporter {
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
         self.set_clock(&window);
+        for name in &window.names {
+            self.context.name(name);
+        }
         for note in &window.notes {
             self.context.note(note);
         }
@@ -248,6 +251,8 @@ impl Exporter {
             ("resets_beyond_flow_share", self.counts.resets_beyond_share),
             ("findings_without_window", self.counts.findings_lost),
             ("notes_without_window", self.counts.notes_lost),
+            ("names_not_read", self.counts.names.unread),
+            ("names_without_window", self.counts.names.lost),
             ("findings_told_before_context", self.held.cut_short()),
             ("handover_ring_full", self.counts.handover_lost),
         ];
@@ -285,7 +290,10 @@ impl Exporter {
             },
             by: self.groups_by_count(),
             by_unlisted: self.ungrouped,
-            context: ContextReport::of(&self.context),
+            context: ContextReport {
+                names_cut: counts.names.cut,
+                ..ContextReport::of(&self.context)
+            },
             skips: named(skips.chain([("unknown_link_type", counts.unknown_link)])),
             losses: self.losses(),
             workers: self.tables.len() as u32,

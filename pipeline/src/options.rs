@@ -2,6 +2,8 @@
 
 use flowtable::{KeyScope, Timeouts};
 
+use crate::names::NamesKept;
+
 /// How the sensor remembers and tells; the same for captures and interfaces.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -19,6 +21,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// Seed of the Community ID.
     pub community_id_seed: u16,
+    /// What is kept of the names that clients ask for.
+    pub names: NamesKept,
     /// Also tell the verdict at once, before the watch is over.
     pub provisional: bool,
 }
@@ -34,6 +38,7 @@ impl Default for Options {
             key_scope: KeyScope::default(),
             seed: None,
             community_id_seed: 0,
+            names: NamesKept::default(),
             provisional: false,
         }
     }

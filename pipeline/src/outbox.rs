@@ -2,10 +2,10 @@
 
 use classifiers::{Setting, judge};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use flowtable::{Note, TableCounts, Watch};
+use flowtable::{NameNote, Note, TableCounts, Watch};
 
 use crate::window::{
-    FINDINGS_LIVE, FINDINGS_REPLAYED, Finding, NOTES_MAX, WINDOWS_PER_WORKER, Window,
+    FINDINGS_LIVE, FINDINGS_REPLAYED, Finding, NAMES_MAX, NOTES_MAX, WINDOWS_PER_WORKER, Window,
 };
 
 /// What to do when the exporter has no empty window.
@@ -100,6 +100,18 @@ impl Outbox {
             self.window.counts.notes_lost += 1;
         } else {
             self.window.notes.push(note);
+        }
+    }
+
+    /// Tells the name that a client asked for.
+    pub(crate) fn name(&mut self, name: NameNote) {
+        if self.window.names.len() >= NAMES_MAX {
+            self.swap();
+        }
+        if self.window.names.len() >= NAMES_MAX {
+            self.window.counts.names.lost += 1;
+        } else {
+            self.window.names.push(name);
         }
     }
 

@@ -11,10 +11,12 @@ use crate::capture::CaptureSource;
 use crate::error::Error;
 use crate::exporter::Exporter;
 use crate::handover::Handover;
+use crate::names::NameReader;
 use crate::options::Options;
 use crate::outbox::{Patience, exchange};
 use crate::shard::Shard;
 use crate::sink::Sink;
+use crate::source::BATCH_MAX;
 use crate::telling::{Names, Teller};
 use crate::window::{WINDOWS_PER_WORKER, Window};
 use crate::worker::Worker;
@@ -40,12 +42,15 @@ pub fn read(
     let source = CaptureSource::open(inputs);
     let names = source.names().to_vec();
     let bytes_read = source.bytes_read();
-    let shard = Shard::new(&table_options(options, 1), options.watches);
+    let table = table_options(options, 1);
+    let shard = Shard::new(&table, options.watches);
     let memory = memory(&shard, source.memory_bytes(), names.len());
     let start = Start { memory: memory.clone(), inputs: start_inputs(&names), workers: 1 };
     sink.start(&start).map_err(Error::Sink)?;
     let (outbox, inbox) = exchange(names.len(), Patience::Wait, options.provisional);
-    let worker = Worker::new(source, shard, outbox, Handover::alone(), options.key_scope);
+    // A file does not run away: every name in it is read.
+    let reader = NameReader::new(options.names, table.seed, BATCH_MAX);
+    let worker = Worker::new(source, shard, outbox, Handover::alone(), reader, options.key_scope);
     let teller = Teller {
         names: Names::Files(names.clone()),
         community_id_seed: options.community_id_seed,
@@ -120,7 +125,8 @@ fn memory(shard: &Shard, source_bytes: usize, inputs: usize) -> Memory {
     let parts = shard
         .memory_bytes()
         .into_iter()
-        .chain([("windows", windows), ("capture buffers", source_bytes)]);
+        .chain([("windows", windows), ("capture buffers", source_bytes)])
+        .chain([("names", NameReader::memory_bytes())]);
     memory_of(parts.chain(Exporter::memory_bytes()))
 }
 

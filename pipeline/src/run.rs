@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::exporter::{Exporter, named};
 use crate::handover::{Handover, Sharding};
 use crate::live::{Gauge, LiveQueue, LiveSource};
+use crate::names::{NAMES_PER_TURN, NameReader};
 use crate::options::Options;
 use crate::outbox::{Outbox, Patience, exchange};
 use crate::read::{memory_of, table_options};
@@ -69,7 +70,9 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         let (outbox, inbox) = exchange(inputs, Patience::GoOn, options.options.provisional);
         parts.extend(shard.memory_bytes());
         parts.push(("hand-over rings", handover.memory_bytes()));
-        workers.push((shard, outbox, handover));
+        let names = NameReader::new(options.options.names, table.seed, NAMES_PER_TURN);
+        parts.push(("names", NameReader::memory_bytes()));
+        workers.push((shard, outbox, handover, names));
         inboxes.push(inbox);
     }
     let window = Window::memory_bytes(inputs, Patience::GoOn.findings_max());
@@ -102,7 +105,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
 }
 
 /// What one worker is made of.
-type Parts = (Shard, Outbox, Handover);
+type Parts = (Shard, Outbox, Handover, NameReader);
 
 /// The worker threads of a run.
 struct Crew<'c> {
@@ -121,8 +124,8 @@ impl Crew<'_> {
     ) -> Result<(), Error> {
         std::thread::scope(|scope| {
             let mut threads = Vec::new();
-            for (index, (source, (shard, outbox, handover))) in workers.enumerate() {
-                let worker = Worker::new(source, shard, outbox, handover, self.key_scope);
+            for (index, (source, (shard, outbox, handover, names))) in workers.enumerate() {
+                let worker = Worker::new(source, shard, outbox, handover, names, self.key_scope);
                 let thread = std::thread::Builder::new()
                     .name(format!("worker-{index}"))
                     .spawn_scoped(scope, move || self.work(index, worker))

@@ -83,14 +83,14 @@ impl Shard {
         let Some(slot) = slot else { return };
         let record = self.table.record(slot);
         let is_new = record.last_activity().is_none() && !record.is_over();
-        let first_fin = first_fin(record, staged);
+        let (first_fin, answered) = (first_fin(record, staged), answered(record, staged));
         let is_answer = segment.flags.syn() && segment.flags.ack();
         let is_strained = is_answer && was_asked_twice(record, staged);
         let ports = [staged.key.low.port, staged.key.high.port];
         let change = self.table.record_mut(slot).observe(*direction, segment, ports);
         let midstream = is_new && !change.opened && !segment.flags.rst();
         outbox.window().counts.change(change, midstream);
-        self.note(slot, staged, change, first_fin, outbox);
+        self.note(slot, staged, change, [first_fin, answered], outbox);
         if is_answer {
             self.learn_host(slot, staged, is_strained, outbox);
         }
@@ -153,12 +153,12 @@ impl Shard {
         slot: Slot,
         staged: &Staged,
         change: Change,
-        first_fin: Option<Happening>,
+        others: [Option<Happening>; 2],
         outbox: &mut Outbox,
     ) {
         let established = change.established.then_some(Happening::Established);
         let closed = change.closed_well.then_some(Happening::Closed);
-        for what in [established, first_fin, closed].into_iter().flatten() {
+        for what in [established, others[0], others[1], closed].into_iter().flatten() {
             let client = self.table.record(slot).client();
             outbox.note(Note {
                 time: staged.segment.time,
@@ -233,6 +233,19 @@ fn first_fin(before: &FlowRecord, staged: &Staged) -> Option<Happening> {
         by_client: staged.direction == before.client(),
         silence: before.silence(staged.segment.time)?,
     })
+}
+
+/// The server's first data, from where, and from where its SYN/ACK was.
+fn answered(before: &FlowRecord, staged: &Staged) -> Option<Happening> {
+    let server = before.client().opposite();
+    let side = before.side(server);
+    let is_first = staged.direction == server && side.packets > 0 && !side.has(Side::DATA);
+    (is_first && staged.segment.payload_len > 0 && !staged.segment.flags.rst()).then_some(
+        Happening::Answered {
+            syn_ack_hop_limit: before.syn_hop_limit(server),
+            data_hop_limit: staged.segment.hop_limit,
+        },
+    )
 }
 
 /// The shape in which a SYN is refused (RFC 9293, section 3.10.7.1).

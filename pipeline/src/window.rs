@@ -1,9 +1,10 @@
 //! What a worker has found and counted since it last handed over; two circulate per worker.
 
 use classifiers::{Role, Setting, Verdict};
-use flowtable::{Change, Note, TableCounts, Timestamp, Watch};
+use flowtable::{Change, NameNote, Note, TableCounts, Timestamp, Watch};
 use wire::Skip;
 
+use crate::names::NameCounts;
 use crate::source::Receipt;
 
 /// One span of a worker's work. Fixed in size; travels to the exporter and comes back empty.
@@ -14,6 +15,8 @@ pub(crate) struct Window {
     findings_max: usize,
     /// What connections did; never more than it was made for.
     pub(crate) notes: Vec<Note>,
+    /// Names that clients asked for; never more than it was made for.
+    pub(crate) names: Vec<NameNote>,
     /// What was counted.
     pub(crate) counts: Counts,
     /// Frames of each input.
@@ -59,6 +62,8 @@ pub(crate) struct Counts {
     pub(crate) findings_lost: u64,
     /// Notes for which no window had room.
     pub(crate) notes_lost: u64,
+    /// What became of the names that clients asked for.
+    pub(crate) names: NameCounts,
     /// Segments for which the ring to their shard had no room.
     pub(crate) handover_lost: u64,
     pub(crate) first: Option<Timestamp>,
@@ -71,6 +76,7 @@ impl Window {
             findings: Vec::with_capacity(findings_max),
             findings_max,
             notes: Vec::with_capacity(NOTES_MAX),
+            names: Vec::with_capacity(NAMES_MAX),
             counts: Counts::default(),
             input_frames: vec![0; inputs].into_boxed_slice(),
             table: TableCounts::default(),
@@ -82,6 +88,7 @@ impl Window {
     pub(crate) const fn memory_bytes(inputs: usize, findings_max: usize) -> usize {
         findings_max * size_of::<Finding>()
             + NOTES_MAX * size_of::<Note>()
+            + NAMES_MAX * size_of::<NameNote>()
             + inputs * 8
             + size_of::<Self>()
     }
@@ -99,6 +106,7 @@ impl Window {
     pub(crate) fn clear(&mut self) {
         self.findings.clear();
         self.notes.clear();
+        self.names.clear();
         self.counts = Counts::default();
         self.input_frames.fill(0);
         self.is_last = false;
@@ -143,6 +151,7 @@ impl Counts {
         self.resets_beyond_share += other.resets_beyond_share;
         self.findings_lost += other.findings_lost;
         self.notes_lost += other.notes_lost;
+        self.names.add(&other.names);
         self.handover_lost += other.handover_lost;
         self.first = match (self.first, other.first) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -166,7 +175,9 @@ pub(crate) const fn unpack([place, frame]: [u64; 2]) -> Receipt {
 pub(crate) const FINDINGS_REPLAYED: usize = 256;
 /// Resets in one window of a live worker: what finds no room is counted as lost.
 pub(crate) const FINDINGS_LIVE: usize = 2_048;
-/// Notes in one window; three a connection.
+/// Notes in one window; four a connection.
 pub(crate) const NOTES_MAX: usize = 4_096;
+/// Names in one window; one a connection.
+pub(crate) const NAMES_MAX: usize = 1_024;
 /// One is filled while the other is told.
 pub(crate) const WINDOWS_PER_WORKER: usize = 2;

@@ -6,6 +6,7 @@ use flowtable::{FlowKey, KeyScope, ResetNote, Segment, Timestamp};
 use wire::parse;
 
 use crate::handover::Handover;
+use crate::names::NameReader;
 use crate::outbox::Outbox;
 use crate::shard::{Shard, Staged};
 use crate::source::{BATCH_MAX, Frame, Received, Source, SourceError};
@@ -16,6 +17,7 @@ pub(crate) struct Worker<S> {
     shard: Shard,
     outbox: Outbox,
     handover: Handover,
+    names: NameReader,
     /// Places of a batch, written in place: a segment is 250 bytes, and copies of it showed.
     staged: Box<[Staged]>,
     staged_len: usize,
@@ -30,6 +32,7 @@ impl<S: Source> Worker<S> {
         shard: Shard,
         outbox: Outbox,
         handover: Handover,
+        names: NameReader,
         key_scope: KeyScope,
     ) -> Self {
         Self {
@@ -37,6 +40,7 @@ impl<S: Source> Worker<S> {
             shard,
             outbox,
             handover,
+            names,
             staged: vec![Staged::blank(); BATCH_MAX].into_boxed_slice(),
             staged_len: 0,
             key_scope,
@@ -71,6 +75,7 @@ impl<S: Source> Worker<S> {
     fn turn(&mut self) -> Result<Received, SourceError> {
         let received = self.source.receive()?;
         if let Received::Frames(frames) = received {
+            self.names.begin_turn();
             for index in 0..frames {
                 self.stage(index);
             }
@@ -130,6 +135,12 @@ impl<S: Source> Worker<S> {
         (place.key, place.direction, place.receipt) = (key, direction, receipt);
         // Another worker's table would misread it.
         place.slot = None;
+        if self.names.is_wanted(&place.segment, place.hash) {
+            let (table, counts) = (self.shard.table(), &mut self.outbox.window().counts.names);
+            if let Some(name) = self.names.read(packet.payload, place, table, counts) {
+                self.outbox.name(name);
+            }
+        }
         if self.handover.is_ours(place.hash) {
             self.staged_len += 1;
         } else if !self.handover.send(place) {

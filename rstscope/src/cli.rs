@@ -242,6 +242,22 @@ pub(crate) struct SensorArguments {
     /// directions of one connection different tags and tunnel numbers
     #[arg(long, value_enum, value_name = "PART", value_delimiter = ',')]
     pub(crate) key_scope: Vec<KeyPart>,
+    /// What is kept of the server names that clients ask for (TLS SNI, HTTP Host), to tell resets by
+    /// name from others; a hash cannot be turned back and differs from run to run
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
+    pub(crate) names: NamesChoice,
+}
+
+/// Values of --names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum NamesChoice {
+    /// Nothing: names are not read
+    Off,
+    /// A keyed hash
+    #[default]
+    Hash,
+    /// The names themselves, in memory and in reports
+    Plain,
 }
 
 /// Values of --key-scope.

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use anyhow::Context as _;
 use events::Report;
-use pipeline::{AttachMode, KeyScope, Options, Others, RunOptions, Sink, ZeroCopy};
+use pipeline::{AttachMode, KeyScope, NamesKept, Options, Others, RunOptions, Sink, ZeroCopy};
 
-use crate::cli::{KeyPart, LinkArguments, SensorArguments, ZeroCopyChoice};
+use crate::cli::{KeyPart, LinkArguments, NamesChoice, SensorArguments, ZeroCopyChoice};
 
 /// Reads captures to their ends or until `stop` is set, merged by time; `progress` grows by the bytes read.
 pub(crate) fn read(
@@ -59,5 +59,10 @@ fn options(arguments: &SensorArguments, provisional: bool) -> Options {
     };
     let defaults = Options::default();
     let flows = arguments.flows.unwrap_or(defaults.flows);
-    Options { community_id_seed, provisional, key_scope, flows, ..defaults }
+    let names = match arguments.names {
+        NamesChoice::Off => NamesKept::Off,
+        NamesChoice::Hash => NamesKept::Hash,
+        NamesChoice::Plain => NamesKept::Plain,
+    };
+    Options { community_id_seed, provisional, key_scope, flows, names, ..defaults }
 }

@@ -17,6 +17,7 @@
 //! | `tunnel`, `gre`, `udp`, `l2tp` | packets inside packets |
 //! | `tcp`, `options`, `checksum` | the segment itself |
 //! | `packet`, `seq` | what callers see |
+//! | `server_name` | the name a client asks for, out of its first payload |
 //! | `field` | fixed pieces off the front of a slice |
 #![forbid(unsafe_code)]
 
@@ -36,6 +37,7 @@ mod options;
 mod packet;
 mod ppp;
 mod seq;
+mod server_name;
 mod straight;
 mod tcp;
 mod tunnel;
@@ -48,6 +50,7 @@ pub use packet::{
     Address, Ip, Mptcp, Packet, Path, Tcp, TcpFlags, TcpOptions, Timestamps, Tunnel, TunnelKind,
 };
 pub use seq::SeqNumber;
+pub use server_name::{Asked, ServerName};
 
 use straight::Common;
 

@@ -70,7 +70,7 @@ fn reference(case: &Case<'_>) -> Option<(u8, Trust)> {
     }
     let syn = before.syn_hop_limit(case.sender);
     let closest = |limit: u8| hops(limit).abs_diff(hops(case.reset().hop_limit));
-    let expected = if split::is_split(case) && closest(syn) < closest(side.hop_limit) {
+    let expected = if split::is_split_here(case) && closest(syn) < closest(side.hop_limit) {
         syn
     } else {
         side.hop_limit
@@ -87,7 +87,7 @@ fn reference(case: &Case<'_>) -> Option<(u8, Trust)> {
     };
     // Paths that flap by some hops cannot accuse anybody of being that far off.
     let spread = (side.hop_spread >> 4).max(side.hop_spread & 15);
-    let within_flap = spread > 0 && closest(expected) <= spread && !split::is_split(case);
+    let within_flap = spread > 0 && closest(expected) <= spread && !split::is_split_here(case);
     if within_flap { None } else { Some((expected, trust)) }
 }
 

@@ -7,8 +7,11 @@ mod causality;
 mod dont_fragment;
 mod dscp;
 mod hops;
+mod id_line;
 mod ip_id;
+mod learned;
 mod moved;
+mod name;
 mod numbers;
 mod opposite;
 mod port;
@@ -73,7 +76,8 @@ pub(crate) fn weigh(case: &Case<'_>) -> Weighed {
 /// machine, where only its front end was seen yet, not as the front end.
 fn is_other_stack(case: &Case<'_>, found: &Evidence) -> bool {
     let is_front = found.clue != Clue::Hops && split::is_from_front(case);
-    found.decibans < 0.0 && (is_front || split::is_only_front_seen(case))
+    let by_front = split::is_from_known_front(case) || split::is_only_front_seen(case);
+    found.decibans < 0.0 && (is_front || by_front)
 }
 
 /// Most resets come from whom they name; without any context that is all there is to say.
@@ -88,7 +92,7 @@ fn prior(case: &Case<'_>) -> Evidence {
 
 type ClueFn = fn(&Case<'_>) -> Option<Evidence>;
 
-const HEADER_CLUES: [ClueFn; 7] = [
+const HEADER_CLUES: [ClueFn; 8] = [
     hops::weigh,
     ip_id::weigh,
     timestamps::weigh,
@@ -96,8 +100,9 @@ const HEADER_CLUES: [ClueFn; 7] = [
     dscp::weigh,
     dont_fragment::weigh,
     profile::weigh,
+    learned::weigh,
 ];
-const PROOF_CLUES: [ClueFn; 7] = [
+const PROOF_CLUES: [ClueFn; 10] = [
     numbers::weigh,
     causality::weigh,
     alive::weigh,
@@ -105,4 +110,7 @@ const PROOF_CLUES: [ClueFn; 7] = [
     signature::weigh,
     port::weigh,
     moved::weigh,
+    id_line::weigh,
+    split::weigh,
+    name::weigh,
 ];

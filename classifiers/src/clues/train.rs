@@ -9,6 +9,9 @@ pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     let (row, count, says) = if train.window_steps >= 2 && train.unprovoked >= 2 {
         // No stack does that.
         (Row::TrainWindowSteps, train.window_steps, "resets whose window steps by a constant")
+    } else if train.hop_limit_steps >= 2 && train.unprovoked >= 2 && train.beyond < 2 {
+        let says = "resets whose hop limit rises by one each time";
+        (Row::TrainHopLimitSteps, train.hop_limit_steps, says)
     } else if train.beyond >= 1 {
         let several = train.beyond >= 2;
         let row = if several { Row::TrainBeyondSeveral } else { Row::TrainBeyondOne };

@@ -44,7 +44,7 @@ fn is_guess(case: &Case<'_>) -> bool {
 }
 
 /// The first data of the client has just passed.
-fn within_first_bytes(case: &Case<'_>) -> bool {
+pub(super) fn within_first_bytes(case: &Case<'_>) -> bool {
     let before = case.before();
     let client = before.side(before.client());
     let round_trip = case.round_trip().map_or(Ticks(0), |round_trip| round_trip.span);

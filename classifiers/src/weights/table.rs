@@ -54,6 +54,8 @@ rows! {
     DfCleared                  "df_cleared"                     DontFragment     -4.0 Judged     -4.0     0       0 "hosts that discover path MTUs set it on every packet";
     ProfileSuricata            "profile_suricata"               Profile         -14.0 Judged    -14.0     0      14 "respond-reject-libnet11.c";
     ProfileSnort               "profile_snort"                  Profile         -14.0 Judged    -14.0     0       7 "Snort 3, active response";
+    ProfileLearned             "profile_learned"                Profile         -14.0 Judged    -14.0     0       0 "ten resets and more of this style are proved to be a device's, none a host's";
+    ProfileLearnedFew          "profile_learned_few"            Profile         -10.0 Judged    -10.0     0       0 "the same, with three to nine proofs";
     NumbersRefusalExact        "numbers_refusal_exact"          Numbers           4.0 Counted     4.0   961      77 "easy to write for whoever saw the SYN";
     NumbersRefusalLess         "numbers_refusal_less"           Numbers         -12.0 Judged    -12.0     0      11 "forgets that the SYN counts";
     NumbersRefusalMore         "numbers_refusal_more"           Numbers         -20.0 Judged    -20.0     0       0 "no stack acknowledges what it did not get";
@@ -80,6 +82,7 @@ rows! {
     AliveAfter                 "alive_after"                    AliveAfter      -30.0 Judged    -30.0     0     157 "whoever has reset a connection does not go on with it";
     AliveSilence               "alive_silence"                  AliveAfter        6.0 Judged      6.0    27       0 "the sender is gone, as it said";
     TrainWindowSteps           "train_window_steps"             Train           -26.0 Judged    -26.0     0      33 "no stack does that (GFW, 2025)";
+    TrainHopLimitSteps         "train_hop_limit_steps"          Train           -20.0 Judged    -20.0     0       0 "hop limits of a triple rise as its windows do (gfw.report, 20 Aug 2025)";
     TrainBeyondSeveral         "train_beyond_several"           Train           -25.0 Judged    -25.0     0     106 "Weaver, Sommer, Paxson (NDSS 2009)";
     TrainBeyondOne             "train_beyond_one"               Train           -12.0 Judged    -12.0     1      15 "the same, once";
     TrainRepeats               "train_repeats"                  Train            -8.0 Judged     -8.0     0       0 "hosts reset once";
@@ -91,6 +94,8 @@ rows! {
     PortOtherFibre             "port_other_fibre"               Port            -40.0 Judged    -40.0     0       0 "each direction has its own fibre";
     MacOther                   "mac_other"                      Port            -10.0 Judged    -10.0     0       0 "routers may change";
     HostMoved                  "host_moved"                     HostBaseline     20.0 Judged     20.0     0       0 "the address answers from another machine since: as much as the hop distance weighs against one that stayed";
+    IdLineOfMany               "id_line_of_many"                IdLine          -20.0 Judged    -20.0     0       0 "one counter behind three senders and more (Teredo.pcap: 37152, 37153, 37157)";
+    IdLineOfTwo                "id_line_of_two"                 IdLine          -15.0 Judged    -15.0     0       0 "the same, with two senders";
     OppositeUnprovoked         "opposite_unprovoked"            Opposite        -12.0 Judged    -12.0     0      64 "beside a foreign header: a device resets both ends";
     OppositeAlone              "opposite_alone"                 Opposite          0.0 Judged      0.0     0       0 "crossing aborts occur in 37 of 883 flows";
 }
