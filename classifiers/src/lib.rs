@@ -35,7 +35,10 @@ mod verdict;
 mod vocabulary;
 
 pub use case::hops;
-pub use context::{Context, Setting};
+pub use context::{
+    Axis, Checker, Context, Desync, Flood, FoundFlood, FoundLimit, Guesses, Limit, Manner, Rhythm,
+    Scan, Setting, ShapedBy, Shaping, Sibling,
+};
 pub use judge::judge;
 pub use verdict::{Alternative, Carrier, Declared, Evidence, EvidenceList, Value, Verdict};
 pub use vocabulary::{Cause, Clue, Effect, Impact, Origin, Role, Shape, Stage, Terminator};
