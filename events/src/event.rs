@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
+use crate::context::ContextFields;
 use crate::time::UtcTime;
 use crate::verdict::VerdictFields;
 
@@ -79,6 +80,9 @@ pub struct Event {
     pub other_side_rst: bool,
     /// What the first payload of each side was.
     pub app: PerSide<Option<String>>,
+    /// What other connections tell of it; absent if nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<ContextFields>,
     /// How good the view was.
     pub capture: CaptureQuality,
 }

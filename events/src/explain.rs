@@ -197,6 +197,7 @@ fn why(event: &Event, advice: &Advice) -> Vec<String> {
     if let Some(text) = &event.rst.payload_text {
         paragraphs.push(format!("Its payload says: {text:?}."));
     }
+    paragraphs.extend(event.context.iter().flat_map(|context| context.sentences()));
     paragraphs
 }
 
@@ -402,7 +403,7 @@ fn unacked(event: &Event) -> u64 {
     u64::from(bytes.client) + u64::from(bytes.server)
 }
 
-fn capitalised(text: &str) -> String {
+pub(crate) fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `event.rs` | [`Event`] and its parts, the fields a flow and a packet give |
 //! | `verdict.rs` | [`VerdictFields`]: the fields a [`classifiers::Verdict`] gives |
+//! | `context/` | [`ContextFields`], [`ContextReport`]: what other connections tell |
 //! | `names.rs` | serde for the closed lists of `classifiers`, by their names |
 //! | `report.rs` | [`Report`], [`Start`], [`Status`]: a run as a whole |
 //! | `time.rs` | [`UtcTime`]: nanoseconds inside, RFC 3339 outside |
@@ -23,6 +24,7 @@
 
 mod advice;
 mod community;
+mod context;
 mod event;
 pub mod explain;
 mod fill;
@@ -34,6 +36,11 @@ mod timers;
 mod verdict;
 
 pub use community::community_id;
+pub use context::{
+    CheckerItem, ContextFields, ContextReport, DesyncFields, FloodFields, FloodItem, GuessFields,
+    HealthCheckFields, HealthCheckItem, LimitFields, LimitItem, ScanFields, ShapingFields,
+    SiblingFields,
+};
 pub use event::{
     Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
     SCHEMA, Side, TunnelFields, event_id,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use classifiers::{Cause, Impact, Origin};
 use serde::{Deserialize, Serialize};
 
+use crate::context::ContextReport;
 use crate::event::Endpoint;
 use crate::time::UtcTime;
 
@@ -103,6 +104,9 @@ pub struct Report {
     pub memory: Memory,
     /// Worker threads.
     pub workers: u32,
+    /// What connections tell of each other.
+    #[serde(default)]
+    pub context: ContextReport,
 }
 
 impl Report {

@@ -123,6 +123,7 @@ fn event(verdict: &Verdict) -> Event {
         rst_count: 1,
         other_side_rst: false,
         app: PerSide { client: Some("tls_client_hello".into()), server: None },
+        context: None,
         capture: CaptureQuality { gap_seen: true, ..CaptureQuality::default() },
     }
 }

@@ -25,6 +25,7 @@ mod shard;
 mod sink;
 mod source;
 mod telling;
+mod told;
 mod window;
 mod worker;
 

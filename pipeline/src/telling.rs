@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use classifiers::hops;
 use events::{
-    Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
-    SCHEMA, TunnelFields, UtcTime, VerdictFields, community_id, event_id,
+    Baseline, CaptureQuality, ContextFields, Endpoint, Event, EventStatus, PerSide, ResetFields,
+    RoleSource, SCHEMA, TunnelFields, UtcTime, VerdictFields, community_id, event_id,
 };
 use flowtable::{Direction, FlowRecord, Marks, PayloadClass, Side, Ticks};
 use wire::TunnelKind;
@@ -83,6 +83,7 @@ impl Teller {
             rst_count: u32::from(watch.ordinal) + 1 + u32::from(watch.aftermath.train.count),
             other_side_rst: other_side_rst(finding),
             app: per_side(client, |side| app(before.first_payload(side))),
+            context: ContextFields::of(&finding.setting),
             capture: CaptureQuality {
                 midstream: before.is_midstream(),
                 asymmetric: is_one_sided(before),

@@ -41,6 +41,9 @@ pub(crate) fn write(
     )?;
     lines.write(out, "Resets", &resets_text(report, told))?;
     lines.write(out, "Lost", &counts_text(&report.losses))?;
+    for (label, text) in report.context.lines() {
+        lines.write(out, label, &text)?;
+    }
     if !report.skips.is_empty() {
         lines.write(out, "Not judged", &counts_text(&report.skips))?;
     }
