@@ -297,8 +297,8 @@ const TOOTH: f64 = 0.05;
 const TOOTH_CHANCE_MAX: f64 = 0.25;
 /// Teeth beside the probe itself.
 const TEETH_MIN: u32 = 8;
-/// A request line and a short answer each way.
-const BYTES_MAX: u32 = 2_048;
+/// A request line, a short answer: more than that each way is somebody's work.
+const BYTES_MAX: u32 = 512;
 /// A checker hangs up when it has its answer.
 const PATIENCE: Ticks = Ticks::from_ms(1_000);
 /// Checkers that the report lists.
