@@ -54,7 +54,8 @@ pub(crate) fn cost(case: &Case<'_>, effect: Effect) -> Cost {
 pub(crate) fn impact(case: &Case<'_>, role: Role, cause: Cause, effect: Effect) -> Impact {
     use Cause::{
         CloseRace, ConnectCancelled, DataAfterClose, FastClose, HealthCheck, SecondaryRst,
-        StrayProbeResponse, SynFloodBackscatter, SynScan, TimewaitCollision, UnacceptableSegment,
+        StrayProbeResponse, SynAuthReset, SynFloodBackscatter, SynScan, TimewaitCollision,
+        UnacceptableSegment,
     };
     if role != Role::Primary {
         return Impact::Benign;
@@ -68,6 +69,8 @@ pub(crate) fn impact(case: &Case<'_>, role: Role, cause: Cause, effect: Effect) 
     match cause {
         CloseRace | FastClose | HealthCheck | SecondaryRst | SynScan | StrayProbeResponse
         | SynFloodBackscatter | ConnectCancelled => Impact::Benign,
+        // Whoever comes again is let in.
+        SynAuthReset if case.watch.aftermath.retry_accepted => Impact::Benign,
         DataAfterClose => {
             // A request that met a closing server is lost; a goodbye is not.
             let lost = case.before().unacknowledged(case.receiver);

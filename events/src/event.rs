@@ -103,9 +103,6 @@ pub struct Event {
     pub context: Option<ContextFields>,
     /// How good the view was.
     pub capture: CaptureQuality,
-    /// What other connections tell of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub context: Option<ContextFields>,
 }
 
 impl Event {

@@ -107,9 +107,6 @@ pub struct Report {
     pub memory: Memory,
     /// Worker threads.
     pub workers: u32,
-    /// What connections tell of each other.
-    #[serde(default)]
-    pub context: ContextReport,
 }
 
 impl Report {

@@ -11,10 +11,11 @@ use hashbrown::HashMap;
 use wire::Skip;
 
 use crate::error::Error;
-use crate::held::Held;
+use crate::held::{Held, Hold};
 use crate::outbox::Inbox;
 use crate::sink::Sink;
 use crate::telling::Teller;
+use crate::told;
 use crate::window::{Counts, Finding, Window};
 
 /// The exporter of one run.
@@ -157,7 +158,9 @@ impl Exporter {
             return self.emit(finding, sink);
         }
         self.context.learn(&finding.watch, &finding.verdict);
-        match self.held.push(self.clock.0, finding) {
+        let is_open = self.context.is_open(&finding.watch, &finding.verdict);
+        let hold = if is_open { Hold::Rhythm } else { Hold::Burst };
+        match self.held.push(self.clock.0, finding, hold) {
             Some(oldest) => self.tell(oldest, sink),
             None => Ok(()),
         }
@@ -290,14 +293,13 @@ impl Exporter {
             },
             by: self.groups_by_count(),
             by_unlisted: self.ungrouped,
-            context: ContextReport {
-                names_cut: counts.names.cut,
-                ..ContextReport::of(&self.context)
-            },
             skips: named(skips.chain([("unknown_link_type", counts.unknown_link)])),
             losses: self.losses(),
             workers: self.tables.len() as u32,
-            context: ContextReport::of(&self.context),
+            context: ContextReport {
+                names_cut: counts.names.cut,
+                ..told::report(&self.context, &self.groups_by_count())
+            },
             ..Report::default()
         }
     }

@@ -26,6 +26,7 @@ mod shard;
 mod sink;
 mod source;
 mod telling;
+mod told;
 mod window;
 mod worker;
 

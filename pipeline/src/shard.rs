@@ -119,7 +119,7 @@ impl Shard {
         if before.last_activity().is_none() && !before.is_over() {
             // Nobody has a role yet: let the record settle it from the reset's own ports, as it
             // will when it takes the reset in.
-            before.guess_roles([staged.key.low.port, staged.key.high.port]);
+            before.guess_roles(ports_of_roles(staged));
         }
         let mut watch = Watch::new(staged.key, staged.direction, staged.segment, before);
         watch.note = staged.note;
@@ -246,6 +246,15 @@ fn answered(before: &FlowRecord, staged: &Staged) -> Option<Happening> {
             data_hop_limit: staged.segment.hop_limit,
         },
     )
+}
+
+/// The ports that roles are guessed by; who refuses a SYN was called, whatever its port.
+fn ports_of_roles(staged: &Staged) -> [u16; 2] {
+    match staged.direction {
+        _ if !is_refusal(&staged.segment) => [staged.key.low.port, staged.key.high.port],
+        Direction::FromLow => [0, 1],
+        Direction::FromHigh => [1, 0],
+    }
 }
 
 /// The shape in which a SYN is refused (RFC 9293, section 3.10.7.1).

@@ -76,7 +76,8 @@ impl Teller {
             idle_before_s: finding.verdict.idle.map(|idle| round(idle.seconds(), 6)),
             answered_after_s: answered_after(watch).map(|(span, _)| round(span.seconds(), 6)),
             one_way_max_ms: answered_after(watch).map(|(_, span)| milliseconds(span) / 2.0),
-            longest_silence_s: Some(u32::from(before.longest_gap_s())).filter(|gap_s| *gap_s > 0),
+            longest_silence_s: Some(before.longest_gap().seconds() as u32)
+                .filter(|gap_s| *gap_s > 0),
             late_after_close_s: late_after_close(watch).map(|span| round(span.seconds(), 6)),
             age_s: age(before, reset.time.seconds()),
             rtt_ms: per_side(client, |side| before.round_trip(side).map(milliseconds)),
@@ -98,7 +99,6 @@ impl Teller {
                 gap_seen: before.has_gap(),
                 reused_tuple: before.is_reused(),
             },
-            context: ContextFields::of(&finding.setting),
         }
     }
 }

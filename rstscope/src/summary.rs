@@ -47,9 +47,6 @@ pub(crate) fn write(
     if !report.skips.is_empty() {
         lines.write(out, "Not judged", &counts_text(&report.skips))?;
     }
-    for (label, text) in report.context.lines() {
-        lines.write(out, label, &text)?;
-    }
     for input in &report.inputs {
         if let Some(problem) = problem_text(input) {
             lines.write(out, "Damaged", &problem)?;

@@ -142,7 +142,7 @@ impl Services {
                     service.finish(time);
                 }
             }
-            Happening::FirstFin { .. } => {}
+            Happening::FirstFin { .. } | Happening::Answered { .. } => {}
             Happening::Closed => {
                 if let Some(service) = self.known.peek_mut(&note.server) {
                     service.end(time);

@@ -3,6 +3,7 @@
 use flowtable::{Side, Stack};
 
 use crate::case::Case;
+use crate::context::attempt::answers_no_ack;
 use crate::rules::Finding;
 use crate::vocabulary::{Cause, Shape};
 
@@ -26,6 +27,9 @@ pub(super) fn cause(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let is_probe = to.packets == 1 && !to.has(Side::DATA) && !case.before().is_over();
+    if is_probe && answers_no_ack(case) {
+        return Some(Finding::new("R02", Cause::StrayProbeResponse, 0.9, Cause::SynScan));
+    }
     Some(if is_probe && case.is_bare() && case.answers_receiver() {
         Finding::new("R02", Cause::StrayProbeResponse, 0.6, Cause::StaleConnection)
             .with_caveat("a lone segment of an unseen connection looks the same as a probe")

@@ -8,7 +8,10 @@ mod device;
 mod ending;
 mod handshake;
 mod lonely;
+mod reuse;
 mod stream;
+
+pub(crate) use crowd::meets_wrong_ack;
 
 use crate::case::Case;
 use crate::vocabulary::Cause;
@@ -50,6 +53,7 @@ impl Finding {
 /// The cause if the named endpoint sent it.
 pub(crate) fn if_endpoint(case: &Case<'_>) -> Finding {
     crowd::if_endpoint(case)
+        .or_else(|| reuse::cause(case))
         .or_else(|| lonely::cause(case))
         .or_else(|| handshake::cause(case))
         .or_else(|| ending::cause(case))

@@ -24,7 +24,7 @@ use classifiers::{Context, Setting};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Endpoint;
-use crate::explain::capitalised;
+use crate::sentence::capitalised;
 use crate::time::UtcTime;
 
 pub use burst::{BurstFields, BurstItem};

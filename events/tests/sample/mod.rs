@@ -10,6 +10,7 @@ use events::{
 };
 
 /// The verdict.
+#[allow(clippy::too_many_lines, reason = "one value")]
 pub(crate) fn verdict() -> Verdict {
     let mut evidence = EvidenceList::new();
     evidence.push(Evidence {

@@ -183,7 +183,16 @@ fn a_process_that_has_nothing_unread_ends_by_fins() {
     let (mut world, flows) = busy();
     for flow in &flows {
         let idle = flowtable::Ticks::from_ms(1_000);
-        let fin = Happening::FirstFin { by_client: false, idle, survived_s: 0 };
+        let silence = flowtable::Silence {
+            idle,
+            unused: idle,
+            survived: idle,
+            age_s: 10,
+            client_spoke_last: false,
+            is_disturbed: false,
+            is_established: true,
+        };
+        let fin = Happening::FirstFin { by_client: false, silence };
         world.note(flow, 62_000, fin);
         world.note(flow, 62_010, Happening::Closed);
     }

@@ -98,7 +98,7 @@ pub(crate) fn evidence(case: &Case<'_>) -> Option<Evidence> {
         }
     };
     let observed = nanoseconds(gap);
-    Some(Evidence { clue: Clue::Idle, observed, expected, decibans: 0.0, says })
+    Some(Evidence { clue: Clue::Idle, row: None, observed, expected, decibans: 0.0, says })
 }
 
 fn at(case: &Case<'_>) -> Option<TimerFacts> {

@@ -1,0 +1,92 @@
+//! How many connections were open at a moment that is a few seconds past.
+
+use flowtable::Timestamp;
+
+/// A count with its latest changes: resets are learned seconds after they came, and what matters
+/// is how many connections there were then. Never below 0; notes that were lost make it wrong.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Live {
+    count: u32,
+    changes: [(Timestamp, i8); CHANGES],
+    next: u8,
+}
+
+impl Live {
+    /// None is open.
+    pub(crate) const NONE: Self = Self { count: 0, changes: [(Timestamp(0), 0); CHANGES], next: 0 };
+
+    /// How many are open by what is known so far.
+    pub(crate) const fn now(&self) -> u32 {
+        self.count
+    }
+
+    /// One more since `time`.
+    pub(crate) fn opened(&mut self, time: Timestamp) {
+        self.count = self.count.saturating_add(1);
+        self.push(time, 1);
+    }
+
+    /// One less since `time`.
+    pub(crate) fn closed(&mut self, time: Timestamp) {
+        if self.count > 0 {
+            self.count -= 1;
+            self.push(time, -1);
+        }
+    }
+
+    /// How many were open at `time`; `None` if more has changed since than is remembered.
+    pub(crate) fn at(&self, time: Timestamp) -> Option<u32> {
+        let oldest = self.changes[usize::from(self.next) % CHANGES].0;
+        if oldest > time {
+            return None;
+        }
+        let later: i64 = self
+            .changes
+            .iter()
+            .filter(|(changed, _)| *changed > time)
+            .map(|(_, step)| i64::from(*step))
+            .sum();
+        u32::try_from((i64::from(self.count) - later).max(0)).ok()
+    }
+
+    /// How many were opened within `span_ns` after `time`, of those that are remembered.
+    pub(crate) fn opened_after(&self, time: Timestamp, span_ns: u64) -> u32 {
+        let until = time.plus_ns(span_ns);
+        let is_within = |at: Timestamp| at > time && at <= until;
+        self.changes.iter().filter(|(at, step)| *step > 0 && is_within(*at)).count() as u32
+    }
+
+    fn push(&mut self, time: Timestamp, step: i8) {
+        self.changes[usize::from(self.next) % CHANGES] = (time, step);
+        self.next = (self.next + 1) % CHANGES as u8;
+    }
+}
+
+const CHANGES: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use flowtable::Timestamp;
+
+    use super::Live;
+
+    #[test]
+    fn the_past_is_known_as_far_as_it_is_remembered() {
+        let mut live = Live::NONE;
+        live.closed(Timestamp(5));
+        for time in 10..20 {
+            live.opened(Timestamp(time));
+        }
+        live.closed(Timestamp(30));
+        assert_eq!(live.now(), 9);
+        assert_eq!(live.at(Timestamp(25)), Some(10));
+        assert_eq!(live.at(Timestamp(14)), Some(5));
+        assert_eq!(live.at(Timestamp(1)), Some(0));
+        assert_eq!(live.opened_after(Timestamp(14), 3), 3);
+        for time in 40..80 {
+            live.opened(Timestamp(time));
+        }
+        assert_eq!(live.at(Timestamp(14)), None);
+        assert_eq!(live.at(Timestamp(79)), Some(49));
+    }
+}
