@@ -26,7 +26,7 @@ pub struct Flood {
     pub tested: u32,
     /// Of those that came again at once, the share that was let in, per cent; `None` if none did.
     pub let_in_percent: Option<u8>,
-    /// Addresses that answered, or were answered, without having spoken, about.
+    /// Addresses that reset its SYN/ACK without having spoken, about; 0 if as many had spoken.
     pub spoofed: u32,
 }
 
@@ -52,6 +52,8 @@ pub(crate) struct Floods {
 struct Record {
     tested: PerMinute,
     spoofed: PerMinute,
+    /// Whose SYN was seen: where these are many, the others' SYNs were lost by the capture.
+    half_open: PerMinute,
     retried: u32,
     let_in: u32,
     peak: Option<FoundFlood>,
@@ -63,8 +65,9 @@ enum Part {
         let_in: Option<bool>,
     },
     Spoofed,
-    /// A handshake that broke off, as many do: it says nothing of a flood, a flood may say something
-    /// of it.
+    /// Only a refusal passed here: part of a flood, or a capture of one direction.
+    Unseen,
+    /// A handshake that broke off, as many do.
     HalfOpen,
 }
 
@@ -82,9 +85,6 @@ impl Floods {
     pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict, attempt: Option<&Attempt>) {
         let Some((server, other, part)) = part(watch, verdict, attempt) else { return };
         let (hash, time) = (self.hasher.hash_one(other), watch.reset.time);
-        if matches!(part, Part::HalfOpen) {
-            return;
-        }
         let record = self.servers.entry(server, || Record::NONE);
         match part {
             Part::Tested { let_in } => {
@@ -93,7 +93,8 @@ impl Floods {
                 record.let_in = record.let_in.saturating_add(u32::from(let_in == Some(true)));
             }
             Part::Spoofed => record.spoofed.add(hash, time),
-            Part::HalfOpen => {}
+            Part::HalfOpen => record.half_open.add(hash, time),
+            Part::Unseen => {}
         }
         record.note_peak(server, time);
     }
@@ -147,8 +148,7 @@ fn part(
         return if !case.is_without_context() {
             Some((receiver, sender, Part::Spoofed))
         } else if case.shape == Shape::Refusal {
-            // Only its answer passes here: it refuses a SYN in the name of the receiver.
-            Some((sender, receiver, Part::Spoofed))
+            Some((sender, receiver, Part::Unseen))
         } else {
             None
         };
@@ -181,18 +181,20 @@ impl Record {
     const NONE: Self = Self {
         tested: PerMinute::EMPTY,
         spoofed: PerMinute::EMPTY,
+        half_open: PerMinute::EMPTY,
         retried: 0,
         let_in: 0,
         peak: None,
     };
 
     fn flood(&self, server: Address, now: Timestamp) -> Flood {
+        let spoofed = self.spoofed.count(now);
         let percent = || (u64::from(self.let_in) * 100 / u64::from(self.retried)) as u8;
         Flood {
             server,
             tested: self.tested.count(now),
             let_in_percent: (self.retried > 0).then(percent),
-            spoofed: self.spoofed.count(now),
+            spoofed: if spoofed > self.half_open.count(now) { spoofed } else { 0 },
         }
     }
 

@@ -10,6 +10,7 @@ mod handshake;
 mod lonely;
 mod reuse;
 mod stream;
+mod untranslated;
 
 pub(crate) use crowd::meets_wrong_ack;
 
@@ -54,6 +55,7 @@ impl Finding {
 pub(crate) fn if_endpoint(case: &Case<'_>) -> Finding {
     crowd::if_endpoint(case)
         .or_else(|| reuse::cause(case))
+        .or_else(|| untranslated::cause(case))
         .or_else(|| lonely::cause(case))
         .or_else(|| handshake::cause(case))
         .or_else(|| ending::cause(case))

@@ -53,8 +53,8 @@ impl FloodFields {
             )
         } else {
             format!(
-                "about {most} addresses that never spoke to {server} reset its answers, or were \
-                 sent its resets, within a minute: somebody speaks in their names"
+                "about {most} addresses that never spoke to {server} reset its answers within a \
+                 minute: somebody speaks in their names"
             )
         })
     }
