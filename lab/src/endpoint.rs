@@ -67,8 +67,10 @@ pub(crate) fn start_connects(
 fn attempt(from: SocketAddr, to: SocketAddr, flags: SockFlag) -> Result<Attempt, Error> {
     let failed = |source: Errno| Error::socket(format!("open a socket on {from} for {to}"), source);
     let descriptor = stream_socket(from.ip(), flags).map_err(failed)?;
-    // A port may be taken again while the kernel still remembers an older connection from it.
-    setsockopt(&descriptor, sockopt::ReuseAddr, &true).map_err(failed)?;
+    if from.port() != 0 {
+        // It may be taken again while the kernel still remembers an older connection from it.
+        setsockopt(&descriptor, sockopt::ReuseAddr, &true).map_err(failed)?;
+    }
     bind(descriptor.as_raw_fd(), &SockaddrStorage::from(from)).map_err(failed)?;
     let stream = TcpStream::from(descriptor);
     set_patience(&stream)?;

@@ -137,11 +137,14 @@ impl Witness {
     /// same machine could be heard there: its listeners have the same addresses.
     pub(crate) fn about(&self, one: SocketAddr, other: SocketAddr) -> Vec<KernelReset> {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let named = heard.iter().filter(|reset| reset.is_between(one, other));
+        let mut named: Vec<_> =
+            heard.iter().filter(|reset| reset.is_between(one, other)).cloned().collect();
+        // Each processor has a buffer of its own; the pipe may show the later word of another one first.
+        named.sort_by_key(|reset| reset.uptime);
         let unnamed = heard.iter().filter(|reset| {
             reset.is_of_listener() && (reset.source == one || reset.source == other)
         });
-        named.chain(unnamed).cloned().collect()
+        named.into_iter().chain(unnamed.cloned()).collect()
     }
 }
 

@@ -76,9 +76,9 @@ pub(super) fn unread_at_client(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
     let mut pair = stage.connect(&listener, 0)?;
     let flow = pair.flow();
     endpoint::exchange(&mut pair.client, &mut pair.server, b"GET /list\n", b"first\n")?;
-    for _ in 0..1 + random.below(5) {
-        endpoint::say(&mut pair.server, &[b'.'; 1000])?;
-    }
+    // One segment: another one that arrives between the end of the socket and its reset would draw the first reset
+    // (NO_SOCKET).
+    endpoint::say(&mut pair.server, &vec![b'.'; 1 + random.below(1400) as usize])?;
     endpoint::await_data(&pair.client)?;
     drop(pair.client);
     stage.expect_reset(&mut pair.server, flow)?;
@@ -111,7 +111,7 @@ pub(super) fn destroyed(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
 }
 
 /// Calls until the slower family loses at the right moment.
-const CALLS_MAX: usize = 6;
+const CALLS_MAX: usize = 12;
 
 /// A client calls the same server in both families at once and gives up the slower one (RFC 8305).
 pub(super) fn happy_eyeballs(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
@@ -123,14 +123,14 @@ pub(super) fn happy_eyeballs(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
     }
     for _ in 0..CALLS_MAX {
         let winner = first.start_connect(0)?;
-        std::thread::sleep(Duration::from_millis(10 + random.below(20)));
+        std::thread::sleep(Duration::from_millis(10 + random.below(15) + 5));
         let loser = second.start_connect(0)?;
         // The winner's handshake ends before the loser's does.
-        let mut winner_server = endpoint::accept(&listeners[0])?;
         endpoint::wait_until_connected(&winner.stream)?;
         let Attempt { stream, address, .. } = loser;
         let too_late = stream.peer_addr().is_ok();
         drop(stream);
+        let mut winner_server = endpoint::accept(&listeners[0])?;
         winner.stream.set_nonblocking(false).map_err(|source| Error::socket("use it", source))?;
         let mut client = winner.stream;
         endpoint::exchange(&mut client, &mut winner_server, b"GET /\n", b"a page\n")?;

@@ -1,12 +1,14 @@
 //! A client comes back with the ports of a connection that the server still remembers.
 
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use crate::endpoint;
 use crate::frame::{ACK, FIN, RST};
 use crate::hand::{Draft, Hand, Stack, Talk};
 use crate::scenario::probe::syn;
-use crate::scenario::stage::{self, Stage};
+use crate::scenario::stage::{self, Pair, Stage};
 use crate::{Error, Truth};
 
 /// The client lost its connection (a crash), the server did not, and the next one has the same port.
@@ -43,7 +45,7 @@ fn come_back(stage: &Stage<'_>, server_closes: bool, done: &str) -> Result<Vec<T
             Some(old.server)
         };
         endpoint::vanish(old.client);
-        let mut new = stage.pair(&listener, from, to)?;
+        let mut new = pair_again(stage, &listener, from, to)?;
         endpoint::exchange(&mut new.client, &mut new.server, b"again\n", b"ready\n")?;
         truths.push(stage.truth((from, to), "client", "timewait_collision", done));
         if random.below(2) == 0 {
@@ -60,6 +62,24 @@ fn come_back(stage: &Stage<'_>, server_closes: bool, done: &str) -> Result<Vec<T
         old_server.into_iter().for_each(endpoint::vanish);
     }
     Ok(truths)
+}
+
+/// Connects as soon as the port is free: a child that another scenario is just starting holds the closed socket until
+/// its own program runs.
+fn pair_again(
+    stage: &Stage<'_>,
+    listener: &TcpListener,
+    from: SocketAddr,
+    to: SocketAddr,
+) -> Result<Pair, Error> {
+    let taken = |error: &Error| matches!(error, Error::Socket { source, .. } if source.kind() == ErrorKind::AddrNotAvailable);
+    for _ in 0..40 {
+        match stage.pair(listener, from, to) {
+            Err(error) if taken(&error) => std::thread::sleep(Duration::from_millis(50)),
+            outcome => return outcome,
+        }
+    }
+    stage.pair(listener, from, to)
 }
 
 /// An old stack begins again with a lower number while the server is in TIME-WAIT.
