@@ -65,7 +65,7 @@ pub fn cause_confidence_max(
 
 /// What a piece of evidence tells apart, if anything.
 fn lift_of(clue: Clue, row: Option<Row>) -> Option<Lift> {
-    if clue == Clue::HostBaseline {
+    if clue == Clue::Company {
         return Some(Lift::Others);
     }
     if clue == Clue::IdLine {
@@ -207,7 +207,7 @@ mod tests {
                 );
             }
             let by_others = cap.lifted_by.contains(&Lift::Others);
-            assert_eq!(most(Clue::HostBaseline, None) > UNDECIDED_MAX, by_others);
+            assert_eq!(most(Clue::Company, None) > UNDECIDED_MAX, by_others);
             assert_eq!(cause_confidence_max(cap.cause, [].into_iter(), false), UNDECIDED_MAX);
             assert_eq!(cause_confidence_max(cap.cause, [].into_iter(), true), 1.0);
         }

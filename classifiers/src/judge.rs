@@ -23,7 +23,7 @@ pub fn judge(watch: &Watch, is_final: bool, setting: &Setting) -> Verdict {
     let role = role::of(&case);
     let mut attribution = origin::attribute(&case);
     let reason = declared::of(&case).map(|reason| tested(reason, &attribution));
-    let reading = read(&case, role, &attribution, reason);
+    let reading = read(&case, role, &mut attribution, reason);
     add_context(&case, &mut attribution);
     let (effect, effect_basis) = outcome::effect(&case);
     Verdict {
@@ -57,7 +57,12 @@ struct Reading {
     other: Finding,
 }
 
-fn read(case: &Case<'_>, role: Role, attribution: &Attribution, reason: Option<Reason>) -> Reading {
+fn read(
+    case: &Case<'_>,
+    role: Role,
+    attribution: &mut Attribution,
+    reason: Option<Reason>,
+) -> Reading {
     let endpoint = attribution.endpoint_probability();
     let (by_endpoint, by_device) = (rules::if_endpoint(case), rules::if_device(case));
     let (mut finding, other) = if endpoint >= 0.5 || case.is_without_context() {
@@ -69,6 +74,7 @@ fn read(case: &Case<'_>, role: Role, attribution: &Attribution, reason: Option<R
     if role != Role::Primary {
         finding.confusion = finding.cause;
         (finding.cause, finding.rule, base) = (Cause::SecondaryRst, "P1", 0.9);
+        finding.by_others = false;
     }
     if let Some(Reason { cause: Some(cause), confidence, declared }) = reason
         && role == Role::Primary
@@ -77,6 +83,17 @@ fn read(case: &Case<'_>, role: Role, attribution: &Attribution, reason: Option<R
         finding.confusion = finding.cause;
         (finding.cause, finding.rule, base) = (by_stage(case, cause), "P2", confidence);
         finding.caveat = "";
+        finding.by_others = false;
+    }
+    if finding.by_others {
+        attribution.weighed.evidence.push(Evidence {
+            clue: Clue::Company,
+            row: None,
+            observed: Value::Word(finding.cause.name()),
+            expected: Value::None,
+            decibans: 0.0,
+            says: "other connections show the pattern of this cause",
+        });
     }
     let certainty = attribution.confidence.max(endpoint);
     let half = if role == Role::Primary && case.is_one_way() { ONE_WAY } else { 1.0 };

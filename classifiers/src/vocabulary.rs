@@ -199,5 +199,6 @@ names! {
         Declared = "declared", "A reason the sender wrote into the reset.";
         DontFragment = "dont_fragment", "DF bit against the sender's packets (E02).";
         HostBaseline = "host_baseline", "What the server's other connections look like.";
+        Company = "company", "The pattern that other connections show.";
     }
 }

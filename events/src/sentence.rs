@@ -84,6 +84,7 @@ fn subject(item: &EvidenceItem) -> &'static str {
         Clue::Declared => "declared reason",
         Clue::DontFragment => "DF bit",
         Clue::HostBaseline => "the host's other connections",
+        Clue::Company => "other connections",
     }
 }
 

@@ -196,7 +196,7 @@ fn which_timer_kills_the_pool() {
     assert_says(
         &event,
         &[
-            "silent for 3,604 s, close to 3,600 s, a default known from PAN-OS and FortiGate",
+            "silent for 3,604 s, close to 3,600 s, a default known from PAN-OS TCP session, FortiGate session-ttl",
             "maxLifetime, keepaliveTime) below 3,600 s",
             "Set TCP keepalives shorter than 3,600 s",
         ],

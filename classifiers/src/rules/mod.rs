@@ -33,11 +33,17 @@ pub(crate) struct Finding {
     pub(crate) confusion: Cause,
     /// What cannot be told apart on the wire, as a sentence; or "".
     pub(crate) caveat: &'static str,
+    /// Other connections gave it.
+    pub(crate) by_others: bool,
 }
 
 impl Finding {
     const fn new(rule: &'static str, cause: Cause, base: f32, confusion: Cause) -> Self {
-        Self { cause, base, hand_set: base, rule, confusion, caveat: "" }
+        Self { cause, base, hand_set: base, rule, confusion, caveat: "", by_others: false }
+    }
+
+    const fn of_others(self) -> Self {
+        Self { by_others: true, ..self }
     }
 
     const fn with_caveat(self, caveat: &'static str) -> Self {
@@ -54,6 +60,7 @@ impl Finding {
 /// The cause if the named endpoint sent it.
 pub(crate) fn if_endpoint(case: &Case<'_>) -> Finding {
     crowd::if_endpoint(case)
+        .map(Finding::of_others)
         .or_else(|| reuse::cause(case))
         .or_else(|| untranslated::cause(case))
         .or_else(|| lonely::cause(case))
@@ -66,5 +73,5 @@ pub(crate) fn if_endpoint(case: &Case<'_>) -> Finding {
 
 /// The cause if a device sent it.
 pub(crate) fn if_device(case: &Case<'_>) -> Finding {
-    crowd::if_device(case).unwrap_or_else(|| device::cause(case)).fitted()
+    crowd::if_device(case).map(Finding::of_others).unwrap_or_else(|| device::cause(case)).fitted()
 }
