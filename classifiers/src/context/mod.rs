@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `bounded` | a map that cannot grow beyond what was printed at start |
 //! | `setting` | the answer: what other connections tell of one reset |
-//! | `distinct` | how many different things, in 64 bytes, and how many within a minute |
+//! | `distinct` | how many different things, in 68 bytes, and how many within a minute |
 //! | `live` | how many connections were open at a past moment |
 //! | `attempt` | what came of an attempt to connect, as far as its reset tells |
 //! | `source` | who scans |
