@@ -1,52 +1,83 @@
-//! How many different things were seen, in 64 bytes; and how many within about a minute.
+//! How many different things were seen, in 68 bytes; and how many within about a minute.
 
 use flowtable::Timestamp;
 
-/// An estimate of the number of different hashes added: 64 registers, standard error 13 % beyond
-/// 160, about one up to a dozen (HyperLogLog, Flajolet et al. 2007, with linear counting below).
+/// How many different hashes were added: exactly up to 15, so that thresholds mean what they say,
+/// an estimate beyond (HyperLogLog, Flajolet et al. 2007: 64 registers, standard error 13 %).
 ///
-/// Hashes must be keyed: who knows the key can fill all registers with 64 things.
+/// 68 bytes. Hashes must be keyed: who knows the key can fill all registers with 64 things.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) struct Distinct {
-    registers: [u8; REGISTERS],
+pub(crate) enum Distinct {
+    /// The lower halves of the hashes themselves; 0 is a free place.
+    Few([u32; FEW]),
+    /// Of each register's hashes the highest rank.
+    Many([u8; REGISTERS]),
 }
 
 impl Distinct {
     /// Nothing was seen.
-    pub(crate) const EMPTY: Self = Self { registers: [0; REGISTERS] };
+    pub(crate) const EMPTY: Self = Self::Few([0; FEW]);
 
     /// Takes in the hash of a thing.
     pub(crate) fn add(&mut self, hash: u64) {
-        let register = &mut self.registers[hash as usize % REGISTERS];
-        let rank = (hash / REGISTERS as u64).trailing_zeros().min(RANK_MAX) as u8 + 1;
-        *register = (*register).max(rank);
+        let hash = (hash as u32).max(1);
+        match self {
+            Self::Few(few) => {
+                let place = few.iter().position(|&known| known == hash || known == 0);
+                if let Some(place) = place {
+                    few[place] = hash;
+                    return;
+                }
+                let mut many = [0; REGISTERS];
+                few.iter().chain([&hash]).for_each(|&known| raise(&mut many, known));
+                *self = Self::Many(many);
+            }
+            Self::Many(many) => raise(many, hash),
+        }
     }
 
-    /// How many different things, about.
+    /// How many different things.
     pub(crate) fn count(&self) -> u32 {
-        let free = self.registers.iter().filter(|&&register| register == 0).count();
+        let many = match self {
+            Self::Few(few) => return few.iter().filter(|&&known| known != 0).count() as u32,
+            Self::Many(many) => many,
+        };
+        let free = many.iter().filter(|&&register| register == 0).count();
         let size = REGISTERS as f64;
-        // In units of 2^-57, the smallest there is: 64 registers of at most 2^57 fit 64 bits.
+        // In units of the smallest there is.
         let top = RANK_MAX + 1;
-        let sum: u64 =
-            self.registers.iter().map(|&rank| 1u64 << (top - u32::from(rank).min(top))).sum();
+        let sum: u64 = many.iter().map(|&rank| 1u64 << (top - u32::from(rank).min(top))).sum();
         let estimate = BIAS * size * size * (1u64 << top) as f64 / sum as f64;
-        if estimate <= 2.5 * size && free > 0 {
-            return (size * (size / free as f64).ln()).round() as u32;
-        }
-        estimate.round() as u32
+        let linear = size * (size / free as f64).ln();
+        let is_small = estimate <= 2.5 * size && free > 0;
+        (if is_small { linear } else { estimate }).round().max(FEW as f64 + 1.0) as u32
     }
 
     /// What both have seen.
     fn with(mut self, other: &Self) -> Self {
-        for (mine, &theirs) in self.registers.iter_mut().zip(&other.registers) {
-            *mine = (*mine).max(theirs);
+        match (&mut self, other) {
+            (Self::Many(mine), Self::Many(theirs)) => {
+                for (mine, &theirs) in mine.iter_mut().zip(theirs) {
+                    *mine = (*mine).max(theirs);
+                }
+                self
+            }
+            (_, Self::Few(few)) => {
+                few.iter().filter(|&&hash| hash != 0).for_each(|&hash| self.add(u64::from(hash)));
+                self
+            }
+            (Self::Few(_), Self::Many(_)) => other.with(&self),
         }
-        self
     }
 }
 
-/// [`Distinct`] over the last half minute to minute of packet time; 136 bytes.
+fn raise(registers: &mut [u8; REGISTERS], hash: u32) {
+    let register = &mut registers[hash as usize % REGISTERS];
+    let rank = (hash / REGISTERS as u32).trailing_zeros().min(RANK_MAX) as u8 + 1;
+    *register = (*register).max(rank);
+}
+
+/// [`Distinct`] over the last half minute to minute of packet time; 144 bytes.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct PerMinute {
     since: Timestamp,
@@ -80,8 +111,9 @@ impl PerMinute {
 }
 
 const REGISTERS: usize = 64;
-/// More zeros than that never come: 2^57 things.
-const RANK_MAX: u32 = 56;
+const FEW: usize = 15;
+/// Bits of a hash beside those that choose the register.
+const RANK_MAX: u32 = 26;
 /// Flajolet et al. 2007, figure 3, for 64 registers.
 const BIAS: f64 = 0.709;
 const HALF_NS: u64 = 30_000_000_000;
@@ -109,7 +141,7 @@ mod tests {
             let count = thing + 1;
             if count.is_power_of_two() {
                 let ratio = f64::from(seen.count()) / count as f64;
-                let slack = if count <= 16 { 0.3 } else { 0.45 };
+                let slack = if count <= 15 { 0.0 } else { 0.45 };
                 assert!((ratio - 1.0).abs() <= slack, "{} told for {count}", seen.count());
             }
         }

@@ -22,7 +22,8 @@ pub struct Limit {
     pub refusals: u32,
     /// Connections of this source that were accepted so far.
     pub accepted: u32,
-    /// Whether the service was seen to accept others meanwhile, or the same source afterwards.
+    /// Whether the service was seen to accept connections between two refusals: a service that
+    /// restarts refuses once and accepts afterwards.
     pub is_alive: bool,
 }
 
@@ -43,7 +44,7 @@ pub struct FoundLimit {
 #[derive(Debug)]
 pub(crate) struct Limits {
     holdings: Bounded<(Address, Endpoint), Holding>,
-    services: Bounded<Endpoint, Timestamp>,
+    services: Bounded<Endpoint, Accepts>,
 }
 
 /// One source at one service.
@@ -73,7 +74,7 @@ impl Default for Limits {
 impl Limits {
     pub(crate) const fn memory_bytes() -> usize {
         Bounded::<(Address, Endpoint), Holding>::memory_bytes(HOLDINGS)
-            + Bounded::<Endpoint, Timestamp>::memory_bytes(SERVICES)
+            + Bounded::<Endpoint, Accepts>::memory_bytes(SERVICES)
     }
 
     /// Entries that gave way to others.
@@ -85,8 +86,7 @@ impl Limits {
         let key = (note.client.address, note.server);
         match note.what {
             Happening::Established => {
-                let latest = self.services.entry(note.server, || note.time);
-                *latest = (*latest).max(note.time);
+                self.services.entry(note.server, Accepts::default).push(note.time);
                 self.holdings.entry(key, Holding::none).accept(note.time);
             }
             Happening::Closed => {
@@ -140,8 +140,8 @@ impl Limits {
             return None;
         }
         let holding = self.holdings.peek_mut(&(attempt.prober, attempt.target))?;
-        let latest = self.services.peek(&attempt.target).copied();
-        let limit = holding.limit(attempt.time, latest);
+        let accepts = self.services.peek(&attempt.target);
+        let limit = holding.limit(attempt.time, accepts);
         holding.shown = limit.or(holding.shown);
         limit
     }
@@ -193,16 +193,11 @@ impl Holding {
         self.refusals = self.refusals.saturating_add(1);
     }
 
-    /// What whoever counts held at `time`: handshakes under way are held already.
-    fn beside(&self, time: Timestamp) -> Option<u32> {
-        self.live.at(time).map(|open| open + self.live.opened_after(time, UNDER_WAY_NS))
-    }
-
     /// Refused only beside more connections than any other was accepted beside.
-    fn limit(&self, time: Timestamp, accepted_latest: Option<Timestamp>) -> Option<Limit> {
-        let open = self.beside(time)?;
+    fn limit(&self, time: Timestamp, accepts: Option<&Accepts>) -> Option<Limit> {
+        let open = self.live.at(time)?;
         let is_near = |at: &&Timestamp| time.since_ns(**at).max(at.since_ns(time)) <= MINUTE_NS;
-        let near = self.refused.iter().filter(is_near).filter_map(|&at| self.beside(at));
+        let near = self.refused.iter().filter(is_near).filter_map(|&at| self.live.at(at));
         let at = near.min()?.min(open);
         let accepted_beside = self.accepted_beside[0].max(self.accepted_beside[1]);
         let is_limit = at >= LIMIT_MIN
@@ -214,9 +209,47 @@ impl Holding {
             open,
             refusals: self.refusals,
             accepted: self.accepted,
-            is_alive: accepted_latest.is_some_and(|latest| latest > self.first_refusal),
+            is_alive: accepts.is_some_and(|accepts| {
+                self.refused.iter().any(|&at| accepts.has_one_between(self.first_refusal, at))
+            }),
         })
     }
+}
+
+/// In which eighths of a second of the last 16 s a service has accepted a connection.
+#[derive(Clone, Copy, Debug, Default)]
+struct Accepts {
+    /// The highest bit is the eighth `latest`.
+    bits: u128,
+    latest: u64,
+}
+
+impl Accepts {
+    fn push(&mut self, time: Timestamp) {
+        let eighth = time.0 / EIGHTH_NS;
+        if eighth >= self.latest {
+            self.bits = shifted(self.bits, eighth - self.latest) | NEWEST;
+            self.latest = eighth;
+        } else if self.latest - eighth < 128 {
+            self.bits |= shifted(NEWEST, self.latest - eighth);
+        } else {
+            // Another capture: the clock was set back.
+            (self.bits, self.latest) = (NEWEST, eighth);
+        }
+    }
+
+    /// Clearly after `from` and before `to`.
+    fn has_one_between(&self, from: Timestamp, to: Timestamp) -> bool {
+        let (from, to) = (from.0 / EIGHTH_NS, to.0 / EIGHTH_NS);
+        (0..128).any(|age| {
+            let eighth = self.latest.saturating_sub(age);
+            eighth > from && eighth < to && self.bits & shifted(NEWEST, age) != 0
+        })
+    }
+}
+
+fn shifted(bits: u128, by: u64) -> u128 {
+    u32::try_from(by).ok().and_then(|by| bits.checked_shr(by)).unwrap_or(0)
 }
 
 /// Whether a living connection ended with this reset.
@@ -230,10 +263,10 @@ const SERVICES: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
 /// Nobody limits to fewer; and few connections refused may be anything.
 const LIMIT_MIN: u32 = 3;
 const REFUSALS_MIN: u32 = 2;
-/// Handshakes take about so long.
-const UNDER_WAY_NS: u64 = 250_000_000;
 /// Refusals whose moment is looked back at.
 const REFUSALS_KEPT: usize = 8;
+const NEWEST: u128 = 1 << 127;
+const EIGHTH_NS: u64 = 125_000_000;
 const MINUTE_NS: u64 = 60_000_000_000;
 /// Limits that the report lists.
 const TOLD_MAX: usize = 64;
@@ -292,7 +325,9 @@ mod tests {
         assert_eq!((limit.at, limit.open, limit.is_alive), (10, 10, false));
         world.note(1, Happening::Closed);
         world.note(1, Happening::Established);
-        assert!(world.limits.ask(&refusals[2]).expect("still a limit").is_alive);
+        assert!(!world.limits.ask(&refusals[2]).expect("still a limit").is_alive);
+        let again = world.refused(1);
+        assert!(world.limits.ask(&again).expect("the same limit").is_alive);
         assert_eq!(world.limits.found()[0].limit.at, 10);
     }
 
@@ -305,6 +340,16 @@ mod tests {
         world.note(1, Happening::Established);
         assert_eq!(world.limits.ask(&refusals[2]), None);
         assert!(world.limits.found().is_empty());
+    }
+
+    #[test]
+    fn a_service_that_restarts_gracefully_has_no_proven_limit() {
+        let mut world = World::new();
+        (0..20).for_each(|_| world.note(1, Happening::Established));
+        let refusals = [world.refused(1), world.refused(1), world.refused(1)];
+        (0..20).for_each(|_| world.note(1, Happening::Closed));
+        world.note(1, Happening::Established);
+        assert!(world.limits.ask(&refusals[2]).is_none_or(|limit| !limit.is_alive));
     }
 
     #[test]

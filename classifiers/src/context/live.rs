@@ -49,13 +49,6 @@ impl Live {
         u32::try_from((i64::from(self.count) - later).max(0)).ok()
     }
 
-    /// How many were opened within `span_ns` after `time`, of those that are remembered.
-    pub(crate) fn opened_after(&self, time: Timestamp, span_ns: u64) -> u32 {
-        let until = time.plus_ns(span_ns);
-        let is_within = |at: Timestamp| at > time && at <= until;
-        self.changes.iter().filter(|(at, step)| *step > 0 && is_within(*at)).count() as u32
-    }
-
     fn push(&mut self, time: Timestamp, step: i8) {
         self.changes[usize::from(self.next) % CHANGES] = (time, step);
         self.next = (self.next + 1) % CHANGES as u8;
@@ -82,7 +75,6 @@ mod tests {
         assert_eq!(live.at(Timestamp(25)), Some(10));
         assert_eq!(live.at(Timestamp(14)), Some(5));
         assert_eq!(live.at(Timestamp(1)), Some(0));
-        assert_eq!(live.opened_after(Timestamp(14), 3), 3);
         for time in 40..80 {
             live.opened(Timestamp(time));
         }

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn many_ports_of_one_host_are_a_scan_from_the_eighth_or_so_on() {
+    fn many_ports_of_one_host_are_a_scan_from_the_eighth_on() {
         let mut sources = Sources::default();
         let mut first = None;
         for port in 1..=40 {
@@ -259,11 +259,11 @@ mod tests {
                 first.get_or_insert(port);
             }
         }
-        assert!((6..=11).contains(&first.unwrap_or(0)), "{first:?}");
+        assert_eq!(first, Some(8));
         let scan = sources.scanners()[0];
         assert_eq!(scan.axis, Axis::Host(Address::v4([10, 0, 0, 1])));
         assert_eq!(scan.manner, Manner::HalfOpen);
-        assert!((30..=50).contains(&scan.targets));
+        assert!((20..=80).contains(&scan.targets));
     }
 
     #[test]
