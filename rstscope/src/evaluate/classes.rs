@@ -82,11 +82,21 @@ pub(crate) const INJECTED: [Origin; 4] = [
 ];
 
 /// Classes of the label files of public captures, and the causes each covers.
-const CLASSES: [(&[&str], &[Cause]); 12] = [
+const CLASSES: [(&[&str], &[Cause]); 13] = [
     (&["refused"], &[Cause::PortClosed, Cause::ServiceUnavailable, Cause::PolicyResetSyn]),
     (
-        &["data-after-close", "late-packet-after-close"],
+        &["data-after-close"],
         &[Cause::DataAfterClose, Cause::CloseRace, Cause::IdleExpiredLatePacket],
+    ),
+    (
+        // Where another reset had closed the socket, our taxonomy calls the answer its aftermath.
+        &["late-packet-after-close"],
+        &[
+            Cause::DataAfterClose,
+            Cause::CloseRace,
+            Cause::IdleExpiredLatePacket,
+            Cause::SecondaryRst,
+        ],
     ),
     (
         &["abort", "abort-unread-data", "accept-then-abort", "connect-then-abort"],
