@@ -129,7 +129,7 @@ impl State {
     const CLOSED_WELL: u16 = 1024;
     /// The round trip to the low side has a handshake sample; the next bit is the high side's.
     const ROUND_TRIP_LOW: u16 = 2048;
-    /// The server answered the SYN with an ACK that had no SYN.
+    /// The server answered the SYN with an ACK that had no SYN, or echoed a time stamp of nobody.
     const ODD_ANSWER: u16 = 8192;
     /// The high side sent the last segment that was not a reset.
     const LAST_FROM_HIGH: u16 = 16384;
@@ -309,6 +309,13 @@ impl FlowRecord {
         self.opening[direction.index()].stack()
     }
 
+    /// Whether the SYN or SYN/ACK of a side had not one option. Every stack in use offers at least
+    /// its MSS (RFC 9293, section 3.7.1): such a SYN/ACK was made by hand.
+    #[must_use]
+    pub const fn opened_without_options(&self, direction: Direction) -> bool {
+        self.opening[direction.index()].has_no_options()
+    }
+
     /// Whether the checksum of a SYN or SYN/ACK was wrong: then the capture altered packets, or does
     /// not hold what was on the wire, and checksums say nothing.
     #[must_use]
@@ -414,7 +421,8 @@ impl FlowRecord {
         self.state.has(State::REUSED)
     }
 
-    /// The SYN was answered by an ACK without SYN.
+    /// The SYN was answered by an ACK without SYN, or by a SYN/ACK with the echo of a time stamp that
+    /// the client had not sent.
     #[must_use]
     pub const fn syn_was_answered_oddly(&self) -> bool {
         self.state.has(State::ODD_ANSWER)

@@ -16,6 +16,15 @@ pub(super) fn cause(case: &Case<'_>) -> Option<Finding> {
     }
     let to = case.to();
     let syn_ack_only = to.has(Side::SYN) && case.sender_is_client();
+    if syn_ack_only && case.before().opened_without_options(case.receiver) {
+        // Whoever is under attack answers a spoofed SYN with its MSS at least.
+        return Some(Finding::new(
+            "R02",
+            Cause::StrayProbeResponse,
+            0.8,
+            Cause::SynFloodBackscatter,
+        ));
+    }
     if syn_ack_only {
         let finding =
             Finding::new("R01", Cause::SynFloodBackscatter, 0.7, Cause::StrayProbeResponse);
