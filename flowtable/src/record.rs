@@ -309,13 +309,6 @@ impl FlowRecord {
         self.opening[direction.index()].stack()
     }
 
-    /// Whether the SYN or SYN/ACK of a side had not one option. Every stack in use offers at least
-    /// its MSS (RFC 9293, section 3.7.1): such a SYN/ACK was made by hand.
-    #[must_use]
-    pub const fn opened_without_options(&self, direction: Direction) -> bool {
-        self.opening[direction.index()].has_no_options()
-    }
-
     /// Whether the checksum of a SYN or SYN/ACK was wrong: then the capture altered packets, or does
     /// not hold what was on the wire, and checksums say nothing.
     #[must_use]
@@ -421,11 +414,16 @@ impl FlowRecord {
         self.state.has(State::REUSED)
     }
 
-    /// The SYN was answered by an ACK without SYN, or by a SYN/ACK with the echo of a time stamp that
-    /// the client had not sent.
+    /// The SYN was answered by an ACK without SYN, and by nothing else so far.
     #[must_use]
     pub const fn syn_was_answered_oddly(&self) -> bool {
-        self.state.has(State::ODD_ANSWER)
+        self.state.has(State::ODD_ANSWER) && !self.side(self.client().opposite()).has(Side::SYN)
+    }
+
+    /// The SYN was answered by a SYN/ACK that echoes a time stamp which the client had not sent.
+    #[must_use]
+    pub const fn syn_was_echoed_wrongly(&self) -> bool {
+        self.state.has(State::ODD_ANSWER) && self.side(self.client().opposite()).has(Side::SYN)
     }
 
     /// Whether a SYN that was not believed waits for its answer.

@@ -32,9 +32,12 @@ fn after_own_fin(case: &Case<'_>) -> Finding {
     let answered = late && case.since(to).is_some_and(|span| span < answer_within(case));
     // A FIN alone is one number: anything more of it was data.
     let only_fin = before.unacknowledged(case.receiver) <= 1;
-    // What acknowledges the FIN had heard of it, however soon it came.
-    let knew = case.is_bare() && case.reset().seq == from.next;
-    let crossing = to.advanced.since(closed) <= heard_of_close(case) && !knew;
+    // A bare reset bears the acknowledgment of what drew it: whether that had heard of the close.
+    let crossing = if case.is_bare() {
+        case.reset().seq != from.next
+    } else {
+        to.advanced.since(closed) <= heard_of_close(case)
+    };
     if to.has(Side::FIN) && (only_fin || !late_data || crossing) {
         return Finding::new("R22", Cause::CloseRace, 0.95, Cause::DataAfterClose);
     }

@@ -120,9 +120,8 @@ fn accepted_then_dropped(case: &Case<'_>) -> Finding {
 
 fn by_client(case: &Case<'_>) -> Option<Finding> {
     let (from, to, before) = (case.from(), case.to(), case.before());
-    let is_odd = before.syn_was_answered_oddly() && case.is_bare() && case.answers_receiver();
-    if is_odd && to.has(Side::SYN) {
-        // Its echo is that of a time stamp never sent.
+    let is_answer = case.is_bare() && case.answers_receiver();
+    if before.syn_was_echoed_wrongly() && is_answer && !before.handshake_complete() {
         return Some(Finding::new(
             "R12",
             Cause::UnacceptableSegment,
@@ -130,7 +129,7 @@ fn by_client(case: &Case<'_>) -> Option<Finding> {
             Cause::ConnectCancelled,
         ));
     }
-    if is_odd {
+    if before.syn_was_answered_oddly() && is_answer {
         return Some(
             Finding::new("R06", Cause::TimewaitCollision, 0.85, Cause::UnacceptableSegment)
                 .with_caveat("SYN-flood protection provokes the same reset"),

@@ -126,9 +126,6 @@ impl FlowRecord {
                 segment.window_scale,
                 segment.marks.has(Marks::BAD_CHECKSUM),
             );
-            if segment.layout == 0 {
-                self.opening[index].mark_no_options();
-            }
             if segment.flags.ack() && self.is_wrong_echo(direction, segment) {
                 self.state.set(State::ODD_ANSWER);
             }

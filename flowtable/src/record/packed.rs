@@ -41,7 +41,7 @@ impl Tallies {
 }
 
 /// What a SYN or SYN/ACK tells of its stack: the window scale in bits 0 to 3 (15: none), the
-/// family in bits 4 to 6 (6: bare without any option), and in bit 7 whether its checksum was wrong.
+/// family in bits 4 to 6, and in bit 7 whether its checksum was wrong.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Opening(u8);
 
@@ -55,17 +55,6 @@ impl Opening {
         Self((u8::from(bad_checksum) << 7) | ((stack as u8) << 4) | scale)
     }
 
-    /// Without a single option: told by a value of its own, since [`Stack::Bare`] has MSS or nothing.
-    pub(super) const fn mark_no_options(&mut self) {
-        if matches!(self.stack(), Stack::Bare) {
-            self.0 = (self.0 & !(7 << 4)) | (NO_OPTIONS << 4);
-        }
-    }
-
-    pub(super) const fn has_no_options(self) -> bool {
-        (self.0 >> 4) & 7 == NO_OPTIONS
-    }
-
     pub(super) const fn has_bad_checksum(self) -> bool {
         self.0 >> 7 != 0
     }
@@ -76,7 +65,7 @@ impl Opening {
             2 => Stack::Windows,
             3 => Stack::Apple,
             4 => Stack::Bsd,
-            5 | NO_OPTIONS => Stack::Bare,
+            5 => Stack::Bare,
             _ => Stack::Unknown,
         }
     }
@@ -88,7 +77,6 @@ impl Opening {
 }
 
 const NO_SCALE: u8 = 15;
-const NO_OPTIONS: u8 = 6;
 const SCALE_MAX: u8 = 14;
 
 #[cfg(test)]
@@ -125,10 +113,6 @@ mod tests {
                 }
             }
         }
-        let mut bare = Opening::new(Bare, None, true);
-        bare.mark_no_options();
-        assert!(bare.has_no_options() && bare.has_bad_checksum());
-        assert_eq!((bare.stack(), bare.window_scale()), (Bare, None));
         assert_eq!(Opening::new(Linux, Some(200), false).window_scale(), Some(14));
         assert_eq!((Opening::UNSEEN.stack(), Opening::UNSEEN.window_scale()), (Unknown, None));
     }
