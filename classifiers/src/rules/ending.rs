@@ -3,6 +3,7 @@
 use flowtable::{Side, Ticks};
 
 use crate::case::Case;
+use crate::context::closed_silence;
 use crate::rules::{Finding, handshake, stream, tls};
 use crate::vocabulary::{Cause, Stage};
 
@@ -67,6 +68,15 @@ fn after_own_fin(case: &Case<'_>) -> Finding {
     if since_close < AT_ONCE && !late_data {
         if handshake::gave_up_backend(case) {
             return Finding::new("R11", Cause::ProxiedBackendRefused, 0.6, Cause::AppAbort);
+        }
+        // The other side had its answer: nothing but the silence was there to make it close.
+        let had_answer = before.ack_advanced(case.receiver).since(to.advanced) > Ticks(0);
+        let is_long = closed_silence(case).is_some_and(|silence| silence.seconds() >= IDLE_S);
+        if had_answer && is_long {
+            return Finding::new("R21", Cause::IdleTimeoutEndpoint, 0.6, Cause::AppAbort)
+                .with_caveat(
+                    "one silence proves no timer: an application may also just give up then",
+                );
         }
         return Finding::new("R27", Cause::AppAbort, 0.8, Cause::CloseRace).with_caveat(
             "closed with the other side's data unread, or closed twice: it looks alike",
