@@ -2,7 +2,7 @@
 
 use flowtable::{PayloadClass, Side, Watch};
 
-use crate::caps::cause_confidence_max;
+use crate::caps::{UNDECIDED_MAX, cause_confidence_max};
 use crate::case::Case;
 use crate::context::Setting;
 use crate::declared::{self, Reason};
@@ -99,7 +99,9 @@ fn read(
     let half = if role == Role::Primary && case.is_one_way() { ONE_WAY } else { 1.0 };
     let mut confidence = base * half * (0.6 + 0.4 * certainty).min(1.0);
     if attribution.origin == Origin::Unknown && role == Role::Primary && reason.is_none() {
-        confidence = confidence.min(UNKNOWN_SENDER_MAX);
+        // Whoever it was, it was for this reason.
+        let is_agreed = finding.cause == other.cause;
+        confidence = confidence.min(if is_agreed { UNDECIDED_MAX } else { UNKNOWN_SENDER_MAX });
     }
     let seen = attribution.weighed.evidence.as_slice().iter().map(|item| (item.clue, item.row));
     confidence = confidence.min(cause_confidence_max(finding.cause, seen, reason.is_some()));
@@ -230,5 +232,5 @@ fn add_context(case: &Case<'_>, attribution: &mut Attribution) {
 const CONFUSION_SHARE: f32 = 0.6;
 /// A rule that saw one direction only is worth half (classification.md, section 9).
 const ONE_WAY: f32 = 0.5;
-/// Without a name for the sender no cause is said with more than this.
+/// Without a name for the sender no cause is said with more than this, unless both have the same.
 const UNKNOWN_SENDER_MAX: f32 = 0.5;

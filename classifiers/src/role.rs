@@ -1,15 +1,16 @@
 //! Primary, aftermath, or the same packet twice (classification.md, section 5.1).
 
-use flowtable::{EarlierReset, Marks, Segment};
+use flowtable::{EarlierReset, Marks, Segment, Side};
 
 use crate::case::Case;
-use crate::vocabulary::Role;
+use crate::vocabulary::{Role, Stage};
 
 /// How a reset relates to the others of its flow.
 pub(crate) fn of(case: &Case<'_>) -> Role {
     let before = case.before();
     match &case.watch.earlier {
         Some(earlier) if is_duplicate(case, earlier) => Role::Duplicate,
+        Some(earlier) if is_echo_of_refused(case, earlier) => Role::Secondary,
         Some(earlier) if earlier.had_no_effect => Role::Primary,
         Some(_) => Role::Secondary,
         // Its watch is over: only echoes of late segments still belong to it.
@@ -18,6 +19,16 @@ pub(crate) fn of(case: &Case<'_>) -> Role {
         }
         None => Role::Primary,
     }
+}
+
+/// The client had been told that it was refused, and its kernel knows nothing of the SYN/ACK that
+/// came all the same: whoever still has the socket acknowledges it first.
+fn is_echo_of_refused(case: &Case<'_>, earlier: &EarlierReset) -> bool {
+    let is_answer = case.is_bare() && case.answers_receiver() && case.to().has(Side::SYN);
+    case.sender_is_client()
+        && case.stage == Stage::PostSyn
+        && earlier.direction == case.receiver
+        && is_answer
 }
 
 /// The same header again, nothing in between, and the clock or the IP ID says it is one packet.

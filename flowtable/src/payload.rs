@@ -25,6 +25,9 @@ pub enum PayloadClass {
     TlsData,
     /// TLS application data of a length that TLS 1.3 alerts have (19 or 24 bytes): a hint only.
     TlsShortData,
+    /// Such a record right after the handshake messages of its side, before any other data: what an
+    /// alert that ends a TLS 1.3 handshake looks like. Only a record of the flow knows that.
+    TlsEarlyShortData,
     /// An HTTP/1 request line.
     HttpRequest,
     /// An HTTP/1 status line.
@@ -33,13 +36,15 @@ pub enum PayloadClass {
     Ssh,
     /// A three-digit greeting (SMTP, FTP, NNTP ...).
     Greeting,
+    /// A server's word, instead of its greeting, that it serves too many already (sshd, MySQL, FTP).
+    TurnedAway,
     /// Anything else.
     Other,
 }
 
 impl PayloadClass {
     /// Every class, in the order of its number.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Empty,
         Self::Unseen,
         Self::TlsClientHello,
@@ -50,10 +55,12 @@ impl PayloadClass {
         Self::TlsEncryptedAlert,
         Self::TlsData,
         Self::TlsShortData,
+        Self::TlsEarlyShortData,
         Self::HttpRequest,
         Self::HttpResponse,
         Self::Ssh,
         Self::Greeting,
+        Self::TurnedAway,
         Self::Other,
     ];
 
@@ -68,6 +75,7 @@ impl PayloadClass {
             }
             [b'H', b'T', b'T', b'P', b'/', ..] => Self::HttpResponse,
             [b'S', b'S', b'H', b'-', ..] => Self::Ssh,
+            _ if is_turned_away(payload) => Self::TurnedAway,
             [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] => Self::Greeting,
             _ if is_http_request(payload) => Self::HttpRequest,
             _ => Self::Other,
@@ -77,7 +85,20 @@ impl PayloadClass {
     /// Whether this is any TLS record.
     #[must_use]
     pub const fn is_tls(self) -> bool {
-        self as u8 >= Self::TlsClientHello as u8 && self as u8 <= Self::TlsShortData as u8
+        self as u8 >= Self::TlsClientHello as u8 && self as u8 <= Self::TlsEarlyShortData as u8
+    }
+
+    /// The class of what a side sends after a segment of class `earlier`.
+    ///
+    /// Handshake messages that fill several segments stay what they are until the next record.
+    #[must_use]
+    pub const fn after(self, earlier: Self) -> Self {
+        match self {
+            Self::TlsShortData if earlier.is_tls_handshake() => Self::TlsEarlyShortData,
+            Self::Other if matches!(earlier, Self::TlsServerHello) => Self::TlsHandshake,
+            Self::Other if matches!(earlier, Self::TlsHandshake) => Self::TlsHandshake,
+            _ => self,
+        }
     }
 
     /// Whether the record belongs to a TLS handshake still under way.
@@ -85,6 +106,13 @@ impl PayloadClass {
     pub const fn is_tls_handshake(self) -> bool {
         matches!(self, Self::TlsClientHello | Self::TlsServerHello | Self::TlsHandshake)
     }
+}
+
+/// "Exceeded MaxStartups" (sshd), "421 Too many ..." (RFC 959), or MySQL's error 1040.
+fn is_turned_away(payload: &[u8]) -> bool {
+    payload.starts_with(b"Exceeded MaxStartups")
+        || payload.starts_with(b"421 Too many")
+        || matches!(payload, [_, 0, 0, _, 0xff, 0x10, 0x04, ..])
 }
 
 /// The class of a TLS record by content type and length (RFC 8446, section 5.1).
@@ -113,7 +141,7 @@ mod tests {
 
     #[test]
     fn records_and_banners_are_told_apart() {
-        let cases: [(&[u8], PayloadClass); 9] = [
+        let cases: [(&[u8], PayloadClass); 12] = [
             (b"", PayloadClass::Empty),
             (b"\x16\x03\x01\x02\x00\x01", PayloadClass::TlsClientHello),
             (b"\x16\x03\x03\x00\x7a\x02", PayloadClass::TlsServerHello),
@@ -122,11 +150,29 @@ mod tests {
             (b"\x17\x03\x03\x00\x13abc", PayloadClass::TlsShortData),
             (b"GET / HTTP/1.1", PayloadClass::HttpRequest),
             (b"220 mail", PayloadClass::Greeting),
+            (b"Exceeded MaxStartups\r\n", PayloadClass::TurnedAway),
+            (b"421 Too many connections (8) from this IP", PayloadClass::TurnedAway),
+            (b"\x17\0\0\0\xff\x10\x04Too many connections", PayloadClass::TurnedAway),
             (b"\x16\x03", PayloadClass::Other),
         ];
         for (bytes, class) in cases {
             assert_eq!(PayloadClass::of(bytes, bytes.len() as u32), class, "{bytes:?}");
         }
         assert_eq!(PayloadClass::of(b"", 100), PayloadClass::Unseen);
+    }
+
+    #[test]
+    fn a_short_record_is_early_only_right_after_the_handshake_messages() {
+        use PayloadClass::{Other, TlsData, TlsEarlyShortData, TlsServerHello, TlsShortData};
+        let last = |classes: &[PayloadClass]| {
+            classes.iter().fold(PayloadClass::Empty, |earlier, class| class.after(earlier))
+        };
+        assert_eq!(last(&[TlsServerHello, TlsShortData]), TlsEarlyShortData);
+        // A chain of certificates takes several segments.
+        assert_eq!(last(&[TlsServerHello, Other, Other, TlsShortData]), TlsEarlyShortData);
+        assert_eq!(last(&[TlsServerHello, TlsData, TlsShortData]), TlsShortData);
+        assert_eq!(last(&[TlsServerHello, TlsData, Other, TlsShortData]), TlsShortData);
+        assert_eq!(last(&[TlsShortData]), TlsShortData);
+        assert_eq!(last(&[Other, TlsShortData]), TlsShortData);
     }
 }

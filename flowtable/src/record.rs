@@ -129,7 +129,7 @@ impl State {
     const CLOSED_WELL: u16 = 1024;
     /// The round trip to the low side has a handshake sample; the next bit is the high side's.
     const ROUND_TRIP_LOW: u16 = 2048;
-    /// The server answered the SYN with an ACK that had no SYN.
+    /// The server answered the SYN with an ACK that had no SYN, or echoed a time stamp of nobody.
     const ODD_ANSWER: u16 = 8192;
     /// The high side sent the last segment that was not a reset.
     const LAST_FROM_HIGH: u16 = 16384;
@@ -414,10 +414,16 @@ impl FlowRecord {
         self.state.has(State::REUSED)
     }
 
-    /// The SYN was answered by an ACK without SYN.
+    /// The SYN was answered by an ACK without SYN, and by nothing else so far.
     #[must_use]
     pub const fn syn_was_answered_oddly(&self) -> bool {
-        self.state.has(State::ODD_ANSWER)
+        self.state.has(State::ODD_ANSWER) && !self.side(self.client().opposite()).has(Side::SYN)
+    }
+
+    /// The SYN was answered by a SYN/ACK that echoes a time stamp which the client had not sent.
+    #[must_use]
+    pub const fn syn_was_echoed_wrongly(&self) -> bool {
+        self.state.has(State::ODD_ANSWER) && self.side(self.client().opposite()).has(Side::SYN)
     }
 
     /// Whether a SYN that was not believed waits for its answer.

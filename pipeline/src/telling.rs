@@ -238,7 +238,7 @@ fn app(class: PayloadClass) -> Option<String> {
         class if class.is_tls() => "tls",
         PayloadClass::HttpRequest | PayloadClass::HttpResponse => "http",
         PayloadClass::Ssh => "ssh",
-        PayloadClass::Greeting => "greeting",
+        PayloadClass::Greeting | PayloadClass::TurnedAway => "greeting",
         _ => "other",
     };
     Some(name.to_owned())

@@ -7,7 +7,13 @@ use crate::rules::Finding;
 use crate::vocabulary::{Cause, Stage};
 
 pub(super) fn cause(case: &Case<'_>) -> Finding {
-    let policy = |rule, cause, base| Finding::new(rule, cause, base, Cause::SessionlessReset);
+    let policy = |rule, cause, base| {
+        let confusion = match cause {
+            Cause::SessionlessReset => Cause::PolicyResetMidstream,
+            _ => Cause::SessionlessReset,
+        };
+        Finding::new(rule, cause, base, confusion)
+    };
     if is_guess(case) {
         return policy("R28", Cause::BlindRstAttack, 0.9);
     }
@@ -27,6 +33,13 @@ pub(super) fn cause(case: &Case<'_>) -> Finding {
             policy("R14", Cause::PolicyResetContent, 0.85)
         }
         Stage::PostFin => Finding::new("R16", Cause::SessionlessReset, 0.75, Cause::CloseRace),
+        Stage::PostAck | Stage::PostPsh | Stage::Later if provoked && !met_data(case) => {
+            policy("R16", Cause::SessionlessReset, 0.7)
+        }
+        Stage::Later if provoked && ended_longest_silence(case) => {
+            policy("R16", Cause::SessionlessReset, 0.6)
+                .with_caveat("a filter that disliked this very segment would look the same")
+        }
         _ if provoked && silence_s >= SESSION_S => policy("R16", Cause::SessionlessReset, 0.75),
         _ => policy("R15", Cause::PolicyResetMidstream, 0.8),
     }
@@ -43,6 +56,27 @@ fn is_guess(case: &Case<'_>) -> bool {
     case.is_bare() && lives && off > 1 && !case.answers_receiver() && several
 }
 
+/// The segment that drew the reset carried something that a filter can dislike.
+fn met_data(case: &Case<'_>) -> bool {
+    let to = case.to();
+    // A mirror port may show it once more.
+    let is_new = to.has(Side::DATA) && to.last.since(to.advanced) < Ticks::from_ms(100);
+    is_new || case.before().retransmissions(case.receiver) > 0
+}
+
+/// The segment that drew the reset ended the longest silence of the connection. A session that is
+/// lost is lost at any time, mostly in a silence, and missed at its end; a filter meets what it
+/// dislikes in the midst of the talk.
+fn ended_longest_silence(case: &Case<'_>) -> bool {
+    let (from, to, before) = (case.from(), case.to(), case.before());
+    let silence = to.last.since(from.last);
+    let round_trips = [case.sender, case.receiver]
+        .map(|direction| before.round_trip(direction).map_or(0, |span| span.0));
+    let is_pause = silence >= PAUSE_MIN.max(Ticks(4 * (round_trips[0] + round_trips[1])));
+    let longest = before.longest_gap();
+    is_pause && longest <= silence && longest.0 >= silence.0 / 2
+}
+
 /// The first data of the client has just passed.
 pub(super) fn within_first_bytes(case: &Case<'_>) -> bool {
     let before = case.before();
@@ -56,5 +90,7 @@ pub(super) fn within_first_bytes(case: &Case<'_>) -> bool {
 const UNPROVOKED_S: f64 = 5.0;
 /// A session that has been silent for so long may have been forgotten.
 const SESSION_S: f64 = 10.0;
+/// Shorter silences belong to the talk.
+const PAUSE_MIN: Ticks = Ticks::from_ms(300);
 /// Silence after which the first packet counts as late.
 const LATE_S: f64 = 30.0;

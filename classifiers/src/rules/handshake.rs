@@ -3,6 +3,7 @@
 use flowtable::{PayloadClass, Side, Stack, Ticks};
 
 use crate::case::Case;
+use crate::context::closed_silence;
 use crate::rules::Finding;
 use crate::vocabulary::{Cause, Shape, Stage};
 
@@ -30,6 +31,9 @@ fn by_server(case: &Case<'_>) -> Option<Finding> {
                 ),
         );
     }
+    if met_second_syn(case) {
+        return Some(Finding::new("R12", Cause::UnacceptableSegment, 0.85, Cause::StaleConnection));
+    }
     let beyond = case.reset().seq.distance_from(from.next) > 0 && !case.before().has_gap();
     if case.shape == Shape::Reply && case.answers_receiver() && beyond && from.has(Side::SYN) {
         return Some(Finding::new("R12", Cause::UnacceptableSegment, 0.85, Cause::StaleConnection));
@@ -41,6 +45,33 @@ fn by_server(case: &Case<'_>) -> Option<Finding> {
         return Some(accepted_then_dropped(case));
     }
     None
+}
+
+/// The SYN/ACK was acknowledged, and yet the handshake did not end: by a SYN, which a host in
+/// SYN-RECEIVED does not take (RFC 9293, section 3.10.7.4).
+fn met_second_syn(case: &Case<'_>) -> bool {
+    let (from, to) = (case.from(), case.to());
+    case.stage == Stage::PostSyn
+        && case.is_bare()
+        && case.receiver_spoke_last()
+        && from.has(Side::SYN)
+        && to.has(Side::SYN)
+        && to.packets >= 2
+        && case.reset().seq == from.next
+        && to.acked == from.next
+}
+
+/// A front end that had tried its backend again after one or more whole seconds, and then hangs up
+/// with FIN and reset at once (HAProxy waits 1 s before each retry; `option nolinger`).
+pub(super) fn gave_up_backend(case: &Case<'_>) -> bool {
+    let Some(waited) = closed_silence(case) else { return false };
+    let waited_s = waited.seconds();
+    let at_timer = CONNECT_TIMEOUTS_S.iter().any(|&timer| (waited_s - timer).abs() < 0.1);
+    !case.sender_is_client()
+        && case.shape == Shape::Active
+        && case.before().handshake_complete()
+        && !case.from().has(Side::DATA)
+        && at_timer
 }
 
 /// A SYN refused. A packet filter at the same distance answers the same way.
@@ -89,7 +120,16 @@ fn accepted_then_dropped(case: &Case<'_>) -> Finding {
 
 fn by_client(case: &Case<'_>) -> Option<Finding> {
     let (from, to, before) = (case.from(), case.to(), case.before());
-    if before.syn_was_answered_oddly() && case.is_bare() && case.answers_receiver() {
+    let is_answer = case.is_bare() && case.answers_receiver();
+    if before.syn_was_echoed_wrongly() && is_answer && !before.handshake_complete() {
+        return Some(Finding::new(
+            "R12",
+            Cause::UnacceptableSegment,
+            0.85,
+            Cause::ConnectCancelled,
+        ));
+    }
+    if before.syn_was_answered_oddly() && is_answer {
         return Some(
             Finding::new("R06", Cause::TimewaitCollision, 0.85, Cause::UnacceptableSegment)
                 .with_caveat("SYN-flood protection provokes the same reset"),
@@ -119,4 +159,4 @@ const RECENT_S: u32 = 600;
 /// Silence that an idle timer may have measured.
 const IDLE_S: f64 = 5.0;
 /// Usual connect timeouts of front ends towards their backends.
-const CONNECT_TIMEOUTS_S: [f64; 5] = [1.0, 3.0, 5.0, 10.0, 30.0];
+const CONNECT_TIMEOUTS_S: [f64; 6] = [1.0, 2.0, 3.0, 5.0, 10.0, 30.0];

@@ -16,6 +16,14 @@ pub(super) fn cause(case: &Case<'_>) -> Option<Finding> {
     }
     let to = case.to();
     let syn_ack_only = to.has(Side::SYN) && case.sender_is_client();
+    if syn_ack_only && is_by_hand(case) {
+        return Some(Finding::new(
+            "R02",
+            Cause::StrayProbeResponse,
+            0.8,
+            Cause::SynFloodBackscatter,
+        ));
+    }
     if syn_ack_only {
         let finding =
             Finding::new("R01", Cause::SynFloodBackscatter, 0.7, Cause::StrayProbeResponse);
@@ -51,6 +59,14 @@ fn unseen(case: &Case<'_>) -> Finding {
     }
 }
 
+/// A SYN/ACK whose window does not hold one segment: no listening stack offers that (SYN proxies
+/// offer none at all), scanners' tools do (nmap 1024, hping 512).
+fn is_by_hand(case: &Case<'_>) -> bool {
+    let before = case.before();
+    let window = before.syn_window(case.receiver);
+    before.stack(case.receiver) == Stack::Bare && (1..=SCANNER_WINDOW_MAX).contains(&window)
+}
+
 /// The SYN came from elsewhere than the reset that answers its SYN/ACK: its source was spoofed,
 /// and the true owner of the address protests.
 fn spoofed_syn(case: &Case<'_>) -> Option<Finding> {
@@ -68,3 +84,5 @@ fn spoofed_syn(case: &Case<'_>) -> Option<Finding> {
     (answers_syn_ack && !is_scan && apart && reset != 0 && from.hop_limit != 0)
         .then_some(Finding::new("R01", Cause::SynFloodBackscatter, 0.75, Cause::SynScan))
 }
+
+const SCANNER_WINDOW_MAX: u16 = 1_024;

@@ -10,6 +10,7 @@ mod handshake;
 mod lonely;
 mod reuse;
 mod stream;
+mod tls;
 mod untranslated;
 
 pub(crate) use crowd::meets_wrong_ack;

@@ -3,7 +3,7 @@
 use flowtable::{PayloadClass, Side, Stack, Ticks};
 
 use crate::case::Case;
-use crate::rules::Finding;
+use crate::rules::{Finding, tls};
 use crate::vocabulary::{Cause, Shape};
 
 pub(super) fn cause(case: &Case<'_>) -> Option<Finding> {
@@ -44,23 +44,38 @@ fn reply(case: &Case<'_>) -> Finding {
 fn own_accord(case: &Case<'_>) -> Finding {
     let before = case.before();
     let idle_s = case.idle_s();
+    if let Some(finding) = turned_away(case) {
+        return finding;
+    }
     if gave_up_probing(case) {
         return Finding::new("R19", Cause::KeepaliveTimeout, 0.97, Cause::IdleTimeoutEndpoint);
     }
     if before.retransmissions(case.sender) >= 2 || lonely_retransmission(case) {
         return Finding::new("R20", Cause::RetransmissionTimeout, 0.9, Cause::AppAbort);
     }
-    if let Some(finding) = tls(case) {
+    if let Some(finding) = tls::cause(case) {
         return finding;
     }
     // Servers live by timers; people's clients also just lose patience.
-    let by_timer = is_known_timer(idle_s) || !case.sender_is_client();
+    let is_timed = is_known_timer(idle_s) || is_whole_seconds(case);
+    let by_timer = is_timed || !case.sender_is_client();
     if idle_s >= LONG_IDLE_S || (idle_s >= IDLE_S && by_timer) {
-        let base = if is_known_timer(idle_s) { 0.7 } else { 0.55 };
+        let base = if is_timed { 0.7 } else { 0.55 };
         return Finding::new("R21", Cause::IdleTimeoutEndpoint, base, Cause::AppAbort)
             .with_caveat("one silence proves no timer: an application may also just give up then");
     }
     by_choice(case)
+}
+
+/// The server said, instead of its greeting, that it serves too many already.
+pub(super) fn turned_away(case: &Case<'_>) -> Option<Finding> {
+    let said_so = case.before().last_payload(case.sender) == PayloadClass::TurnedAway;
+    (said_so && !case.sender_is_client()).then_some(Finding::new(
+        "R04b",
+        Cause::ConnectionLimit,
+        0.9,
+        Cause::AppAbort,
+    ))
 }
 
 /// The host had no reason but its own will.
@@ -86,24 +101,6 @@ fn lonely_retransmission(case: &Case<'_>) -> bool {
     case.before().retransmissions(case.sender) == 1
         && case.before().unacknowledged(case.sender) > 0
         && case.idle_s() >= 1.0
-}
-
-/// A TLS alert, or a handshake that never became data.
-fn tls(case: &Case<'_>) -> Option<Finding> {
-    let before = case.before();
-    let last = [before.last_payload(case.sender), before.last_payload(case.receiver)];
-    let first = [before.first_payload(case.sender), before.first_payload(case.receiver)];
-    if last.contains(&PayloadClass::TlsAlert) {
-        return Some(Finding::new("R25", Cause::TlsFailureAbort, 0.9, Cause::AppAbort));
-    }
-    let in_handshake = first.contains(&PayloadClass::TlsClientHello)
-        && last.iter().all(|class| class.is_tls_handshake() || *class == PayloadClass::Empty)
-        && case.idle_s() < IDLE_S;
-    let encrypted = last[0] == PayloadClass::TlsEncryptedAlert
-        && before.first_payload(case.receiver).is_tls()
-        && !last.contains(&PayloadClass::TlsData);
-    (in_handshake || encrypted)
-        .then(|| Finding::new("R25", Cause::TlsFailureAbort, 0.6, Cause::AppAbort))
 }
 
 /// The server has answered, everything is acknowledged, nothing more is under way, and one side
@@ -137,10 +134,18 @@ fn is_known_timer(idle_s: f64) -> bool {
     KNOWN_TIMERS_S.iter().any(|&timer| idle_s >= timer - 0.1 && idle_s <= timer * 1.01 + 0.5)
 }
 
+/// The sender had been silent for a whole number of seconds, as people set their timers: chance does
+/// that once in fifty times.
+fn is_whole_seconds(case: &Case<'_>) -> bool {
+    let silence_s = case.since(case.from()).map_or(0.0, Ticks::seconds);
+    let rest_s = silence_s - silence_s.round();
+    silence_s >= IDLE_S && (-0.002..=0.018).contains(&rest_s)
+}
+
 /// Silence after which a packet counts as late.
 const LATE_S: f64 = 30.0;
 /// Silence that an idle timer may have measured, if products ship with that timer.
-const IDLE_S: f64 = 4.9;
+pub(super) const IDLE_S: f64 = 4.9;
 /// Silence that no user's impatience explains.
 const LONG_IDLE_S: f64 = 20.0;
 /// product.md, section 3.2.

@@ -124,6 +124,8 @@ fn broken_rules(event: &Event) -> Vec<&'static str> {
             | Origin::MiddleboxBoth
             | Origin::BlindAttacker
     );
+    // Whoever it was, it was for this reason.
+    let is_agreed = verdict.alternatives.iter().all(|other| other.cause == verdict.cause);
     let rules = [
         (shares_hold, "a confidence outside 0 to 1"),
         (verdict.origin_decibans.is_finite(), "a sum that is no number"),
@@ -132,8 +134,8 @@ fn broken_rules(event: &Event) -> Vec<&'static str> {
             "an unknown cause above 0.5",
         ),
         (
-            !is_undecided || verdict.cause_confidence <= 0.5,
-            "a cause above 0.5 of an unknown sender",
+            !is_undecided || verdict.cause_confidence <= if is_agreed { 0.701 } else { 0.5 },
+            "a cause above 0.5 of an unknown sender, or above 0.7 if both have it",
         ),
         (!is_undecided || verdict.alternatives.len() == 2, "an unknown sender without candidates"),
         (!is_device || verdict.origin_confidence >= 0.7, "a device accused below 0.7"),

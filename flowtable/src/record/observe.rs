@@ -126,6 +126,9 @@ impl FlowRecord {
                 segment.window_scale,
                 segment.marks.has(Marks::BAD_CHECKSUM),
             );
+            if segment.flags.ack() && self.is_wrong_echo(direction, segment) {
+                self.state.set(State::ODD_ANSWER);
+            }
         } else if first {
             self.initial[index] = segment.seq;
             let answers_syn = segment.flags.ack() && self.side(direction.opposite()).has(Side::SYN);
@@ -134,6 +137,15 @@ impl FlowRecord {
             }
         }
         segment.flags.syn() && !segment.flags.ack() && first
+    }
+
+    /// A SYN/ACK that echoes a time stamp which the client cannot have sent in its attempts of the
+    /// last minutes (RFC 7323, section 3.2).
+    fn is_wrong_echo(&self, direction: Direction, segment: &Segment) -> bool {
+        let client = direction.opposite();
+        let is_known = self.side(client).has(Side::SYN | Side::TIMESTAMPS);
+        let age = |echo: u32| self.timestamp_value[client.index()].wrapping_sub(echo);
+        is_known && segment.timestamps.is_some_and(|stamps| age(stamps.echo) > ECHO_AGE_MAX)
     }
 
     fn observe_ack(&mut self, direction: Direction, segment: &Segment, now: Tick) {
@@ -239,7 +251,7 @@ impl FlowRecord {
             if self.first_payload[index] == PayloadClass::Empty {
                 self.first_payload[index] = segment.payload;
             }
-            self.last_payload[index] = segment.payload;
+            self.last_payload[index] = segment.payload.after(self.last_payload[index]);
         }
         if segment.window == 0 && !segment.flags.syn() {
             self.tallies[index].add_zero_window();
@@ -313,6 +325,9 @@ fn marks_of(segment: &Segment) -> u8 {
 
 /// Steps beyond 1 GiB are not progress but nonsense or an attack.
 const SEQ_JUMP_MAX: i32 = 1 << 30;
+/// Ticks of a client's clock within which it may have sent the SYN that is answered: 17 s in
+/// microseconds, the finest in use. A number out of the blue is this close once in 256 times.
+const ECHO_AGE_MAX: u32 = 1 << 24;
 /// Segments that one large send is cut into, each with its own ID.
 const ID_STEP_MAX: i16 = 64;
 /// Segments that changed places.

@@ -109,6 +109,10 @@ pub(super) fn old_number(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
     }
     talk.send(ACK | FIN, &[])?;
     let (next, peer) = (talk.next, talk.peer);
+    let is_ack = |flags, ack| flags == ACK && ack == next;
+    // Taken in before the SYN, so that it does not pass for the answer to it.
+    hand.await_segment(own, |heard| heard.source == peer && is_ack(heard.flags, heard.ack))?
+        .ok_or_else(|| broken("no ACK of the FIN"))?;
     stage.pause(2);
     let again = isn.wrapping_sub(100_000 + random.next() as u32 % 100_000);
     hand.send(own, to, syn(again))?;
