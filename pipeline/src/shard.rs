@@ -1,9 +1,9 @@
 //! One shard of the flows: finds the connection, judges resets, lets the flow remember.
 
 use flowtable::{
-    Change, ClockStep, Direction, EarlierReset, Endpoint, FlowHash, FlowKey, FlowRecord, FlowTable, Happening,
-    HostBaseline, Look, Note, ResetNote, Segment, Side, Slot, Stack, TableOptions, Ticks,
-    Timestamp, WATCHES_PER_FLOW, Watch, WatchPool,
+    Change, ClockStep, Direction, EarlierReset, Endpoint, FlowHash, FlowKey, FlowRecord, FlowTable,
+    Happening, HostBaseline, Look, Note, ResetNote, Segment, Side, Slot, Stack, TableOptions,
+    Ticks, Timestamp, WATCHES_PER_FLOW, Watch, WatchPool,
 };
 use wire::SeqNumber;
 

@@ -42,7 +42,10 @@ pub(super) fn weigh(case: &Case<'_>, has_anomaly: bool) -> Option<Evidence> {
             "goes on from the same network card: the machine itself played this trick",
         )
     } else if !has_anomaly && is_kernel_beside_program(case, &alive) {
-        (Row::AliveTwoStacks, "goes on from where the reset came: perhaps two stacks at one address")
+        (
+            Row::AliveTwoStacks,
+            "goes on from where the reset came: perhaps two stacks at one address",
+        )
     } else {
         (Row::AliveAfter, "goes on as if it had never sent the reset")
     };
@@ -77,9 +80,12 @@ fn is_kernel_beside_program(case: &Case<'_>, alive: &Alive) -> bool {
     // A second capture of one packet comes from the other side of a router.
     let first = case.watch.earlier.as_ref().map(|earlier| &earlier.reset);
     let first = first.filter(|_| role::of(case) == Role::Duplicate);
+    // One packet against one: either may have come by another path.
+    let is_known = case.from().packets > 0 || case.baseline().is_some_and(|host| host.is_stable());
+    let hops_off_max = if is_known { 0 } else { FLAP_HOPS_MAX };
     let is_beside = [Some(case.reset()), first].into_iter().flatten().any(|reset| {
         let same_card = reset.mac == alive.mac || reset.mac == 0 || alive.mac == 0;
-        same_card && hops(reset.hop_limit) == hops(alive.hop_limit)
+        same_card && hops(reset.hop_limit).abs_diff(hops(alive.hop_limit)) <= hops_off_max
     });
     is_answer && is_beside
 }
@@ -103,3 +109,6 @@ fn silence(case: &Case<'_>) -> Option<Evidence> {
     let says = "silent while the other side still talks";
     (case.is_final && speaks).then(|| Evidence::of(Row::AliveSilence, silence, silence, says))
 }
+
+/// Paths of one host differ by so many hops at most, mostly.
+const FLAP_HOPS_MAX: u8 = 3;

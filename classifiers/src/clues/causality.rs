@@ -29,11 +29,7 @@ struct Measured {
     step: Ticks,
 }
 
-fn outcome(
-    measured: &Measured,
-    is_strict: bool,
-    has_ack: bool,
-) -> Option<(Row, &'static str)> {
+fn outcome(measured: &Measured, is_strict: bool, has_ack: bool) -> Option<(Row, &'static str)> {
     let Measured { span, round_trip, step } = measured;
     let at_most = u64::from(span.0) + u64::from(step.0);
     let whole = u64::from(round_trip.span.0);
