@@ -76,7 +76,7 @@ rows! {
     CausalitySooner            "causality_sooner"               Causality       -12.0 Judged    -12.0     0       3 "delayed acknowledgments and full queues make samples too long";
     CausalityRoundTrip         "causality_round_trip"           Causality         3.0 Judged      3.0  1579      79 "a device far behind the sensor takes as long";
     AliveSameLine              "alive_same_line"                AliveAfter       -4.0 Judged     -4.0     0       0 "one IP-ID counter and one hop limit: two stacks in one machine";
-    AliveTwoStacks             "alive_two_stacks"               AliveAfter      -20.0 Judged    -20.0     0       0 "a kernel resets what a program beside it speaks, from the same distance and card; a perfect forgery looks the same";
+    AliveTwoStacks             "alive_two_stacks"               AliveAfter      -22.0 Judged    -22.0     0       0 "a kernel resets what a program beside it speaks, from the same distance and card; a perfect forgery looks the same";
     AliveFromElsewhere         "alive_from_elsewhere"           AliveAfter       0.0 Judged      0.0     0       0 "what comes from elsewhere than sender and reset may be forged itself";
     AliveAfterAnswer           "alive_after_answer"             AliveAfter        0.0 Judged      0.0     0       0 "answering a stray ACK ends nothing";
     AliveOneWay                "alive_one_way"                  AliveAfter        0.0 Judged      0.0     0       0 "may be a new connection";
