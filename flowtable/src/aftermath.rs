@@ -80,7 +80,7 @@ pub struct Train {
     pub window_steps: u8,
     /// Without any segment of the receiver since the one before.
     pub unprovoked: u8,
-    /// Whose hop limit is one more than that of the one before; copies of one packet have less.
+    /// Whose hop limit is one more than that of the one before, in a row.
     pub hop_limit_steps: u8,
     last_window: u16,
     last_hop_limit: u8,
@@ -236,6 +236,10 @@ impl Train {
         let step = segment.window.wrapping_sub(before) as i16;
         let provoked = std::mem::take(&mut self.provoked);
         self.count = self.count.saturating_add(1);
+        if segment.hop_limit.abs_diff(first.hop_limit) > TRAIN_HOPS_MAX {
+            // From somewhere else: what others forge says nothing of the first one.
+            return;
+        }
         let is_small = step != 0 && step.unsigned_abs() <= WINDOW_STEP_MAX;
         if is_small && (self.count == 1 || step == self.window_step) {
             self.window_steps = self.window_steps.saturating_add(1);
@@ -243,6 +247,9 @@ impl Train {
         let last_limit = if self.count == 1 { first.hop_limit } else { self.last_hop_limit };
         if last_limit.checked_add(1) == Some(segment.hop_limit) {
             self.hop_limit_steps = self.hop_limit_steps.saturating_add(1);
+        } else if self.hop_limit_steps < HOP_LIMIT_STEPS_MIN {
+            // Up and down again: a tap on both sides of a router sees each reset twice.
+            self.hop_limit_steps = 0;
         }
         self.last_hop_limit = segment.hop_limit;
         // NDSS 2009: the second of a back-to-back pair lies above the first and above everything.
@@ -283,5 +290,9 @@ const REORDERED_WITHIN: Ticks = Ticks::from_ms(10);
 const SYN_ACK_COPY_WITHIN: Ticks = Ticks::from_ms(150);
 /// Delay that queues and busy hosts add.
 const JITTER: Ticks = Ticks::from_ms(50);
+/// Triples whose hop limits rise by one stay this close together; paths flap less.
+const TRAIN_HOPS_MAX: u8 = 4;
+/// So many steps up in a row are a pattern.
+const HOP_LIMIT_STEPS_MIN: u8 = 2;
 /// Known injectors step the window by 1 to 10 from one reset to the next.
 const WINDOW_STEP_MAX: u16 = 16;

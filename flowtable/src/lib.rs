@@ -15,6 +15,7 @@
 //! | `hosts` | what a server's answers look like |
 //! | `table` | the bounded, set-associative table |
 //! | `aftermath`, `watch` | what follows a reset |
+//! | `clock_step` | how coarse the clock is |
 //! | `silence` | how long nothing was said |
 //! | `note` | what else other connections are judged by |
 //!
@@ -22,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 mod aftermath;
+mod clock_step;
 mod hosts;
 mod key;
 mod note;
@@ -36,6 +38,7 @@ mod tls_record;
 mod watch;
 
 pub use aftermath::{Aftermath, Alive, AliveBy, Opposite, Train};
+pub use clock_step::ClockStep;
 pub use hosts::{HostBaseline, HostTable, Look};
 pub use key::{Direction, Endpoint, FlowKey, KeyScope};
 pub use note::{Happening, NameNote, Note, PlainName};

@@ -11,7 +11,7 @@ use crate::key::{Direction, FlowKey};
 use crate::record::FlowRecord;
 use crate::segment::Segment;
 use crate::table::{FlowTable, Slot};
-use crate::time::Timestamp;
+use crate::time::{Ticks, Timestamp};
 
 /// One reset with its flow as it was before, and what followed; about 500 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,8 @@ pub struct Watch {
     pub ordinal: u8,
     /// What followed.
     pub aftermath: Aftermath,
+    /// The clock that stamped the packets has steps no longer than this.
+    pub clock_step: Ticks,
     /// When the verdict becomes final.
     pub deadline: Timestamp,
     /// The caller's note of where the packet was received; carried, never read.
@@ -273,6 +275,7 @@ impl Watch {
             earlier: None,
             ordinal: 0,
             aftermath: Aftermath::default(),
+            clock_step: Ticks(0),
             deadline: reset.time.plus_ns(deadline_ns(&before)),
             receipt: [0; 2],
             slot: None,

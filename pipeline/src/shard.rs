@@ -1,9 +1,9 @@
 //! One shard of the flows: finds the connection, judges resets, lets the flow remember.
 
 use flowtable::{
-    Change, Direction, EarlierReset, Endpoint, FlowHash, FlowKey, FlowRecord, FlowTable, Happening,
-    HostBaseline, Look, Note, ResetNote, Segment, Side, Slot, Stack, TableOptions, Ticks,
-    Timestamp, WATCHES_PER_FLOW, Watch, WatchPool,
+    Change, ClockStep, Direction, EarlierReset, Endpoint, FlowHash, FlowKey, FlowRecord, FlowTable,
+    Happening, HostBaseline, Look, Note, ResetNote, Segment, Side, Slot, Stack, TableOptions,
+    Ticks, Timestamp, WATCHES_PER_FLOW, Watch, WatchPool,
 };
 use wire::SeqNumber;
 
@@ -46,6 +46,7 @@ impl Staged {
 pub(crate) struct Shard {
     table: FlowTable,
     watches: WatchPool,
+    clock: ClockStep,
 }
 
 impl Shard {
@@ -56,7 +57,7 @@ impl Shard {
         if let Err(error) = advised {
             tracing::debug!("no huge pages under the flow table: {error}");
         }
-        Self { table, watches: WatchPool::new(watches) }
+        Self { table, watches: WatchPool::new(watches), clock: ClockStep::new() }
     }
 
     pub(crate) const fn table(&self) -> &FlowTable {
@@ -70,6 +71,7 @@ impl Shard {
     /// The road of one segment: find its flow, judge it if it is a reset, let the flow remember.
     pub(crate) fn take(&mut self, staged: &Staged, outbox: &mut Outbox) {
         let Staged { segment, direction, .. } = staged;
+        self.clock.observe(segment.time);
         // To the packet, not to the batch: what comes after a watch is over must not be seen by it.
         self.watches.expire(segment.time, &mut self.table, |watch| outbox.finish(watch, true));
         let slot = self.table.place(staged.hash, staged.slot, segment.time);
@@ -124,6 +126,7 @@ impl Shard {
         let mut watch = Watch::new(staged.key, staged.direction, staged.segment, before);
         watch.note = staged.note;
         watch.receipt = pack(staged.receipt);
+        watch.clock_step = self.clock.ticks();
         let (on_port, on_address) = self.hosts_of(&before, staged);
         watch.accepted_s = on_port.map(|host| host.last_accept_s());
         watch.host = on_port.or(on_address.map(HostBaseline::of_another_port));
@@ -191,7 +194,15 @@ impl Shard {
         }
         let span = record.round_trip(server).filter(|_| record.round_trip_has_handshake(server));
         let [with_port, address] = self.table.host_hashes(staged.key.sender(server));
+        // The same SYN/ACK again, from the host or from the tap, confirms nothing.
+        let is_repeated = record.side(server).packets > 1;
         let hosts = self.table.hosts_mut();
+        if is_repeated {
+            if is_strained {
+                hosts.strain(with_port);
+            }
+            return;
+        }
         hosts.confirm(address, &staged.segment, span);
         let other_look = hosts.confirm(with_port, &staged.segment, span);
         if is_strained {

@@ -16,27 +16,33 @@ pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     if round_trip.span < ROUND_TRIP_MIN || is_at_sensor(case) {
         return None;
     }
-    let (row, says) = outcome(span, round_trip, is_strict, case.has_ack())?;
+    let measured = Measured { span, round_trip, step: case.watch.clock_step };
+    let (row, says) = outcome(&measured, is_strict, case.has_ack())?;
     let expected = Value::Nanoseconds(round_trip.span.ns());
     Some(Evidence::of(row, Value::Nanoseconds(span.ns()), expected, says))
 }
 
-fn outcome(
+/// What the clock says, and how far it may be off: a stamp by up to a step, so a span, too.
+struct Measured {
     span: Ticks,
     round_trip: RoundTrip,
-    is_strict: bool,
-    has_ack: bool,
-) -> Option<(Row, &'static str)> {
-    let (span, whole) = (u64::from(span.0), u64::from(round_trip.span.0));
-    // Clock granularity and reordering inside a mirror: half a round trip leaves room for both.
-    if span * 2 < whole {
+    step: Ticks,
+}
+
+fn outcome(measured: &Measured, is_strict: bool, has_ack: bool) -> Option<(Row, &'static str)> {
+    let Measured { span, round_trip, step } = measured;
+    let at_most = u64::from(span.0) + u64::from(step.0);
+    let whole = u64::from(round_trip.span.0);
+    let at_least = whole.saturating_sub(u64::from(step.0));
+    // Reordering inside a mirror: half a round trip leaves room for it.
+    if at_most * 2 < at_least {
         // Delayed acknowledgments make all but handshake samples too long, and samples taken while
         // queues were full are up to five times too long.
-        let is_far_below = round_trip.has_handshake && span * 5 < whole;
+        let is_far_below = round_trip.has_handshake && at_most * 5 < at_least;
         let row = match (round_trip.is_firm, is_strict) {
             (true, true) if is_far_below => Row::CausalityProved,
             // One sample may be long for reasons of its own, but not seven times too long.
-            (false, true) if is_far_below && span * 7 < whole => Row::CausalityOneSample,
+            (false, true) if is_far_below && at_most * 7 < at_least => Row::CausalityOneSample,
             (true, false) if is_far_below => Row::CausalityLenient,
             _ => Row::CausalitySooner,
         };
@@ -44,7 +50,7 @@ fn outcome(
     }
     // A bare reset may answer a later segment than the first that bore its number: being late
     // says nothing then.
-    (span * 10 >= whole * 9 && is_strict && has_ack)
+    (u64::from(span.0) * 10 >= whole * 9 && is_strict && has_ack)
         .then_some((Row::CausalityRoundTrip, "answers no sooner than a round trip to the sender"))
 }
 

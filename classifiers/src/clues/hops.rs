@@ -36,6 +36,11 @@ pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
             };
             (row, "sent from this very link, unlike the sender's packets")
         }
+        // A path may be a hop shorter now and then, but not so short that a host behind a router sits
+        // before it: this is what a router next to the sensor writes in its neighbour's name.
+        (1, Trust::Firm) if hops(observed) == 0 && same_class => {
+            (Row::HopsOneOffOnLink, "sent from this very link, the sender is one router further")
+        }
         (1, Trust::Weak) => (Row::HopsOneOffWeak, "one hop off"),
         (1, _) => (Row::HopsOneOff, "one hop off the sender's packets"),
         (_, Trust::Firm) => (Row::HopsDiffer, "not as far away as the sender's packets"),

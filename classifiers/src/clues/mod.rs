@@ -58,12 +58,11 @@ pub(crate) fn weigh(case: &Case<'_>) -> Weighed {
     }
     let mut decibans = prior.decibans + headers.clamp(HEADERS_MIN, HEADERS_MAX);
     let mut has_proof = false;
-    for clue in PROOF_CLUES {
-        if let Some(found) = clue(case) {
-            decibans += found.decibans;
-            has_proof |= found.row.is_some_and(Row::is_proof);
-            evidence.push(found);
-        }
+    let proofs = PROOF_CLUES.into_iter().map(|clue| clue(case));
+    for found in proofs.chain([alive::weigh(case, has_anomaly)]).flatten() {
+        decibans += found.decibans;
+        has_proof |= found.row.is_some_and(Row::is_proof);
+        evidence.push(found);
     }
     if let Some(found) = opposite::weigh(case, has_anomaly) {
         decibans += found.decibans;
@@ -102,10 +101,9 @@ const HEADER_CLUES: [ClueFn; 8] = [
     profile::weigh,
     learned::weigh,
 ];
-const PROOF_CLUES: [ClueFn; 10] = [
+const PROOF_CLUES: [ClueFn; 9] = [
     numbers::weigh,
     causality::weigh,
-    alive::weigh,
     train::weigh,
     signature::weigh,
     port::weigh,

@@ -17,6 +17,7 @@ rows! {
     HopsOnLink                 "hops_on_link"                   Hops            -26.0 Counted   -26.0     0     232 "no router passed: whoever sent it is on this link, the sender is not";
     HopsOnLinkFew              "hops_on_link_few"               Hops            -20.0 Judged    -20.0     0      10 "the same, against a single packet that may have come by another path";
     HopsOneOff                 "hops_one_off"                   Hops             -6.0 Judged     -6.0   213      42 "paths flap by one hop";
+    HopsOneOffOnLink           "hops_one_off_on_link"           Hops            -16.0 Judged    -16.0     0       0 "the router before the host, or a host whose sockets have a hop limit of their own: nobody is named by it alone";
     HopsOneOffWeak             "hops_one_off_weak"              Hops             -2.0 Judged     -2.0     0       1 "the same, with little to compare with";
     HopsDiffer                 "hops_differ"                    Hops            -20.0 Counted   -20.0     0     140 "12 of 1,456 resets in captures, all of third parties or front ends";
     HopsDifferFair             "hops_differ_fair"               Hops            -12.0 Judged    -12.0     0      70 "the same, against few packets";
@@ -75,6 +76,8 @@ rows! {
     CausalitySooner            "causality_sooner"               Causality       -12.0 Judged    -12.0     0       3 "delayed acknowledgments and full queues make samples too long";
     CausalityRoundTrip         "causality_round_trip"           Causality         3.0 Judged      3.0  1579      79 "a device far behind the sensor takes as long";
     AliveSameLine              "alive_same_line"                AliveAfter       -4.0 Judged     -4.0     0       0 "one IP-ID counter and one hop limit: two stacks in one machine";
+    AliveTwoStacks             "alive_two_stacks"               AliveAfter      -22.0 Judged    -22.0     0       0 "a kernel resets what a program beside it speaks, from the same distance and card; a perfect forgery looks the same";
+    AliveFromElsewhere         "alive_from_elsewhere"           AliveAfter       0.0 Judged      0.0     0       0 "what comes from elsewhere than sender and reset may be forged itself";
     AliveAfterAnswer           "alive_after_answer"             AliveAfter        0.0 Judged      0.0     0       0 "answering a stray ACK ends nothing";
     AliveOneWay                "alive_one_way"                  AliveAfter        0.0 Judged      0.0     0       0 "may be a new connection";
     AliveAfterBait             "alive_after_bait"               AliveAfter        0.0 Judged      0.0     0       0 "nobody was to obey that reset";

@@ -170,21 +170,31 @@ impl FlowRecord {
         // A pure ACK, all that was seen of a side met in mid-stream, provokes no answer: what its
         // number ends was sent at an unknown time. Nor does what is stamped later than its answer.
         let is_timed = other.sent_something() && other.advanced.since(now) == Ticks(0);
-        if !ambiguous && is_timed {
+        let span = now.since(other.advanced);
+        if is_timed && ambiguous {
+            self.bound_round_trip(direction, span);
+        } else if is_timed {
             let answers_syn = other.has(Side::SYN) && !other.has(Side::DATA | Side::FIN);
-            self.sample_round_trip(direction, now.since(other.advanced), answers_syn);
+            self.sample_round_trip(direction, span, answers_syn);
         }
     }
 
     /// The host has answered bytes that passed here so long ago (RFC 6298 samples, at the sensor).
     fn sample_round_trip(&mut self, direction: Direction, span: Ticks, answers_syn: bool) {
         let index = direction.index();
-        let span = u16::try_from(span.0).unwrap_or(u16::MAX);
-        self.round_trip[index] = self.round_trip[index].min(span);
+        self.bound_round_trip(direction, span);
         self.tallies[index].add_sample();
         if answers_syn {
             self.state.set(State::ROUND_TRIP_LOW << index);
         }
+    }
+
+    /// The round trip is no longer than this. Something sent twice gives no sample, but whichever of
+    /// the two was answered, the answer took no longer than since the first.
+    fn bound_round_trip(&mut self, direction: Direction, span: Ticks) {
+        let span = u16::try_from(span.0).unwrap_or(u16::MAX);
+        let smallest = &mut self.round_trip[direction.index()];
+        *smallest = span.min(*smallest);
     }
 
     fn observe_sequence(&mut self, direction: Direction, segment: &Segment, now: Tick) {

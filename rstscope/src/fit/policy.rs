@@ -50,8 +50,10 @@ fn of(row: Row) -> Policy {
 
 /// What the wild does to innocents and the lab does not: paths flap by a hop, routers change,
 /// captures lose packets, boxes clear DF and rewrite DSCP. May only lose weight.
-const HAPPENS_TO_INNOCENTS: [Row; 10] = [
+const HAPPENS_TO_INNOCENTS: [Row; 12] = [
     Row::HopsOneOff,
+    Row::HopsOneOffOnLink,
+    Row::AliveTwoStacks,
     Row::HopsOneOffWeak,
     Row::HopsEqualOtherInitial,
     Row::HopsDifferWeak,
