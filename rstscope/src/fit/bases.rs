@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use classifiers::{Cap, Cause, Origin, Role, Stage, UNDECIDED_MAX};
+use classifiers::{
+    Cap, Cause, Origin, Role, Row, UNDECIDED_MAX, cause_confidence_max, fitted_base,
+};
 use events::Event;
 
 use crate::evaluate::Judged;
@@ -28,7 +30,9 @@ pub(crate) type Grounds = (String, Cause, u32);
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Decided {
     pub(crate) grounds: Grounds,
-    /// How the reset was made: left out as a whole by the held-out estimate.
+    /// The capture it is in.
+    pub(crate) capture: String,
+    /// How the reset was made.
     pub(crate) family: String,
     /// Family and labelled cause: resets of one kind are no independent witnesses.
     pub(crate) kind: (String, String),
@@ -96,12 +100,6 @@ pub(crate) fn uncounted((_, cause, hand_set): &Grounds, prior: Prior) -> f64 {
     smoothed(*cause, *hand_set, prior, [].into_iter())
 }
 
-/// One direction says half as much, whatever the rule.
-fn is_one_way(event: &Event) -> bool {
-    (event.packets.client == 0) != (event.packets.server == 0)
-        && !matches!(event.verdict.stage, Stage::PostSyn | Stage::None)
-}
-
 #[derive(Default)]
 struct Count {
     seen: u32,
@@ -110,30 +108,40 @@ struct Count {
     expected: f64,
 }
 
-/// `None` where the base does not decide the confidence: somebody declared the cause, nobody is
-/// named, one direction was seen, or the ambiguity table caps it.
+/// `None` where something else than the base decides the confidence: somebody declared the cause,
+/// nobody is named, one direction was seen, or the ambiguity table caps it.
+///
+/// A cause of that table is counted only where its evidence lifts the cap: without it, the lab's own
+/// mix of look-alikes would be all that is counted.
 fn decision(row: &Judged) -> Option<Decided> {
     let (label, said) = row.cause().filter(|_| !row.is_labelled_aftermath())?;
     let event = row.event.as_ref()?;
     let verdict = &event.verdict;
-    let is_capped = Cap::of(verdict.cause).is_some()
-        && verdict.rule_base > CAP
-        && (verdict.cause_confidence - CAP).abs() < SAME;
     let by_rule = verdict.role == Role::Primary
         && verdict.origin != Origin::Unknown
         && verdict.cause != Cause::Unknown
         && verdict.declared.is_none()
-        && !is_one_way(event)
-        && !is_capped;
+        && is_lifted(event);
     let endpoint = 1.0 / (1.0 + 10f64.powf(-verdict.origin_decibans / 10.0));
+    let certainty = 0.6 + 0.4 * verdict.origin_confidence.max(endpoint);
+    let base = fitted_base(&verdict.rule, verdict.cause, verdict.rule_base as f32);
+    let is_told = (f64::from(base) * certainty - verdict.cause_confidence).abs() < SAME;
     let hand_set = (verdict.rule_base * 100.0).round() as u32;
-    by_rule.then(|| Decided {
+    (by_rule && is_told).then(|| Decided {
         grounds: (verdict.rule.clone(), verdict.cause, hand_set),
+        capture: row.label.file.clone(),
         family: row.label.family.clone(),
         kind: (row.label.family.clone(), label.name.clone()),
-        certainty: 0.6 + 0.4 * verdict.origin_confidence.max(endpoint),
+        certainty,
         is_right: said.is_some_and(|said| label.is(said)),
     })
+}
+
+/// Whether the ambiguity table lets the cause be said with more than [`UNDECIDED_MAX`].
+fn is_lifted(event: &Event) -> bool {
+    let evidence = event.verdict.evidence.iter();
+    let seen = evidence.map(|item| (item.clue, item.row.as_deref().and_then(Row::from_name)));
+    cause_confidence_max(event.verdict.cause, seen, false) > UNDECIDED_MAX
 }
 
 fn smoothed<'c>(
@@ -147,13 +155,18 @@ fn smoothed<'c>(
         return by_hand;
     }
     let (mut right, mut expected) = (prior.rows * prior.mean(hand_set), prior.rows);
+    let mut most = BASE_MAX;
+    if Cap::of(cause).is_some() {
+        most = by_hand.max(f64::from(UNDECIDED_MAX));
+    }
     for count in kinds {
         let share = 1.0 / f64::from(count.seen).sqrt();
         right += share * f64::from(count.right);
         expected += share * count.expected;
+        most = BASE_MAX;
     }
-    // Where the ambiguity table holds, the lab's own mix of look-alikes is no evidence.
-    let most = if Cap::of(cause).is_some() && by_hand <= CAP { CAP } else { BASE_MAX };
+    // Of the ambiguity table, only what was counted with its evidence may be said more surely; where
+    // that evidence is missing, `judge` caps what is said whatever the base.
     (right / expected).clamp(BASE_MIN, most)
 }
 
@@ -179,9 +192,8 @@ pub(crate) fn write(out: &mut impl Write, rules: &[RuleBase]) -> io::Result<()> 
     Ok(())
 }
 
-const CAP: f64 = UNDECIDED_MAX as f64;
 /// Events tell probabilities with three decimals.
-const SAME: f64 = 0.001;
+const SAME: f64 = 0.002;
 const BASE_MIN: f64 = 0.3;
 /// No rule is always right.
 const BASE_MAX: f64 = 0.99;
@@ -207,8 +219,11 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_apart_gains_nothing_from_the_lab() {
-        assert_eq!(base(Cause::StaleConnection, 60, 900), 70);
+    fn what_cannot_be_told_apart_gains_only_by_what_was_counted_with_its_evidence() {
+        let shifted = Prior { rows: 10.0, shift: 3.0 };
+        let told = smoothed(Cause::StaleConnection, 60, shifted, [].iter());
+        assert!((told - 0.7).abs() < 1e-6);
+        assert_eq!(base(Cause::StaleConnection, 60, 900), 90);
         assert_eq!(base(Cause::AppAbort, 99, 900), 99);
     }
 
@@ -224,6 +239,7 @@ mod tests {
     fn one_kind_that_is_always_wrong_does_not_drown_among_another_that_is_right() {
         let row = |kind: &str, is_right| Decided {
             grounds: ("R1".to_owned(), Cause::AppAbort, 80),
+            capture: String::new(),
             family: kind.to_owned(),
             kind: (kind.to_owned(), "app_abort".to_owned()),
             certainty: 1.0,
