@@ -65,10 +65,13 @@ pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Outcome> {
         bail!("labels by proofs lack the weights of the proofs: they are compared, not written");
     }
     let provenance = provenance(arguments, &samples, looseness);
-    let files = [
-        ("table.rs", tables::weights(&fitted, &samples, &provenance)),
-        ("bases.rs", tables::bases(&rules, &bases_provenance(arguments, prior, decided.len()))),
-    ];
+    let mut files = vec![(
+        "bases.rs",
+        tables::bases(&rules, &bases_provenance(arguments, prior, decided.len())),
+    )];
+    if !arguments.keep_weights {
+        files.push(("table.rs", tables::weights(&fitted, &samples, &provenance)));
+    }
     if arguments.check {
         return check(&arguments.sources, &files);
     }
