@@ -56,5 +56,6 @@ pub use vocabulary::{
     Cause, Clue, Effect, Impact, Origin, Reaction, Reception, Role, Shape, Stage, Terminator,
 };
 pub use weights::{
-    BASES, Base, FIT, HEADERS_MAX, HEADERS_MIN, Row, Source, WEIGHTS, Weight, fitted_base,
+    BASES, BASES_FIT, Base, FIT, HEADERS_MAX, HEADERS_MIN, Row, Source, WEIGHTS, Weight,
+    fitted_base,
 };

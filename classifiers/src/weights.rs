@@ -39,7 +39,7 @@ macro_rules! rows {
 mod bases;
 mod table;
 
-pub use bases::BASES;
+pub use bases::{BASES, BASES_FIT};
 pub use table::{FIT, Row, WEIGHTS};
 
 use crate::vocabulary::{Cause, Clue};

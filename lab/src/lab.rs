@@ -130,6 +130,7 @@ impl Lab {
                 let heard = self.kernel_resets(truth.client, truth.server).into_iter();
                 truth.kernel_reason =
                     heard.filter(|reset| reset.uptime >= not_before).map(|r| r.reason).next();
+                truth.narrow_by_kernel();
             }
         }
         Ok(truths)

@@ -65,6 +65,24 @@ impl Truth {
         self
     }
 
+    /// Strikes out what the kernel's reason excludes where the recipe could not know how the close went: with
+    /// data unread (`TCP_ABORT_ON_CLOSE`), or before the data came (`TCP_ABORT_ON_DATA`, Linux 6.12
+    /// `net/ipv4/tcp.c`, `tcp_input.c`). The wire tells them apart: the one is a segment of its own with ACK, the
+    /// other a bare answer.
+    pub(crate) fn narrow_by_kernel(&mut self) {
+        self.cause = match (self.cause, self.kernel_reason.as_deref()) {
+            ("app_abort|data_after_close", Some("TCP_ABORT_ON_CLOSE")) => "app_abort",
+            ("app_abort|data_after_close", Some("TCP_ABORT_ON_DATA")) => "data_after_close",
+            ("connection_limit|app_abort|data_after_close", Some("TCP_ABORT_ON_CLOSE")) => {
+                "connection_limit|app_abort"
+            }
+            ("connection_limit|app_abort|data_after_close", Some("TCP_ABORT_ON_DATA")) => {
+                "connection_limit|data_after_close"
+            }
+            (cause, _) => cause,
+        };
+    }
+
     /// The reset comes from a TCP of our own that plays an endpoint.
     pub(crate) fn by_hand(mut self, stack: impl Into<String>) -> Self {
         self.by_hand = true;
@@ -135,4 +153,40 @@ pub(crate) fn write_csv(path: &Path, file: &str, rows: &[Placed]) -> Result<(), 
         writer.write_record(record).map_err(|error| failed(error.into()))?;
     }
     writer.flush().map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Truth;
+
+    fn said(cause: &'static str, reason: Option<&str>) -> &'static str {
+        let mut truth = Truth {
+            scenario: "ssh_max_startups",
+            client: ([192, 0, 2, 1], 4000).into(),
+            server: ([192, 0, 2, 2], 22).into(),
+            since: None,
+            origin: "server",
+            cause,
+            kernel_reason: reason.map(str::to_owned),
+            kernel_heard: reason.is_some(),
+            rule: None,
+            by_hand: false,
+            timer: None::<Duration>,
+            description: String::new(),
+        };
+        truth.narrow_by_kernel();
+        truth.cause
+    }
+
+    #[test]
+    fn the_kernel_strikes_out_what_was_not() {
+        let joint = "connection_limit|app_abort|data_after_close";
+        assert_eq!(said(joint, Some("TCP_ABORT_ON_CLOSE")), "connection_limit|app_abort");
+        assert_eq!(said(joint, Some("TCP_ABORT_ON_DATA")), "connection_limit|data_after_close");
+        assert_eq!(said(joint, None), joint);
+        assert_eq!(said("app_abort|data_after_close", Some("TCP_ABORT_ON_CLOSE")), "app_abort");
+        assert_eq!(said("close_race", Some("TCP_ABORT_ON_CLOSE")), "close_race");
+    }
 }

@@ -179,6 +179,9 @@ pub(crate) struct FitArguments {
     /// and fit the other evidence; for comparison only
     #[arg(long)]
     pub(crate) by_proofs: bool,
+    /// Fit the bases of the rules only and leave the table of weights alone
+    #[arg(long)]
+    pub(crate) keep_weights: bool,
     /// Write the tables
     #[arg(long, conflicts_with = "check")]
     pub(crate) write: bool,

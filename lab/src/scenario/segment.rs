@@ -112,7 +112,9 @@ pub(super) fn stray_syn_ack(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
         hand.await_segment(own, |heard| heard.source == to && heard.is_reset())?
             .ok_or_else(|| stage.broken(own, to, "no reset for a stray SYN/ACK"))?;
         let done = "one of some raw SYN/ACKs without a connection, to several ports of one host";
-        truths.push(stage.truth((to, own), "client", "stray_probe_response", done));
+        // The same packet as a flooded host sends to whom a forged SYN named: a tap sees no difference.
+        let cause = "stray_probe_response|syn_flood_backscatter";
+        truths.push(stage.truth((to, own), "client", cause, done));
     }
     Ok(truths)
 }

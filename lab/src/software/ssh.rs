@@ -64,7 +64,8 @@ pub(crate) fn max_startups(stage: &Stage<'_>) -> Result<Vec<Truth>, Error> {
         stage.pause(1);
         let done = "sshd turned the connection away because MaxStartups others had not logged in; the client's banner \
                     met a closed socket, or was unread when it closed";
-        let cause = "connection_limit|data_after_close";
+        // A close with unread data is an abort whatever the reason; which of the two it was, the kernel tells.
+        let cause = "connection_limit|app_abort|data_after_close";
         truths.push(stage.truth(caller.flow, "server", cause, done));
     }
     // Below the limit the same client is welcome again.

@@ -14,6 +14,27 @@ impl<T: PartialEq> Expected<T> {
     pub(crate) fn is(&self, said: T) -> bool {
         self.accepts.contains(&said)
     }
+
+    /// Whether it names several of our own names instead of one, or instead of a class of its file.
+    pub(crate) fn is_joint(&self) -> bool {
+        self.name.contains(JOINT)
+    }
+}
+
+impl<T: PartialEq + Copy> Expected<T> {
+    /// The class that a row counts under: what was said if a joint label accepts that, else the
+    /// first it names; the label itself where it is not joint.
+    ///
+    /// So a row that two names are true of is no class of its own, whose precision would be that of
+    /// no name at all.
+    pub(crate) fn class(&self, said: Option<T>, name: fn(T) -> &'static str) -> &str {
+        match self.accepts.first() {
+            Some(first) if self.is_joint() => {
+                name(said.filter(|said| self.is(*said)).unwrap_or(*first))
+            }
+            _ => &self.name,
+        }
+    }
 }
 
 /// The origins a label names: one of our own names, several joined by `|`, or `injected`.
@@ -68,10 +89,13 @@ pub(crate) fn undecidable(label: &str) -> &'static str {
 
 fn parse_each<T>(names: &str, parse: fn(&str) -> Option<T>, what: &str) -> Result<Vec<T>, String> {
     names
-        .split('|')
+        .split(JOINT)
         .map(|name| parse(name.trim()).ok_or_else(|| format!("no {what} is called {name:?}")))
         .collect()
 }
+
+/// Between the names of a joint label.
+const JOINT: char = '|';
 
 /// Anyone but the two ends.
 pub(crate) const INJECTED: [Origin; 4] = [
@@ -151,6 +175,21 @@ mod tests {
         assert!(cause("app_abort|fast_close").unwrap().unwrap().is(Cause::FastClose));
         assert!(cause_class("stale-session").unwrap().unwrap().is(Cause::StaleConnection));
         assert_eq!(cause_class("crafted").unwrap(), None);
+    }
+
+    #[test]
+    fn a_joint_label_counts_under_what_was_said_or_under_its_first() {
+        let class = |label: &str, said| {
+            let label = cause(label).unwrap().unwrap();
+            label.class(Some(said), Cause::name).to_owned()
+        };
+        let joint = "connection_limit|app_abort";
+        assert_eq!(class(joint, Cause::AppAbort), "app_abort");
+        assert_eq!(class(joint, Cause::ConnectionLimit), "connection_limit");
+        assert_eq!(class(joint, Cause::CloseRace), "connection_limit");
+        assert_eq!(class("app_abort", Cause::CloseRace), "app_abort");
+        let refused = cause_class("refused").unwrap().unwrap();
+        assert_eq!(refused.class(Some(Cause::ServiceUnavailable), Cause::name), "refused");
     }
 
     #[test]

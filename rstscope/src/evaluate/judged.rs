@@ -52,23 +52,33 @@ impl Judged {
     }
 }
 
+/// Resets that the sensor counted and could not watch: nothing is said of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Unwatched {
+    /// As many resets of their connection were watched already.
+    pub(crate) beyond_flow_share: u64,
+    /// All watches were taken.
+    pub(crate) without_watch: u64,
+}
+
 /// Reads every capture that the labels of `pairs` name.
 pub(crate) fn read(
     pairs: &[Pair],
     confidence: Option<&str>,
     sensor: &SensorArguments,
-) -> anyhow::Result<Vec<Judged>> {
-    let mut judged = Vec::new();
+) -> anyhow::Result<(Vec<Judged>, Unwatched)> {
+    let (mut judged, mut unwatched) = (Vec::new(), Unwatched::default());
     for pair in pairs {
-        judged.extend(read_pair(pair, confidence, sensor)?);
+        judged.extend(read_pair(pair, confidence, sensor, &mut unwatched)?);
     }
-    Ok(judged)
+    Ok((judged, unwatched))
 }
 
 fn read_pair(
     pair: &Pair,
     confidence: Option<&str>,
     sensor: &SensorArguments,
+    unwatched: &mut Unwatched,
 ) -> anyhow::Result<Vec<Judged>> {
     let mut labels = labels::read(&pair.labels, confidence)?;
     if pair.captures.is_file() {
@@ -84,7 +94,8 @@ fn read_pair(
     }
     let mut said: HashMap<(String, u64), Event> = HashMap::new();
     for (file, frames) in by_file {
-        for (frame, event) in last_events(&locate(&pair.captures, file)?, frames, sensor)? {
+        let capture = locate(&pair.captures, file)?;
+        for (frame, event) in last_events(&capture, frames, sensor, unwatched)? {
             said.insert((file.to_owned(), frame), event);
         }
     }
@@ -107,11 +118,12 @@ fn locate(captures: &Path, file: &str) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// The last event for each of the frames.
-pub(crate) fn last_events(
+/// The last event for each of the frames; adds to `unwatched` what was not watched.
+fn last_events(
     path: &Path,
     frames: HashSet<u64>,
     arguments: &SensorArguments,
+    unwatched: &mut Unwatched,
 ) -> anyhow::Result<HashMap<u64, Event>> {
     let mut wanted = Wanted { frames, events: HashMap::new() };
     let report = sensor::read(
@@ -125,6 +137,9 @@ pub(crate) fn last_events(
     for problem in report.inputs.iter().filter_map(|input| input.problem.as_deref()) {
         tracing::warn!("{problem}");
     }
+    let lost = |name: &str| report.losses.get(name).copied().unwrap_or(0);
+    unwatched.beyond_flow_share += lost("resets_beyond_flow_share");
+    unwatched.without_watch += lost("resets_without_watch");
     Ok(wanted.events)
 }
 

@@ -33,8 +33,8 @@ use report::Comparison;
 /// Reads every capture that the labels name and prints how the verdicts compare.
 pub(crate) fn run(arguments: &EvaluateArguments) -> anyhow::Result<Outcome> {
     let pairs = pairs_of(&arguments.paths)?;
-    let judged = read(&pairs, arguments.confidence.as_deref(), &arguments.sensor)?;
-    let comparison = Comparison::of(&judged);
+    let (judged, unwatched) = read(&pairs, arguments.confidence.as_deref(), &arguments.sensor)?;
+    let comparison = Comparison::of(&judged, unwatched);
     if let Some(path) = &arguments.plot {
         plot::write(path, &comparison.calibration)
             .with_context(|| format!("draw {}", path.display()))?;

@@ -5,7 +5,7 @@ use events::Event;
 use serde::Serialize;
 
 use super::classes::{self, INJECTED};
-use super::judged::Judged;
+use super::judged::{Judged, Unwatched};
 use super::reliability::Reliability;
 use super::score::{Pairing, Score, score, share};
 
@@ -15,7 +15,7 @@ pub(crate) struct Comparison<'j> {
     /// Labelled resets.
     pub(crate) rows: u64,
     /// Those without an event.
-    pub(crate) without_event: u64,
+    pub(crate) without_event: WithoutEvent,
     /// Who.
     pub(crate) origin: Score,
     /// Whether it was somebody else than the two ends.
@@ -28,6 +28,19 @@ pub(crate) struct Comparison<'j> {
     pub(crate) calibration: Vec<Reliability>,
     /// Every disagreement.
     pub(crate) misses: Vec<Miss<'j>>,
+}
+
+/// Labelled resets of which nothing was said.
+#[derive(Serialize, Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct WithoutEvent {
+    pub(crate) rows: u64,
+    /// Those that are labelled the aftermath of another reset.
+    pub(crate) labelled_aftermath: u64,
+    /// Resets of these captures, labelled or not, that the sensor counted but did not watch,
+    /// because as many of their connection were watched already.
+    pub(crate) beyond_flow_share: u64,
+    /// Those that it did not watch for want of room.
+    pub(crate) without_watch: u64,
 }
 
 /// "Not an endpoint" as a question of yes and no.
@@ -82,10 +95,17 @@ pub(crate) struct Miss<'j> {
 
 impl<'j> Comparison<'j> {
     /// Compares.
-    pub(crate) fn of(judged: &'j [Judged]) -> Self {
+    pub(crate) fn of(judged: &'j [Judged], unwatched: Unwatched) -> Self {
         Self {
             rows: judged.len() as u64,
-            without_event: count(judged, |row| row.event.is_none()),
+            without_event: WithoutEvent {
+                rows: count(judged, |row| row.event.is_none()),
+                labelled_aftermath: count(judged, |row| {
+                    row.event.is_none() && row.is_labelled_aftermath()
+                }),
+                beyond_flow_share: unwatched.beyond_flow_share,
+                without_watch: unwatched.without_watch,
+            },
             origin: origin_score(judged),
             not_endpoint: not_endpoint(judged),
             cause: cause_score(judged),
@@ -105,7 +125,8 @@ fn origin_score(judged: &[Judged]) -> Score {
         .iter()
         .filter_map(Judged::origin)
         .map(|(label, said)| Pairing {
-            label: &label.name,
+            label: label.class(said, Origin::name),
+            is_joint: label.is_joint(),
             said: said.map(Origin::name),
             is_right: said.is_some_and(|said| label.is(said)),
         })
@@ -121,7 +142,8 @@ fn cause_score(judged: &[Judged]) -> Score {
         .filter(|row| !row.is_labelled_aftermath())
         .filter_map(Judged::cause)
         .map(|(label, said)| Pairing {
-            label: &label.name,
+            label: label.class(said, Cause::name),
+            is_joint: label.is_joint(),
             said: said.map(Cause::name),
             is_right: said.is_some_and(|said| label.is(said)),
         })

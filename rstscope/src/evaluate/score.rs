@@ -11,6 +11,9 @@ pub(crate) struct Score {
     pub(crate) rows: u64,
     /// Rows whose verdict agrees with the label.
     pub(crate) right: u64,
+    /// Rows whose label accepts several names: they count under the one that was said if the label
+    /// accepts it, else under its first.
+    pub(crate) joint_rows: u64,
     /// Mean F1 of the classes that can be decided; `None` without any.
     pub(crate) macro_f1: Option<f64>,
     /// By label.
@@ -52,6 +55,8 @@ pub(crate) struct Cell {
 /// A label and what was said; `said` is `None` where no event came for the frame.
 pub(crate) struct Pairing<'l> {
     pub(crate) label: &'l str,
+    /// The label accepts other names as well.
+    pub(crate) is_joint: bool,
     pub(crate) said: Option<&'static str>,
     pub(crate) is_right: bool,
 }
@@ -91,6 +96,7 @@ pub(crate) fn score(
     Score {
         rows: pairs.len() as u64,
         right: pairs.iter().filter(|pair| pair.is_right).count() as u64,
+        joint_rows: pairs.iter().filter(|pair| pair.is_joint).count() as u64,
         macro_f1: (!counted.is_empty()).then(|| counted.iter().sum::<f64>() / counted.len() as f64),
         classes,
         confusion: cells
@@ -130,7 +136,12 @@ mod tests {
 
     #[test]
     fn precision_recall_and_f1_are_those_of_the_textbook() {
-        let pair = |label, said| Pairing { label, said: Some(said), is_right: label == said };
+        let pair = |label, said| Pairing {
+            label,
+            is_joint: false,
+            said: Some(said),
+            is_right: label == said,
+        };
         let pairs =
             [pair("a", "a"), pair("a", "a"), pair("a", "b"), pair("b", "b"), pair("c", "a")];
         let score = score(
@@ -152,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_row_without_an_event_is_a_miss_and_nothing_else() {
-        let pairs = [Pairing { label: "a", said: None, is_right: false }];
+        let pairs = [Pairing { label: "a", is_joint: false, said: None, is_right: false }];
         let score = score(&pairs, |_, _| true, |_| "");
         assert_eq!((score.right, score.classes[0].wrongly_said), (0, 0));
         assert_eq!(score.macro_f1, Some(0.0));

@@ -14,17 +14,28 @@ pub(crate) fn write(
     comparison: &Comparison<'_>,
     brief: bool,
 ) -> io::Result<()> {
-    let aftermath = &comparison.aftermath;
+    let (aftermath, without) = (&comparison.aftermath, &comparison.without_event);
     writeln!(
         out,
         "{} labelled resets; no event for {}; labelled secondary_rst: {}, judged so: {}; other \
          resets judged secondary: {}",
         comparison.rows,
-        comparison.without_event,
+        without.rows,
         aftermath.labelled,
         aftermath.right,
         aftermath.primary_judged_aftermath
     )?;
+    if without.rows > 0 {
+        writeln!(
+            out,
+            "without an event: {} of {} are labelled secondary_rst; of all resets, labelled or not, \
+             {} were more than are watched of one connection at a time, {} found no room",
+            without.labelled_aftermath,
+            without.rows,
+            without.beyond_flow_share,
+            without.without_watch
+        )?;
+    }
     write_not_endpoint(out, comparison)?;
     write_score(out, "ORIGIN", &comparison.origin)?;
     write_score(out, "CAUSE", &comparison.cause)?;
@@ -67,6 +78,14 @@ fn write_score(out: &mut impl Write, title: &str, score: &Score) -> io::Result<(
     let share = super::score::share(right, rows);
     let mean = score.macro_f1.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.3}"));
     writeln!(out, "\n{title}: {right} of {rows} right ({}), macro-F1 {mean}", percent(share))?;
+    if score.joint_rows > 0 {
+        writeln!(
+            out,
+            "{} rows have labels that accept several names; each counts as what was said if its \
+             label accepts that, else as the first",
+            score.joint_rows
+        )?;
+    }
     let mut table = plain_table(&["LABEL", "ROWS", "RIGHT", "RECALL", "PRECISION", "F1"], true);
     for class in &score.classes {
         table.add_row([

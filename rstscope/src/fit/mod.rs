@@ -8,10 +8,12 @@
 //! | `model.rs`, `solve.rs` | the clamped sum, and its most probable weights |
 //! | `folds.rs` | cross-validation: families of resets that the fit has not seen |
 //! | `bases.rs` | how often each rule is right |
+//! | `held_out.rs` | the same for families that were not counted; how firmly hand-set bases hold |
 //! | `tables.rs` | the tables as source text |
 
 mod bases;
 mod folds;
+mod held_out;
 mod model;
 mod policy;
 mod sample;
@@ -28,13 +30,14 @@ use classifiers::WEIGHTS;
 use crate::Outcome;
 use crate::cli::FitArguments;
 use crate::evaluate;
+use bases::Prior;
 use model::Weights;
 use sample::{Sample, Truth};
 
 /// Fits, reports, and writes the tables or compares them with those in the sources.
 pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Outcome> {
     let pairs = evaluate::pairs_of(&arguments.paths)?;
-    let judged = evaluate::read(&pairs, None, &arguments.sensor)?;
+    let (judged, _) = evaluate::read(&pairs, None, &arguments.sensor)?;
     let truth = if arguments.by_proofs { Truth::Proofs } else { Truth::Labels };
     let samples = sample::of(&judged, truth);
     if samples.iter().all(|sample| sample.is_by_endpoint)
@@ -52,17 +55,23 @@ pub(crate) fn run(arguments: &FitArguments) -> anyhow::Result<Outcome> {
     folds::write(&mut out, looseness, &folds)?;
     let fitted = model::fit(&samples, looseness);
     write_moves(&mut out, &fitted, &samples)?;
-    let rules = bases::fit(&judged);
+    let decided = bases::decided(&judged);
+    let (prior, trials) = held_out::best(&decided);
+    held_out::write(&mut out, prior, &trials)?;
+    let rules = bases::fit(&decided.iter().collect::<Vec<_>>(), prior);
     bases::write(&mut out, &rules)?;
     out.flush()?;
     if arguments.by_proofs && (arguments.write || arguments.check) {
         bail!("labels by proofs lack the weights of the proofs: they are compared, not written");
     }
     let provenance = provenance(arguments, &samples, looseness);
-    let files = [
-        ("table.rs", tables::weights(&fitted, &samples, &provenance)),
-        ("bases.rs", tables::bases(&rules)),
-    ];
+    let mut files = vec![(
+        "bases.rs",
+        tables::bases(&rules, &bases_provenance(arguments, prior, decided.len())),
+    )];
+    if !arguments.keep_weights {
+        files.push(("table.rs", tables::weights(&fitted, &samples, &provenance)));
+    }
     if arguments.check {
         return check(&arguments.sources, &files);
     }
@@ -98,17 +107,34 @@ fn write_moves(out: &mut impl Write, fitted: &Weights, samples: &[Sample]) -> io
     Ok(())
 }
 
-/// What was fitted on: the stamp, the captures, the number of resets.
+/// What weights were fitted on: the stamp, the captures, the number of resets.
 fn provenance(arguments: &FitArguments, samples: &[Sample], looseness: f64) -> String {
+    let (stamp, resets) = (stamp(arguments), samples.len());
+    format!("{stamp}; looseness {looseness}; {resets} resets of {}", names(arguments))
+}
+
+/// What bases were counted on.
+fn bases_provenance(arguments: &FitArguments, prior: Prior, verdicts: usize) -> String {
+    let Prior { rows, shift } = prior;
+    let (stamp, names) = (stamp(arguments), names(arguments));
+    format!(
+        "{stamp}; a prior of {rows} rows moved by {shift}; {verdicts} verdicts that rules decided, \
+         of {names}"
+    )
+}
+
+fn stamp(arguments: &FitArguments) -> &str {
+    arguments.stamp.as_deref().unwrap_or("no stamp")
+}
+
+fn names(arguments: &FitArguments) -> String {
     let names: Vec<String> = arguments
         .paths
         .iter()
         .filter(|path| path.extension().is_none_or(|extension| extension != "csv"))
         .map(|path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned())
         .collect();
-    let stamp = arguments.stamp.as_deref().unwrap_or("no stamp");
-    let (resets, names) = (samples.len(), names.join(", "));
-    format!("{stamp}; looseness {looseness}; {resets} resets of {names}")
+    names.join(", ")
 }
 
 fn check(sources: &Path, files: &[(&str, String)]) -> anyhow::Result<Outcome> {

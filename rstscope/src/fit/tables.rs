@@ -49,13 +49,15 @@ pub(crate) fn weights(fitted: &Weights, samples: &[Sample], provenance: &str) ->
 }
 
 /// `bases.rs`: every rule that was counted.
-pub(crate) fn bases(rules: &[RuleBase]) -> String {
+pub(crate) fn bases(rules: &[RuleBase], provenance: &str) -> String {
     let import = if rules.is_empty() { "" } else { "use crate::vocabulary::Cause;\n" };
     let mut text = format!(
         "//! How sure each rule is at best, fitted: written by `rstscope fit`, not by hand.\n\n\
          use super::Base;\n{import}\n\
+         /// Where the fitted bases come from: date, command, captures; \"\" if nothing was fitted.\n{}\n\
          /// By rule and cause: hand-set, fitted, rows it was right about, rows it decided.\n\
          pub const BASES: &[Base] = &[\n",
+        constant("BASES_FIT", provenance)
     );
     for rule in rules {
         let (name, cause) = (&rule.rule, rule.cause);
@@ -74,8 +76,12 @@ pub(crate) fn bases(rules: &[RuleBase]) -> String {
 
 /// Without the line that says what was fitted on: two fits of the same captures are the same.
 pub(crate) fn without_provenance(text: &str) -> String {
-    let kept = text.lines().filter(|line| !line.starts_with("pub const FIT"));
+    let kept = text.lines().filter(|line| !is_provenance(line));
     kept.collect::<Vec<_>>().join("\n")
+}
+
+fn is_provenance(line: &&str) -> bool {
+    ["pub const FIT: ", "pub const BASES_FIT: "].iter().any(|start| line.starts_with(start))
 }
 
 /// A share as rustfmt writes it: without zeros at its end.
@@ -106,7 +112,7 @@ use crate::vocabulary::Clue;
 mod tests {
     use std::path::Path;
 
-    use classifiers::{BASES, FIT, WEIGHTS};
+    use classifiers::{BASES, BASES_FIT, FIT, WEIGHTS};
 
     use super::super::bases::RuleBase;
     use super::super::model::Weights;
@@ -146,7 +152,7 @@ mod tests {
             .collect();
         let flat = |text: &str| text.split_whitespace().collect::<String>();
         assert_eq!(
-            flat(&bases(&rules)).replace(",]", "]"),
+            flat(&bases(&rules, BASES_FIT)).replace(",]", "]"),
             flat(&source("bases.rs")).replace(",]", "]")
         );
     }
