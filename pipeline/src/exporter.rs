@@ -1,6 +1,7 @@
 //! Merges the windows of all workers, tells their findings, adds up the report.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use classifiers::{Cause, Context, Impact, Origin, Role, Setting, judge};
@@ -305,7 +306,7 @@ impl Exporter {
     }
 
     /// Gives up the exchange: a worker that waits for an empty window is not kept waiting.
-    pub(crate) fn hang_up(&mut self) {
+    fn hang_up(&mut self) {
         self.inboxes.clear();
     }
 
@@ -330,6 +331,20 @@ impl Exporter {
             (std::cmp::Reverse(group.count), group.origin, group.cause, group.server)
         });
         groups
+    }
+}
+
+/// Whatever becomes of the exporter, its workers end: one that waits for an empty window would keep
+/// the run from ending, if a thread could not be started or the exporter panicked.
+pub(crate) struct EndsWorkers<'e> {
+    pub(crate) exporter: &'e mut Exporter,
+    pub(crate) stop: &'e AtomicBool,
+}
+
+impl Drop for EndsWorkers<'_> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.exporter.hang_up();
     }
 }
 

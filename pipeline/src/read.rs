@@ -9,7 +9,7 @@ use flowtable::TableOptions;
 
 use crate::capture::CaptureSource;
 use crate::error::Error;
-use crate::exporter::Exporter;
+use crate::exporter::{EndsWorkers, Exporter};
 use crate::handover::Handover;
 use crate::names::NameReader;
 use crate::options::Options;
@@ -58,16 +58,15 @@ pub fn read(
     };
     let mut exporter = Exporter::new(teller, vec![inbox], names.len());
     let (source, result, exported) = std::thread::scope(|scope| {
+        let crew = EndsWorkers { exporter: &mut exporter, stop };
         let thread = std::thread::Builder::new()
             .name("worker-0".to_owned())
             .spawn_scoped(scope, || worker.run(stop))
             .map_err(|source| Error::Spawn { worker: 0, source })?;
         let mut counted =
             CountedSink { sink, bytes_read: &bytes_read, progress: progress.as_deref() };
-        let exported = exporter.run(&mut counted, |_| {});
-        // Dropping the exchange wakes a worker that waits for a window nobody will send.
-        stop.store(true, Ordering::Relaxed);
-        exporter.hang_up();
+        let exported = crew.exporter.run(&mut counted, |_| {});
+        drop(crew);
         let (source, result) = thread.join().map_err(|_| Error::WorkerGone { worker: 0 })?;
         Ok::<_, Error>((source, result, exported))
     })?;

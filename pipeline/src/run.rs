@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use xdp::{Attachment, Queue};
 
 use crate::error::Error;
-use crate::exporter::{Exporter, named};
+use crate::exporter::{EndsWorkers, Exporter, named};
 use crate::handover::{Handover, Sharding};
 use crate::live::{Gauge, LiveQueue, LiveSource};
 use crate::names::{NAMES_PER_TURN, NameReader};
@@ -123,20 +123,20 @@ impl Crew<'_> {
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
         std::thread::scope(|scope| {
+            let crew = EndsWorkers { exporter, stop: self.stop };
             let mut threads = Vec::new();
             for (index, (source, (shard, outbox, handover, names))) in workers.enumerate() {
                 let worker = Worker::new(source, shard, outbox, handover, names, self.key_scope);
                 let thread = std::thread::Builder::new()
                     .name(format!("worker-{index}"))
                     .spawn_scoped(scope, move || self.work(index, worker))
-                    .map_err(|source| self.give_up(Error::Spawn { worker: index, source }))?;
+                    .map_err(|source| Error::Spawn { worker: index, source })?;
                 threads.push(thread);
             }
-            let told = exporter.run(sink, |status| status.losses.extend(links.losses()));
+            let mut outcome =
+                crew.exporter.run(sink, |status| status.losses.extend(links.losses()));
             // Whoever ended first, the others end too.
-            self.stop.store(true, Ordering::Relaxed);
-            exporter.hang_up();
-            let mut outcome = told;
+            drop(crew);
             for (index, thread) in threads.into_iter().enumerate() {
                 let ended = thread.join().map_err(|_| Error::WorkerGone { worker: index });
                 let ended = ended.and_then(|result| result.map_err(Error::from));
@@ -157,11 +157,6 @@ impl Crew<'_> {
             self.stop.store(true, Ordering::Relaxed);
         }
         result
-    }
-
-    fn give_up(&self, error: Error) -> Error {
-        self.stop.store(true, Ordering::Relaxed);
-        error
     }
 }
 

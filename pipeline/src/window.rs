@@ -99,7 +99,8 @@ impl Window {
 
     pub(crate) const fn is_blank(&self) -> bool {
         let Counts { frames, opened, midstream, reset, handover_lost, .. } = self.counts;
-        self.findings.is_empty() && frames + opened + midstream + reset + handover_lost == 0
+        let tells = self.findings.len() + self.notes.len() + self.names.len();
+        tells == 0 && frames + opened + midstream + reset + handover_lost == 0
     }
 
     /// Makes it as good as new.

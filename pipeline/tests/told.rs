@@ -4,8 +4,11 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::AtomicBool;
 
-use events::EventStatus;
+use events::{Event, EventStatus};
+use pipeline::Sink;
 use support::{
     CLIENT, Conversation, MS, SECOND, SERVER, START_NS, Timed, capture, merged, options,
     read_files, read_frames, verdict_with_evidence,
@@ -62,6 +65,28 @@ fn what_is_told_provisionally_is_told_finally() {
     assert_eq!(kept.events.len(), 2 * finals, "a provisional verdict without a final one");
     let beyond = report.losses.get("resets_beyond_flow_share").copied().unwrap_or(0);
     assert_eq!(finals as u64 + beyond, 40);
+}
+
+/// Its sink breaks down, and with it the thread that gives empty windows back.
+struct Broken;
+
+impl Sink for Broken {
+    fn emit(&mut self, _: &Event) -> std::io::Result<()> {
+        panic!("a sink that breaks down, as this test wants it");
+    }
+}
+
+/// A panic where findings are told ends the run: the worker must not wait for windows for ever.
+#[test]
+fn a_run_whose_sink_panics_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.pcap");
+    let mut frames = varied();
+    frames.extend(bystanders(400, START_NS + 100 * SECOND, SECOND));
+    std::fs::write(&path, capture(&frames)).unwrap();
+    let (paths, stop) = ([path], AtomicBool::new(false));
+    let run = || pipeline::read(&paths, &options(), None, &stop, &mut Broken);
+    assert!(std::panic::catch_unwind(AssertUnwindSafe(run)).is_err());
 }
 
 #[test]

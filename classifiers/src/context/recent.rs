@@ -99,7 +99,7 @@ impl Usual {
     /// Counts one at `time`.
     pub(crate) fn add(&mut self, time: Timestamp) {
         let now_s = time.seconds();
-        if self.first_s == 0 || now_s + RESTART_S < self.last_s {
+        if self.first_s == 0 || now_s.saturating_add(RESTART_S) < self.last_s {
             *self = Self { value: 0.0, first_s: now_s, last_s: now_s };
         }
         self.value = self.at(now_s) + 1.0;
@@ -185,6 +185,11 @@ mod tests {
         assert!((0.7..1.0).contains(&rate), "{rate}");
         usual.add(at(0));
         assert!(usual.rate_without(0, at(0)) <= 0.1);
+        // The last second that 32 bits hold, and the first one after it.
+        for seconds in [u64::from(u32::MAX), u64::from(u32::MAX) + 1] {
+            usual.add(Timestamp(seconds * 1_000_000_000));
+            assert!(usual.rate_without(0, Timestamp(seconds * 1_000_000_000)) <= 0.1);
+        }
     }
 
     #[test]

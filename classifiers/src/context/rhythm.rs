@@ -262,11 +262,9 @@ fn teeth(times: &[Timestamp], place: usize, period: u64, forward: bool) -> u32 {
     let slack = (period as f64 * TOOTH) as u64;
     let (mut at, mut found) = (times[place], 0);
     loop {
-        let due = Timestamp(if forward {
-            at.0.saturating_add(period)
-        } else {
-            at.0.saturating_sub(period)
-        });
+        // At either end of time nothing is due any more: a due time that stays would be met for ever.
+        let due = if forward { at.0.checked_add(period) } else { at.0.checked_sub(period) };
+        let Some(due) = due.map(Timestamp) else { return found };
         let apart = |time: &Timestamp| time.since_ns(due).max(due.since_ns(*time));
         let Some(tooth) = times.iter().min_by_key(|time| apart(time)).filter(|t| apart(t) <= slack)
         else {
@@ -384,6 +382,23 @@ mod tests {
                 now as u64
             }).collect();
             let _ = rhythm(&times);
+        }
+    }
+
+    #[test]
+    fn beats_end_at_both_ends_of_time() {
+        // Two checkers whose turns only a comb tells apart, from the first and up to the last
+        // moment there is.
+        let mut times_ns: Vec<u64> =
+            (0..12).map(|turn| 50_000_000 + turn * 2_000_000_000).collect();
+        times_ns.extend((0..5).map(|turn| 880_000_000 + turn * 5_000_000_000));
+        times_ns.sort_unstable();
+        for end in [false, true] {
+            let mut probes = Probes::none();
+            let time = |ns: u64| Timestamp(if end { u64::MAX - ns } else { ns });
+            times_ns.iter().for_each(|&ns| probes.push(time(ns)));
+            let rhythm = probes.rhythm_at(time(10_050_000_000), false).expect("a comb of twelve");
+            assert!((1_900..2_100).contains(&(rhythm.period.ns() / 1_000_000)));
         }
     }
 
