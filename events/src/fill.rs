@@ -24,7 +24,7 @@ pub(crate) fn fill(template: &str, event: &Event) -> String {
 
 /// Every name that a text may use.
 #[cfg(test)]
-pub(crate) const NAMES: [&str; 26] = [
+pub(crate) const NAMES: [&str; 25] = [
     "client",
     "client_ip",
     "server",
