@@ -237,7 +237,7 @@ fn location(event: &Event) -> Option<String> {
             ),
         };
     }
-    if let Some(away_ms) = event.one_way_max_ms.filter(|_| is_too_soon(event)) {
+    if let Some(away_ms) = event.one_way_ms_max.filter(|_| is_too_soon(event)) {
         let _ =
             write!(text, "; by time at most {} away in one direction", span_text(away_ms / 1e3));
         if away_ms < f64::from(rst.hops) * HOP_MS_MIN {

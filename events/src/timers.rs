@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_silence_a_little_longer_than_a_timer_points_to_it() {
-        let known_timer = |idle_s| super::known_timer(idle_s, Holder::Any);
+        let known_timer = |idle_s| known_timer(idle_s, Holder::Any);
         assert_eq!(known_timer(350.4).unwrap().seconds, 350);
         assert_eq!(known_timer(181.5).unwrap().seconds, 180);
         assert_eq!(known_timer(3604.0).unwrap().seconds, 3600);
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_silence_between_timers_points_to_none() {
-        let known_timer = |idle_s| super::known_timer(idle_s, Holder::Any);
+        let known_timer = |idle_s| known_timer(idle_s, Holder::Any);
         for idle_s in [0.0, 1.0, 7.5, 31.0, 55.0, 200.0, 349.0, 5000.0, f64::NAN, f64::INFINITY] {
             assert_eq!(known_timer(idle_s), None, "{idle_s}");
         }

@@ -17,7 +17,7 @@ pub struct BurstFields {
     /// `restart`, `down`, `reboot`, `failover`, `state_lost`, `part` or `overload`.
     pub kind: String,
     /// First cut.
-    pub began: UtcTime,
+    pub first: UtcTime,
     /// Seconds from the first to the last cut.
     pub span_s: f64,
     /// Connections cut by a reset.
@@ -46,7 +46,7 @@ pub struct BurstItem {
     /// The service.
     pub server: Endpoint,
     /// First cut.
-    pub began: UtcTime,
+    pub first: UtcTime,
     /// Seconds from the first to the last cut.
     pub span_s: f64,
     /// Connections cut by a reset.
@@ -73,7 +73,7 @@ impl From<&BurstFacts> for BurstFields {
         Self {
             id: facts.id,
             kind: facts.kind.name().to_owned(),
-            began: UtcTime(facts.began.0),
+            first: UtcTime(facts.began.0),
             span_s: seconds(facts.span_ns),
             cuts: facts.cuts,
             finished: facts.finished,
@@ -92,7 +92,7 @@ impl From<&Burst> for BurstItem {
             id: burst.id,
             kind: burst.kind().name().to_owned(),
             server,
-            began: UtcTime(burst.first().0),
+            first: UtcTime(burst.first().0),
             span_s: seconds(burst.last().since_ns(burst.first())),
             cuts: burst.cuts(),
             finished: burst.finished(),
@@ -120,7 +120,7 @@ impl BurstFields {
         format!(
             "{role} {} at {} UTC (burst {}: {}{refused}{away}).",
             cut_text(self.cuts, self.finished, self.span_s, self.share),
-            self.began.time_of_day(),
+            self.first.time_of_day(),
             self.id,
             kind_text(&self.kind),
         )
@@ -151,7 +151,7 @@ impl BurstItem {
         }
         format!(
             "{} {}: {}, {}",
-            self.began.date_and_time(),
+            self.first.date_and_time(),
             self.server,
             kind_text(&self.kind),
             parts.join(", ")
@@ -224,7 +224,7 @@ mod tests {
             id: 1,
             kind: "restart".to_owned(),
             server: Endpoint { ip: "10.2.0.8".parse().unwrap(), port: 8080 },
-            began: UtcTime(1_748_736_191_000_000_000 + 39_000_000_000_000),
+            first: UtcTime(1_748_736_191_000_000_000 + 39_000_000_000_000),
             span_s: 0.04,
             cuts: 214,
             finished: 0,

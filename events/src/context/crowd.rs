@@ -63,7 +63,7 @@ impl FloodFields {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct FloodItem {
     /// First reset that belongs to it.
-    pub since: UtcTime,
+    pub first: UtcTime,
     /// Last one.
     pub last: UtcTime,
     /// Its largest minute.
@@ -74,7 +74,7 @@ pub struct FloodItem {
 impl From<&FoundFlood> for FloodItem {
     fn from(found: &FoundFlood) -> Self {
         Self {
-            since: UtcTime(found.since.0),
+            first: UtcTime(found.since.0),
             last: UtcTime(found.last.0),
             peak: (&found.flood).into(),
         }
@@ -84,8 +84,8 @@ impl From<&FoundFlood> for FloodItem {
 impl FloodItem {
     pub(super) fn sentence(&self) -> String {
         let what = self.peak.sentence().unwrap_or_default();
-        let span_s = self.last.seconds_since(self.since);
-        format!("{what} (from {} on, for {})", self.since.date_and_time(), span_text(span_s))
+        let span_s = self.last.seconds_since(self.first);
+        format!("{what} (from {} on, for {})", self.first.date_and_time(), span_text(span_s))
     }
 }
 

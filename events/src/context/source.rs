@@ -28,7 +28,7 @@ pub struct ScanFields {
     /// Ports or hosts that drew a reset so far, within some 13 %.
     pub targets: u32,
     /// First attempt.
-    pub since: UtcTime,
+    pub first: UtcTime,
     /// Last attempt so far.
     pub last: UtcTime,
 }
@@ -53,7 +53,7 @@ impl From<&Scan> for ScanFields {
             host,
             port,
             targets: scan.targets,
-            since: UtcTime(scan.since.0),
+            first: UtcTime(scan.since.0),
             last: UtcTime(scan.last.0),
         }
     }
@@ -72,12 +72,12 @@ impl ScanFields {
             "stealth" => "by segments that open nothing (ACK, FIN, NULL)",
             _ => "all of them refused",
         };
-        let span_s = self.last.seconds_since(self.since);
+        let span_s = self.last.seconds_since(self.first);
         format!(
             "{} tried {what} within {}, {how}, from {} on",
             self.source,
             span_text(span_s),
-            self.since.date_and_time()
+            self.first.date_and_time()
         )
     }
 }
@@ -215,7 +215,7 @@ pub struct LimitItem {
     /// By which service, or on the way to it.
     pub service: Endpoint,
     /// First refusal.
-    pub since: UtcTime,
+    pub first: UtcTime,
     /// The numbers.
     #[serde(flatten)]
     pub limit: LimitFields,
@@ -226,7 +226,7 @@ impl From<&FoundLimit> for LimitItem {
         Self {
             source: found.source.into(),
             service: Endpoint { ip: found.service.address.into(), port: found.service.port },
-            since: UtcTime(found.since.0),
+            first: UtcTime(found.since.0),
             limit: (&found.limit).into(),
         }
     }
@@ -240,7 +240,7 @@ impl LimitItem {
              {accepted} accepted below, from {} on)",
             self.source,
             self.service,
-            self.since.date_and_time()
+            self.first.date_and_time()
         )
     }
 }
