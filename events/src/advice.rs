@@ -7,7 +7,7 @@ use classifiers::Cause;
 
 use When::{
     Always, BackendPort, Benign, BenignUnacked, BothEnds, Forged, Fronted, Idle, KeepAliveRace,
-    LastWordUnread, ServerRoundTrip, ServerSilent,
+    LastWordUnread, Placed, ServerRoundTrip, ServerSilent, TimerUnknown,
 };
 
 /// The texts of one cause.
@@ -41,10 +41,12 @@ pub(crate) enum When {
     Forged,
     /// The round trip to the server is known.
     ServerRoundTrip,
-    /// As `Forged`, and it came sooner than the named endpoint can answer.
-
     /// Both ends got a reset.
     BothEnds,
+    /// Other connections show no idle timer.
+    TimerUnknown,
+    /// How far away the named sender's own packets come from is known.
+    Placed,
     /// Data crossed a close that came after a silence.
     KeepAliveRace,
     /// The other side's data came last, so that it may lie unread.
@@ -115,7 +117,7 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
                 (BenignUnacked, "Judged harmless: what was not acknowledged came when the other side had said that it was done, as with a TLS close_notify. If the application misses it, this judgement is wrong."),
                 (KeepAliveRace, "A keep-alive race: {claimed} closed, the other side's data crossed the close and came {crossed} later. The connection's longest silence was {silence_before_close}: compare it with the keep-alive timer at {sender}, and make that longer than the idle time of the client's pool."),
                 (Idle, "The connection had been {silent}: whoever sends requests must give up idle connections before the other side does."),
-                (Always, "If requests are lost (502, ECONNRESET): make the server's keep-alive time longer than the client pool's, or let the client repeat requests that are safe to repeat."),
+                (TimerUnknown, "If requests are lost (502, ECONNRESET): make the server's keep-alive time longer than the client pool's, or let the client repeat requests that are safe to repeat."),
                 (Always, "A server that closes while the client still sends (upload refused early) should read the rest first, or shut down its sending side only."),
             ],
         },
@@ -141,7 +143,7 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
             steps: &[
                 (Always, "On Kubernetes or Docker nodes: out-of-window segments are INVALID to conntrack and leave untranslated. `nf_conntrack_tcp_be_liberal=1`, or drop INVALID, is the cure."),
                 (Always, "`conntrack -S` on the translating node: rising `invalid` confirms it."),
-                (Always, "The reset came {answered} after the segment that it answers, from {hops} away; the packets of {claimed} come from {peer_hops}. A difference of one points to the node before the pod."),
+                (Placed, "The reset came {answered} after the segment that it answers, from {hops} away; the packets of {claimed} come from {peer_hops}. A difference of one points to the node before the pod."),
             ],
         },
         Cause::MptcpSubflowReset => Advice {
@@ -156,9 +158,9 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
             why: "{sender} ended the connection by a reset after it had been {silent}: most likely its own idle timer.",
             disproof: "Other connections to the same service that live longer in silence.",
             steps: &[
-                (Always, "Compare {idle} with the idle timers configured at {sender}."),
+                (TimerUnknown, "Compare {idle} with the idle timers configured at {sender}."),
                 (BothEnds, "Both ends got a reset at once, which no endpoint does: suspect a load balancer that resets both sides on idle."),
-                (Always, "Whoever reuses connections must close or refresh them earlier than that: set keepalives or the pool's idle time below it."),
+                (TimerUnknown, "Whoever reuses connections must close or refresh them earlier than that: set keepalives or the pool's idle time below it."),
                 (BackendPort, "Database and cache servers reset idle sessions by configuration (wait_timeout, idle_session_timeout, timeout): compare."),
             ],
         },
@@ -166,7 +168,7 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
             why: "{device} reset the session after it had been {silent}.",
             disproof: "Connections on the same path that survive longer silences, or a log of the application at {claimed} that records its own close at this moment.",
             steps: &[
-                (Always, "Set TCP keepalives shorter than {below} at {client_ip} or {server_ip}, or raise the device's timer."),
+                (TimerUnknown, "Set TCP keepalives shorter than {below} at {client_ip} or {server_ip}, or raise the device's timer."),
                 (BothEnds, "Both ends got a reset, as from a load balancer whose \"TCP reset\" on idle is enabled: its idle timer is the one to compare."),
                 (Forged, "Look for the NAT, firewall or load balancer at the place named above (Where)."),
                 (BackendPort, "Connection pools: maximum lifetime and idle time (for example HikariCP maxLifetime, keepaliveTime) below {below}."),
@@ -176,8 +178,9 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
             why: "The connection had been {silent}; meanwhile its state was forgotten somewhere, and the first packet after the silence drew the reset, {answered} later.",
             disproof: "Connections on the same path that resume after longer silences.",
             steps: &[
-                (Always, "Ask each device between {client_ip} and {server_ip}, and the server itself, for its idle timer; the longest one below {idle} is the suspect."),
-                (Always, "Set TCP keepalives shorter than {below} (`net.ipv4.tcp_keepalive_time`, or per socket), or raise that timer."),
+                (TimerUnknown, "Ask each device between {client_ip} and {server_ip}, and the server itself, for its idle timer; the longest one below {idle} is the suspect."),
+                (TimerUnknown, "Set TCP keepalives shorter than {below} (`net.ipv4.tcp_keepalive_time`, or per socket), or raise that timer."),
+                (Forged, "Look for the NAT, firewall or load balancer at the place named above (Where)."),
                 (BackendPort, "Connection pools: maximum lifetime below {below} (for example HikariCP maxLifetime), and a test before use."),
             ],
         },
@@ -201,7 +204,7 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
             why: "A device in the path reset the connection before it was open, in the name of {claimed}: {syn_fate}.",
             disproof: "The same SYN passing at another time while no rule was changed, or being refused when it is sent from beside {server}.",
             steps: &[
-                (Always, "Look for a reject rule that matches {client_ip} to {server} on the devices of the path; by its TTL, if that began at a usual value, the sender is {hops} from the sensor."),
+                (Always, "Look for a reject rule that matches {client_ip} to {server} on the devices of the path; by its TTL, if that began at a usual value, the sender is {away}."),
                 (Always, "A reset answers at once, a drop does not: if your policy is to drop, this is not your rule."),
             ],
         },
@@ -214,7 +217,7 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
             ],
         },
         Cause::PolicyResetMidstream => Advice {
-            why: "A device in the path reset a working connection in the name of {claimed}, after {bytes_client} bytes of the client and {bytes_server} of the server.",
+            why: "A device in the path reset an open connection in the name of {claimed}, {so_far}.",
             disproof: "A log of {claimed} that records its own abort of this connection.",
             steps: &[
                 (Always, "Search the threat logs and session ends of the devices on the path for {client_ip} to {server} at this time. A firewall logs the packet's source address: `tcp-rst-from-{claimed_word}` there does not contradict this."),
@@ -246,11 +249,11 @@ pub(crate) const fn advice(cause: Cause) -> Advice {
             disproof: "The device's session table containing this connection in both directions.",
             steps: &[
                 (Always, "Check for asymmetric routing: do both directions pass the same firewall? A fail-over without session synchronisation shows the same."),
-                (Always, "Look for a route or cluster change just before this time; the device is about {hops} from the sensor."),
+                (Always, "Look for a route or cluster change just before this time; by its TTL, if that began at a usual value, the device is {away}."),
             ],
         },
         Cause::AppAbort => Advice {
-            why: "The process at {sender} gave up a live connection, after {bytes_client} bytes of the client and {bytes_server} of the server.",
+            why: "The process at {sender} gave up a live connection, {so_far}.",
             disproof: "The process at {sender} still holding this connection after the reset.",
             steps: &[
                 (Always, "Read the application's log at {sender} at this time; look for a crash, an out-of-memory kill or a time-out of its own."),
@@ -367,7 +370,9 @@ mod tests {
             let advice = advice(cause);
             assert!(advice.why.ends_with('.'), "{}", cause.name());
             assert!(advice.disproof.ends_with(['.', ')']), "{}", cause.name());
-            let always = advice.steps.iter().filter(|(when, _)| *when == When::Always);
+            // A timer that is known has a step of its own.
+            let holds = |when| matches!(when, When::Always | When::TimerUnknown);
+            let always = advice.steps.iter().filter(|(when, _)| holds(*when));
             assert!(always.count() >= 1, "{}", cause.name());
         }
     }

@@ -67,7 +67,7 @@ pub struct Event {
     /// Milliseconds that whoever sent the reset is away at most, in one direction: half the time
     /// since the first packet passed that told him its numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub one_way_max_ms: Option<f64>,
+    pub one_way_ms_max: Option<f64>,
     /// Longest silence that the connection had survived before, whole seconds; absent below 1 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub longest_silence_s: Option<u32>,

@@ -26,6 +26,9 @@ pub fn proof_sheet(event: &Event, width: usize) -> String {
     for text in why(event, &advice) {
         sheet.row("Why", &text);
     }
+    for text in event.context.iter().flat_map(|context| context.sentences(event.server)) {
+        sheet.row("Others", &text);
+    }
     sheet.row("Effect", &effect_text(event));
     sheet.row("Cost", &cost_text(event));
     sheet.title(&proof_title(event));
@@ -84,7 +87,16 @@ impl Sheet {
                 self.hanging(&" ".repeat(head.len()), text.trim_start());
             }
         }
-        for item in evidence.iter().filter(|item| item.decibans == 0.0) {
+        let seen: Vec<&EvidenceItem> =
+            evidence.iter().filter(|item| item.decibans == 0.0).collect();
+        for (index, item) in seen.iter().enumerate() {
+            // The same silence again, and what other connections say to it.
+            let again = |later: &&EvidenceItem| {
+                (later.clue, &later.observed) == (item.clue, &item.observed)
+            };
+            if item.clue == Clue::Idle && seen[index + 1..].iter().any(again) {
+                continue;
+            }
             let number = item.e.as_deref().unwrap_or("");
             self.hanging(&format!("  {:>7} {number:<4} ", "seen"), &format!("{}.", sentence(item)));
         }
@@ -225,7 +237,7 @@ fn location(event: &Event) -> Option<String> {
             ),
         };
     }
-    if let Some(away_ms) = event.one_way_max_ms.filter(|_| is_too_soon(event)) {
+    if let Some(away_ms) = event.one_way_ms_max.filter(|_| is_too_soon(event)) {
         let _ =
             write!(text, "; by time at most {} away in one direction", span_text(away_ms / 1e3));
         if away_ms < f64::from(rst.hops) * HOP_MS_MIN {
@@ -287,8 +299,6 @@ fn why(event: &Event, advice: &Advice) -> Vec<String> {
     if let Some(text) = &event.rst.payload_text {
         paragraphs.push(format!("Its payload says: {text:?}."));
     }
-    let server = event.server;
-    paragraphs.extend(event.context.iter().flat_map(|context| context.sentences(server)));
     paragraphs
 }
 
@@ -298,10 +308,11 @@ fn doubts(event: &Event, advice: &Advice) -> Vec<(&'static str, String)> {
     let mut rows = vec![(
         "Sure",
         format!(
-            "Sender {} {} ({}). Cause {} {} ({}), by rule {}.",
+            "Sender {} {} ({}{}). Cause {} {} ({}), by rule {}.",
             verdict.origin.name(),
             share(verdict.origin_confidence),
             band(verdict.origin_confidence),
+            if rests_on_the_prior(event) { ", mostly because most resets are genuine" } else { "" },
             verdict.cause.name(),
             share(verdict.cause_confidence),
             band(verdict.cause_confidence),
@@ -343,6 +354,16 @@ fn band(confidence: f64) -> &'static str {
         c if c >= 0.50 => "weak",
         _ => "a guess",
     }
+}
+
+/// Whether an endpoint is named although its packets say less for it than the prior does.
+fn rests_on_the_prior(event: &Event) -> bool {
+    let evidence = &event.verdict.evidence;
+    let sum = |is_prior: bool| -> f64 {
+        let items = evidence.iter().filter(|item| (item.clue == Clue::Prior) == is_prior);
+        items.map(|item| item.decibans).sum()
+    };
+    matches!(event.verdict.origin, Origin::Client | Origin::Server) && sum(false) < sum(true)
 }
 
 /// What of the connection was not seen, as a sentence.

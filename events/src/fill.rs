@@ -1,11 +1,11 @@
 //! The numbers of a flow, put into the texts of the advice table.
 
-use classifiers::{Clue, Origin};
+use classifiers::{Cause, Clue, Origin};
 
 use crate::event::{Event, Side};
 use crate::outcome::bytes_text;
-use crate::sentence::{capitalised, span_text, thousands};
-use crate::timers::known_timer;
+use crate::sentence::{capitalised, counted, span_text, thousands};
+use crate::timers::{Holder, KnownTimer, known_timer};
 
 /// Replaces every `{name}` of [`NAMES`] in `template` by the event's value for it.
 pub(crate) fn fill(template: &str, event: &Event) -> String {
@@ -45,8 +45,8 @@ pub(crate) const NAMES: [&str; 25] = [
     "delivered",
     "first_bytes",
     "rtt_server",
-    "bytes_client",
-    "bytes_server",
+    "so_far",
+    "away",
     "hops",
     "peer_hops",
     "rst_count",
@@ -90,10 +90,16 @@ fn value(name: &str, event: &Event) -> String {
         "silence_before_close" => silence_before_close(event),
         "delivered" => delivered(event),
         "first_bytes" => first_bytes(event),
-        "bytes_client" => thousands(event.bytes.client),
-        "bytes_server" => thousands(event.bytes.server),
+        "so_far" => so_far(event),
+        "away" => match event.rst.hops {
+            0 => "on this very link".to_owned(),
+            away => format!("{} from the sensor", hops(away)),
+        },
         "hops" => hops(event.rst.hops),
-        "peer_hops" => event.peer.as_ref().map_or_else(|| "unknown".to_owned(), |p| hops(p.hops)),
+        "peer_hops" => event
+            .peer
+            .as_ref()
+            .map_or_else(|| "an unknown number of hops".to_owned(), |p| hops(p.hops)),
         "rst_count" => event.rst_count.to_string(),
         _ => format!("{{{name}}}"),
     }
@@ -122,11 +128,46 @@ fn silence(event: &Event) -> Option<String> {
         .or_else(|| event.idle_before_s.filter(|idle_s| *idle_s >= SILENCE_S_MIN).map(span_text))
 }
 
-/// What a keepalive must stay below: the timer that the silence points to, or the silence.
+/// What a keepalive must stay below: the timer that other connections show, or the one that the
+/// silence points to, or the silence.
 fn below(event: &Event) -> String {
-    match event.idle_before_s.and_then(known_timer) {
-        Some(timer) => format!("{} s", thousands(u64::from(timer.seconds))),
-        None => value("idle", event),
+    let shown = event.context.as_ref().and_then(|context| context.timer.as_ref());
+    match (shown, lead(event)) {
+        (Some(timer), _) => timer.floor_text(),
+        (None, Some(timer)) => format!("{} s", thousands(u64::from(timer.seconds))),
+        (None, None) => value("idle", event),
+    }
+}
+
+/// The default that the silence before the reset equals. Where other connections show the timer
+/// itself, that is said instead.
+fn lead(event: &Event) -> Option<KnownTimer> {
+    let is_shown = event.context.as_ref().is_some_and(|context| context.timer.is_some());
+    let idle_s = event.idle_before_s.filter(|_| !is_shown)?;
+    known_timer(idle_s, holder(event))
+}
+
+/// Whose timer ran out, most probably.
+const fn holder(event: &Event) -> Holder {
+    match (event.verdict.cause, event.verdict.origin) {
+        // A forgotten session may have been anybody's.
+        (Cause::IdleExpiredLatePacket | Cause::StaleConnection, _) => Holder::Any,
+        (_, Origin::Client) => Holder::Client,
+        (Cause::IdleTimeoutMiddlebox, _) => Holder::Tracker,
+        (_, Origin::Server) => Holder::Server,
+        _ => Holder::Tracker,
+    }
+}
+
+/// What had passed before.
+fn so_far(event: &Event) -> String {
+    match (event.bytes.client, event.bytes.server) {
+        (0, 0) => "before a byte of data was seen on it".to_owned(),
+        (client, server) => format!(
+            "after {} of the client and {} of the server",
+            counted(client, "byte"),
+            thousands(server)
+        ),
     }
 }
 
@@ -134,8 +175,12 @@ fn below(event: &Event) -> String {
 fn silence_before_close(event: &Event) -> String {
     let Some(silence_s) = event.longest_silence_s else { return "an unknown time".to_owned() };
     // It is kept in whole seconds, rounded down.
-    let timer =
-        known_timer(f64::from(silence_s)).or_else(|| known_timer(f64::from(silence_s) + 0.9));
+    let closer = match event.claimed {
+        Side::Client => Holder::Client,
+        Side::Server => Holder::Server,
+    };
+    let timer = known_timer(f64::from(silence_s), closer)
+        .or_else(|| known_timer(f64::from(silence_s) + 0.9, closer));
     let product = timer.map_or_else(String::new, |timer| {
         format!(" ({} s is a default known from {})", timer.seconds, timer.products)
     });
@@ -175,7 +220,7 @@ fn first_bytes(event: &Event) -> String {
 
 /// ", close to ..." if the silence points to a known timer, or nothing.
 fn timer(event: &Event) -> String {
-    event.idle_before_s.and_then(known_timer).map_or_else(String::new, |timer| {
+    lead(event).map_or_else(String::new, |timer| {
         let seconds = thousands(u64::from(timer.seconds));
         format!(", close to {seconds} s, a default known from {}", timer.products)
     })

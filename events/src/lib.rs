@@ -8,23 +8,20 @@
 //! |---|---|
 //! | `event.rs` | [`Event`] and its parts, the fields a flow and a packet give |
 //! | `verdict.rs` | [`VerdictFields`]: the fields a [`classifiers::Verdict`] gives |
-//! | `context/` | [`ContextFields`], [`ContextReport`]: what other connections tell |
 //! | `names.rs` | serde for the closed lists of `classifiers`, by their names |
 //! | `report.rs` | [`Report`], [`Start`], [`Status`]: a run as a whole |
 //! | `time.rs` | [`UtcTime`]: nanoseconds inside, RFC 3339 outside |
 //! | `community.rs` | Community ID version 1 |
-//! | `context/` | what other connections told of a reset, and of the run |
 //! | `sentence.rs` | values and clues in words |
 //! | `explain.rs` | the proof sheet: the verdict, its proof, the doubt, what to do |
 //! | `clue_text.rs` | what each clue rests on and what would take its weight away |
 //! | `outcome.rs` | effect and cost in words |
 //! | `ambiguity.rs` | what cannot be told apart on the wire, and the sentence that says so |
-//! | `company.rs` | sentences that take numbers of more than one connection |
 //! | `advice.rs` | the table of all causes: explanation, disproof, next steps |
 //! | `steps.rs` | which of its steps and disproofs fit an event |
 //! | `fill.rs` | the numbers of a flow put into the texts of `advice.rs` |
 //! | `timers.rs` | well-known idle timers |
-//! | `context/` | what other connections tell |
+//! | `context/` | [`ContextFields`], [`ContextReport`]: what other connections tell, as fields and in sentences |
 //!
 //! **Invariant:** how an event is sent, stored or coloured is not known here.
 #![forbid(unsafe_code)]
@@ -33,7 +30,6 @@ mod advice;
 mod ambiguity;
 mod clue_text;
 mod community;
-pub mod company;
 mod context;
 mod event;
 pub mod explain;
@@ -64,5 +60,4 @@ pub use report::{
 };
 pub use sentence::sentence;
 pub use time::UtcTime;
-pub use timers::{KnownTimer, known_timer};
 pub use verdict::{AlternativeItem, DeclaredItem, EvidenceItem, VerdictFields};

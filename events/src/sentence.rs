@@ -29,6 +29,20 @@ pub fn sentence(item: &EvidenceItem) -> String {
             format!("answered after {observed}, the round trip takes {expected}")
         }
         (Some(observed), Some(_)) if is_flow_label(item) => format!("flow label {observed}"),
+        (Some(observed), _) if item.clue == Clue::Company => {
+            return format!("other connections show the pattern of {observed}");
+        }
+        // Their words name the unit.
+        (Some(observed), None) if item.clue == Clue::Probes => {
+            let says = match observed.as_str() {
+                "1" => item.says.replacen("s ", " ", 1),
+                _ => item.says.clone(),
+            };
+            return format!("{observed} {says}");
+        }
+        (Some(observed), None) if item.clue == Clue::Idle => {
+            return format!("{observed} of {}", item.says);
+        }
         // A copy equals what it was copied from, which nobody expects.
         (Some(observed), Some(expected)) if observed == expected && item.decibans < 0.0 => {
             format!("{} {observed}", subject(item))
@@ -129,11 +143,30 @@ pub(crate) fn uncapitalised(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
-/// A span of time in the unit a person would choose, three significant digits.
+/// `98 %`; never 100 unless it is all of them, never 0 unless it is none.
+pub(crate) fn percent(part: u64, whole: u64) -> String {
+    match (part, whole) {
+        (0, _) | (_, 0) => "0 %".to_owned(),
+        (part, whole) if part >= whole => "100 %".to_owned(),
+        (part, whole) => {
+            let share = (part as f64 / whole as f64 * 100.0).round().clamp(1.0, 99.0);
+            format!("{share:.0} %")
+        }
+    }
+}
+
+/// `1,204 resets`, `1 reset`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(count), if count == 1 { "" } else { "s" })
+}
+
+/// A span of time in the unit a person would choose, at most three significant digits.
 pub(crate) fn span_text(seconds: f64) -> String {
     let (number, unit) = match seconds {
+        // Records keep time in ticks of 16 µs.
+        0.0 => return "an instant".to_owned(),
         s if s < 1e-6 => return format!("{:.0} ns", s * 1e9),
-        s if s < 1e-3 => (s * 1e6, "µs"),
+        s if s < 1e-3 => return format!("{:.0} µs", s * 1e6),
         s if s < 1.0 => (s * 1e3, "ms"),
         s => (s, "s"),
     };
@@ -146,7 +179,7 @@ pub(crate) fn span_text(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{sentence, span_text, value_text};
+    use super::{counted, percent, sentence, span_text, value_text};
     use crate::verdict::EvidenceItem;
     use classifiers::{Clue, Value};
     use wire::TcpFlags;
@@ -173,7 +206,8 @@ mod tests {
     #[test]
     fn spans_are_told_in_a_fitting_unit() {
         let cases = [
-            (0.0, "0 ns"),
+            (0.0, "an instant"),
+            (1.64e-5, "16 µs"),
             (2.1e-7, "210 ns"),
             (2.14e-4, "214 µs"),
             (0.001_5, "1.50 ms"),
@@ -184,6 +218,49 @@ mod tests {
         ];
         for (seconds, text) in cases {
             assert_eq!(span_text(seconds), text);
+        }
+    }
+
+    #[test]
+    fn counts_and_shares_are_told_as_they_are() {
+        assert_eq!(
+            (counted(1, "reset"), counted(1204, "reset")),
+            ("1 reset".into(), "1,204 resets".into())
+        );
+        assert_eq!((percent(999, 1000), percent(1, 1000)), ("99 %".into(), "1 %".into()));
+        assert_eq!((percent(0, 9), percent(9, 9)), ("0 %".into(), "100 %".into()));
+        assert_eq!(percent(0, 0), "0 %");
+    }
+
+    #[test]
+    fn what_bears_on_the_cause_is_told_without_stutter() {
+        let item = |clue, observed: &str, says: &str| EvidenceItem {
+            clue,
+            row: None,
+            e: None,
+            observed: Some(observed.to_owned()),
+            expected: None,
+            decibans: 0.0,
+            says: says.to_owned(),
+        };
+        let cases = [
+            (
+                Clue::Company,
+                "health_check",
+                "",
+                "other connections show the pattern of health_check",
+            ),
+            (
+                Clue::Idle,
+                "6.01 s",
+                "silence before the reset",
+                "6.01 s of silence before the reset",
+            ),
+            (Clue::Probes, "3", "keepalive probes unanswered", "3 keepalive probes unanswered"),
+            (Clue::Probes, "1", "keepalive probes unanswered", "1 keepalive probe unanswered"),
+        ];
+        for (clue, observed, says, text) in cases {
+            assert_eq!(sentence(&item(clue, observed, says)), text);
         }
     }
 

@@ -3,6 +3,7 @@
 use classifiers::{Cause, Clue, Impact, Origin, Terminator};
 
 use crate::advice::{Advice, When};
+use crate::context::TimerFields;
 use crate::event::Event;
 use crate::fill::fill;
 use crate::sentence::{capitalised, uncapitalised};
@@ -31,12 +32,11 @@ pub(crate) fn disproofs(event: &Event, advice: &Advice) -> Vec<String> {
 
 /// What to do next, the most telling first.
 pub(crate) fn steps(event: &Event, advice: &Advice) -> Vec<String> {
-    let mut steps: Vec<String> = advice
-        .steps
-        .iter()
-        .filter(|(when, _)| applies(*when, event))
-        .map(|(_, step)| capitalised(&fill(step, event)))
-        .collect();
+    // What many connections show comes before what one lets guess.
+    let shown = timer(event).map(|timer| format!("{}.", capitalised(&timer.step())));
+    let of_the_cause = advice.steps.iter().filter(|(when, _)| applies(*when, event));
+    let of_the_cause = of_the_cause.map(|(_, step)| capitalised(&fill(step, event)));
+    let mut steps: Vec<String> = shown.into_iter().chain(of_the_cause).collect();
     if is_forged(event.verdict.origin) {
         steps.push(format!(
             "Do not look for the fault at the {}: a log that names it as the sender only repeats \
@@ -77,8 +77,15 @@ fn applies(when: When, event: &Event) -> bool {
             late_s.is_some_and(|late_s| late_s < CROSSING_S)
                 && event.longest_silence_s.is_some_and(|silence_s| silence_s >= 2)
         }
+        When::TimerUnknown => timer(event).is_none(),
+        When::Placed => event.peer.is_some(),
         When::LastWordUnread => verdict.unread_possible == Some(true),
     }
+}
+
+/// The idle timer that other connections show for this reset.
+fn timer(event: &Event) -> Option<&TimerFields> {
+    event.context.as_ref()?.timer.as_ref()
 }
 
 /// Whether a clue says that it came sooner than the named endpoint can answer.

@@ -21,6 +21,21 @@ impl UtcTime {
     }
 }
 
+impl UtcTime {
+    /// Date and time to the second, as people write them: `2026-11-23 08:03:13`.
+    pub(crate) fn date_and_time(self) -> String {
+        let instant = UNIX_EPOCH + Duration::from_nanos(self.0);
+        let text = humantime::format_rfc3339_seconds(instant).to_string();
+        text.trim_end_matches('Z').replace('T', " ")
+    }
+
+    /// Hours, minutes and seconds, as logs are searched by.
+    pub(crate) fn time_of_day(self) -> String {
+        let text = self.date_and_time();
+        text.split_once(' ').map_or(text.clone(), |(_, time)| time.to_owned())
+    }
+}
+
 impl fmt::Display for UtcTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // 2^64 ns end in the year 2554, well inside what RFC 3339 can write.
@@ -63,6 +78,13 @@ mod tests {
             UtcTime(1_700_000_000_000_000_001).to_string(),
             "2023-11-14T22:13:20.000000001Z"
         );
+    }
+
+    #[test]
+    fn people_read_times_to_the_second() {
+        let time = UtcTime(1_700_000_000_999_000_000);
+        assert_eq!(time.date_and_time(), "2023-11-14 22:13:20");
+        assert_eq!(time.time_of_day(), "22:13:20");
     }
 
     #[test]

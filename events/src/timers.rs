@@ -2,27 +2,28 @@
 
 /// A default that is known from one or more products.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct KnownTimer {
+pub(crate) struct KnownTimer {
     /// Seconds.
-    pub seconds: u32,
+    pub(crate) seconds: u32,
     /// Whose default it is.
-    pub products: String,
+    pub(crate) products: String,
 }
 
-/// The timer that a silence of `idle_s` seconds points to: the longest one not above it, if the
-/// silence exceeds it by no more than 1 % or two seconds, whichever is more.
+/// The timer that a silence of `idle_s` seconds points to: the longest one that `holder` may have
+/// and that is not above it, if the silence exceeds it by no more than 1 % or two seconds,
+/// whichever is more.
 ///
 /// Devices sweep their tables now and then, so a session lives a little longer than its timer,
 /// never shorter.
-#[must_use]
-pub fn known_timer(idle_s: f64) -> Option<KnownTimer> {
-    let found = PRODUCTS.iter().rev().find(|product| {
+pub(crate) fn known_timer(idle_s: f64, holder: Holder) -> Option<KnownTimer> {
+    let fitting = || PRODUCTS.iter().filter(move |product| distance(holder, product.holder) < FAR);
+    let found = fitting().rev().find(|product| {
         let seconds = f64::from(product.seconds);
         // A tenth of a second below: the sensor stands a little before or behind the device.
         let slack_s = if seconds < 30.0 { 0.5 } else { (seconds * 0.01).max(2.0) };
         (seconds - 0.1..=seconds + slack_s).contains(&idle_s)
     })?;
-    let alike = PRODUCTS.iter().filter(|product| product.seconds == found.seconds);
+    let alike = fitting().filter(|product| product.seconds == found.seconds);
     let names: Vec<&str> = alike.map(|product| product.name).collect();
     Some(KnownTimer { seconds: found.seconds, products: names.join(", ") })
 }
@@ -74,26 +75,39 @@ pub(crate) fn products(question: &Question) -> impl Iterator<Item = &'static Pro
     let mut found: Vec<&Product> = PRODUCTS
         .iter()
         .filter(|product| (range.0..=range.1).contains(&f64::from(product.seconds)))
-        .filter(|product| product.holder != Holder::Closing)
+        .filter(|product| distance(holder, product.holder) < FAR)
         .filter(|product| !(by_fin && product.holder == Holder::Tracker))
         .collect();
     found.sort_by_key(|product| {
-        let other_holder = match (holder, product.holder) {
-            (known, of_product) if known == of_product => 0,
-            // Devices are of either kind, and a balancer shows as the server.
-            (Holder::Server | Holder::Tracker, Holder::Balancer) => 1,
-            (Holder::Any, _) | (_, Holder::Any) => 1,
-            _ => 2,
-        };
         let other_port = match port {
             _ if product.ports.is_empty() => 1,
             Some(port) if product.ports.contains(&port) => 0,
             _ => 2,
         };
-        (other_holder, other_port)
+        (distance(holder, product.holder), other_port)
     });
     found.into_iter()
 }
+
+/// How well a product fits whoever holds a timer: 0 is best, [`FAR`] not at all.
+const fn distance(holder: Holder, of_product: Holder) -> u8 {
+    use Holder::{Any, Balancer, Client, Closing, Server, Tracker};
+    match (holder, of_product) {
+        // No timer of a connection that is open and idle.
+        (_, Closing) | (Closing, _) => FAR,
+        (Any, Any)
+        | (Client, Client)
+        | (Server, Server)
+        | (Balancer, Balancer)
+        | (Tracker, Tracker) => 0,
+        // Devices are of either kind, and a balancer shows as the server.
+        (Server | Tracker, Balancer) | (Any, _) | (_, Any) => 1,
+        _ => FAR,
+    }
+}
+
+/// A product that cannot hold the timer in question.
+const FAR: u8 = 2;
 
 const HTTP: &[u16] = &[80, 443, 3000, 5000, 8000, 8080, 8443];
 
@@ -147,6 +161,7 @@ mod tests {
 
     #[test]
     fn a_silence_a_little_longer_than_a_timer_points_to_it() {
+        let known_timer = |idle_s| known_timer(idle_s, Holder::Any);
         assert_eq!(known_timer(350.4).unwrap().seconds, 350);
         assert_eq!(known_timer(181.5).unwrap().seconds, 180);
         assert_eq!(known_timer(3604.0).unwrap().seconds, 3600);
@@ -155,8 +170,18 @@ mod tests {
     }
 
     #[test]
+    fn a_timer_is_looked_for_only_where_it_may_run() {
+        assert_eq!(known_timer(5.001, Holder::Tracker), None, "Node.js is no device");
+        assert_eq!(known_timer(3600.5, Holder::Server), None, "a firewall is no server");
+        assert!(known_timer(240.2, Holder::Server).is_some(), "a load balancer speaks as one");
+        // Class of bug: states of a closing connection were named for open ones.
+        assert_eq!(known_timer(31.0, Holder::Any), None);
+    }
+
+    #[test]
     fn a_silence_between_timers_points_to_none() {
-        for idle_s in [0.0, 1.0, 7.5, 55.0, 200.0, 349.0, 5000.0, f64::NAN, f64::INFINITY] {
+        let known_timer = |idle_s| known_timer(idle_s, Holder::Any);
+        for idle_s in [0.0, 1.0, 7.5, 31.0, 55.0, 200.0, 349.0, 5000.0, f64::NAN, f64::INFINITY] {
             assert_eq!(known_timer(idle_s), None, "{idle_s}");
         }
     }
@@ -179,5 +204,7 @@ mod tests {
         let hour = Question { range: (3599.0, 3610.0), ..question(Holder::Tracker, false, 5432) };
         assert_eq!(products(&hour).count(), 4, "all that share a default are named");
         assert_eq!(products(&Question { by_fin: true, ..hour }).count(), 0);
+        let five = Question { range: (4.9, 5.1), ..question(Holder::Tracker, false, 80) };
+        assert_eq!(products(&five).count(), 0, "a device does not ship with a server's timer");
     }
 }

@@ -1,5 +1,6 @@
 //! The ten questions that operators ask of resets (product.md, section 6), each with the sheet that
-//! answers it: what is to be read there is the test.
+//! answers it from one connection alone; `rstscope/tests/pains.rs` has them from captures, with what
+//! other connections tell.
 
 mod sample;
 
@@ -7,7 +8,7 @@ use classifiers::{
     Cause, Clue, Cost, Effect, EffectBasis, Evidence, EvidenceList, Impact, Origin, Reaction,
     Reception, Shape, Stage, Value, Verdict,
 };
-use events::{Event, PerSide, Side, company, explain};
+use events::{Event, PerSide, Side, explain};
 use sample::{event, verdict};
 
 /// The sheet on one line, so that no phrase is broken.
@@ -92,7 +93,6 @@ fn is_a_reset_by_the_client_normal() {
             "`tcp-rst-from-client` for it reports a normal end",
         ],
     );
-    assert!(company::share_of_kind(98, 100).starts_with("98 % of the 100 resets"));
 }
 
 /// A device resets a session that was silent for `idle_s`.
@@ -124,7 +124,6 @@ fn after_which_silence_is_the_state_forgotten() {
             "Set TCP keepalives shorter than 350 s",
         ],
     );
-    assert!(company::idle_cluster(350.0, 352.0, 780, 812, 0).contains("96 % of 812 resets"));
 }
 
 /// 4: four minutes in Azure, silently dropped or reset.
@@ -165,7 +164,6 @@ fn whose_keep_alive_timer_is_too_short() {
             "517 bytes of the client",
         ],
     );
-    assert!(company::keep_alive_race(5.0, Some(60.0)).contains("above 60 s"));
 }
 
 /// 6: conntrack INVALID on a Kubernetes or Docker node.
@@ -181,11 +179,10 @@ fn does_the_node_answer_for_the_pod() {
         &event,
         &[
             "nf_conntrack_tcp_be_liberal=1",
-            "The reset came 80.0 µs after the segment that it answers, from 2 hops away",
+            "The reset came 80 µs after the segment that it answers, from 2 hops away",
             "the node before the pod",
         ],
     );
-    assert!(company::untranslated(0.000_08, 1).contains("INVALID to conntrack"));
 }
 
 /// 7: a stale database pool behind a firewall.
@@ -224,8 +221,6 @@ fn did_the_upstream_die() {
             "look the same here",
         ],
     );
-    let burst = company::burst(14, 0.04, "12:03:11");
-    assert!(burst.contains("14 other connections") && burst.contains("at 12:03:11"), "{burst}");
 }
 
 /// 9: health checks hide what is real.
@@ -239,8 +234,6 @@ fn which_resets_are_health_checks() {
     let mut event = event(&verdict);
     event.claimed = Side::Client;
     assert_says(&event, &["A probe: 10.1.2.3 opens connections to 192.168.0.9:443 regularly"]);
-    let text = company::health_checks("10.0.0.4", 2.0, 573, 785);
-    assert!(text.starts_with("73 % of the 785 resets"), "{text}");
 }
 
 /// 10: a policy on names, after the ClientHello.
@@ -257,7 +250,6 @@ fn is_it_a_policy_on_names() {
             "openssl s_client -connect 192.168.0.9:443 -servername other.example",
         ],
     );
-    assert!(company::name_contrast(12, 12, 0, 340).contains("100 % of 12 connections"));
 }
 
 /// What the model says and what was seen are told apart, and so is their contradiction.

@@ -75,7 +75,7 @@ impl Teller {
             verdict: VerdictFields::from(&finding.verdict),
             idle_before_s: finding.verdict.idle.map(|idle| round(idle.seconds(), 6)),
             answered_after_s: answered_after(watch).map(|(span, _)| round(span.seconds(), 6)),
-            one_way_max_ms: answered_after(watch).map(|(_, span)| milliseconds(span) / 2.0),
+            one_way_ms_max: answered_after(watch).map(|(_, span)| milliseconds(span) / 2.0),
             longest_silence_s: Some(before.longest_gap().seconds() as u32)
                 .filter(|gap_s| *gap_s > 0),
             late_after_close_s: late_after_close(watch).map(|span| round(span.seconds(), 6)),

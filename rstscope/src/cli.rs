@@ -16,6 +16,20 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// What a verdict is, beneath the help of the commands that tell some.
+const VERDICTS: &str = "\
+Verdicts:
+  Each reset gets an impact (aborted, refused, benign, unknown), an origin (client, server,
+  middlebox_to_client, middlebox_to_server, middlebox_both, blind_attacker, unknown), a cause and
+  an effect. SURE is the smaller one of the confidences in origin and cause.
+  An endpoint is named from 0.70 on, a device from 0.83 on, between them nobody. A cause that looks
+  like another one on the wire stays at 0.70 or below without the evidence that tells it apart.
+
+When they come:
+  A reset is watched for 1 to 5 s. Its final verdict then waits 3 s for what other connections tell,
+  or 32 s if it may be the first of a kind (a rhythm, a scan, a flood). --provisional tells each
+  reset at once as well; it may then be judged otherwise.";
+
 const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 mistake in the call or the environment; \
 2 an input is damaged or cannot be read (what could be read was reported); 3 the condition of --fail-on is met. \
 Results go to standard output, everything else to standard error.";
@@ -23,15 +37,17 @@ Results go to standard output, everything else to standard error.";
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Watch interfaces and tell every reset as it comes
+    #[command(after_long_help = VERDICTS)]
     Run(RunArguments),
     /// Read capture files and tell every reset in them
+    #[command(after_long_help = VERDICTS)]
     Read(ReadArguments),
     /// The proof sheet: who, why, how sure, what was seen, what would disprove it, what to do
     Explain(ExplainArguments),
     /// Make ten different resets with real kernels and judge them live (root); else replay them.
     /// Exits with 3 if fewer than nine verdicts are right
     Demo(DemoArguments),
-    /// Compare verdicts with a file of labels
+    /// Compare verdicts with labels: who, why, how sure, and every miss with its evidence
     Evaluate(EvaluateArguments),
     /// Refit the table of weights on labelled resets; for whoever builds the program
     #[command(hide = true)]
@@ -213,14 +229,15 @@ pub(crate) struct OutputArguments {
     /// Secondary resets and duplicates too
     #[arg(long)]
     pub(crate) all: bool,
-    /// Provisional verdicts too, as soon as a reset is seen
+    /// Provisional verdicts too, as soon as a reset is seen; the final one has the same `id`
     #[arg(long)]
     pub(crate) provisional: bool,
     /// Exit with 3 if this holds for the primary resets that are told, e.g. `aborted>0`,
     /// `middlebox>0`, `cause:app_abort>=10`; repeat for several, one suffices
     #[arg(long, value_name = "EXPR")]
     pub(crate) fail_on: Vec<Condition>,
-    /// Only the summary, no single resets
+    /// Only the summary, no single resets; with --format json as one object, with all that
+    /// other connections told
     #[arg(long)]
     pub(crate) summary: bool,
     /// No summary beneath a table, no progress, no warnings
@@ -246,7 +263,8 @@ pub(crate) struct SensorArguments {
     #[arg(long, value_enum, value_name = "PART", value_delimiter = ',')]
     pub(crate) key_scope: Vec<KeyPart>,
     /// What is kept of the server names that clients ask for (TLS SNI, HTTP Host), to tell resets by
-    /// name from others; a hash cannot be turned back and differs from run to run
+    /// name from others; a hash cannot be turned back and differs from run to run. Names bear on
+    /// the cause only, never on who sent a reset
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
     pub(crate) names: NamesChoice,
 }

@@ -26,6 +26,7 @@ pub(crate) fn manual() -> anyhow::Result<Outcome> {
         man.render_synopsis_section(&mut page)?;
         man.render_description_section(&mut page)?;
         man.render_options_section(&mut page)?;
+        man.render_extra_section(&mut page)?;
     }
     print(&page)
 }

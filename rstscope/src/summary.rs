@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
-use events::{GroupCount, InputReport, Report, Resets, Start, Status};
+use events::{Connections, GroupCount, InputReport, Report, Resets, Start, Status};
 
 use crate::terminal;
 
@@ -20,25 +20,10 @@ pub(crate) fn write(
     }
     let lines = Lines { width: terminal::width(), colours };
     let connections = &report.connections;
-    let seen = connections.opened + connections.midstream;
-    let packets = grouped(report.packets);
+    let packets = count_text(report.packets, "packet");
     let (bytes, span) = (bytes_text(report.bytes), span_text(report.span_s()));
-    lines.write(out, "Seen", &format!("{packets} packets, {bytes} in {span}"))?;
-    lines.write(
-        out,
-        "Connections",
-        &format!(
-            "{}, of them {} met in mid-stream: {} closed well, {}, {} unanswered, {} timed out, {} \
-             still open",
-            grouped(seen),
-            grouped(connections.midstream),
-            grouped(connections.closed_well),
-            reset_share(connections.reset, seen),
-            grouped(connections.unanswered),
-            grouped(connections.timed_out),
-            grouped(connections.still_open)
-        ),
-    )?;
+    lines.write(out, "Seen", &format!("{packets}, {bytes} in {span}"))?;
+    lines.write(out, "Connections", &connections_text(connections))?;
     lines.write(out, "Resets", &resets_text(report, told))?;
     lines.write(out, "Lost", &counts_text(&report.losses))?;
     for (label, text) in report.context.lines() {
@@ -66,19 +51,43 @@ pub(crate) fn no_resets_text(report: &Report) -> String {
     )
 }
 
+/// The denominator; what did not happen is left out.
+fn connections_text(connections: &Connections) -> String {
+    let seen = connections.opened + connections.midstream;
+    let of_them = match connections.midstream {
+        0 => String::new(),
+        midstream => format!(", {} of them met in mid-stream", grouped(midstream)),
+    };
+    let mut text = format!(
+        "{}{of_them}: {} closed well, {}",
+        grouped(seen),
+        grouped(connections.closed_well),
+        reset_share(connections.reset, seen)
+    );
+    let rest = [
+        (connections.unanswered, "unanswered"),
+        (connections.timed_out, "timed out"),
+        (connections.still_open, "still open"),
+    ];
+    for (count, what) in rest.into_iter().filter(|(count, _)| *count > 0) {
+        text.push_str(&format!(", {} {what}", grouped(count)));
+    }
+    text
+}
+
 fn resets_text(report: &Report, told: Option<u64>) -> String {
     let resets = &report.resets;
     if *resets == Resets::default() {
         let connections = report.connections.opened + report.connections.midstream;
         return format!("none in {}", count_text(connections, "connection"));
     }
-    format!(
-        "{} primary, {} secondary, {} captured twice{}",
-        grouped(resets.primary),
-        grouped(resets.secondary),
-        grouped(resets.duplicate),
-        hidden_text(told, resets.primary)
-    )
+    let mut text = format!("{} primary", grouped(resets.primary));
+    for (count, what) in [(resets.secondary, "secondary"), (resets.duplicate, "captured twice")] {
+        if count > 0 {
+            text.push_str(&format!(", {} {what}", grouped(count)));
+        }
+    }
+    text + &hidden_text(told, resets.primary)
 }
 
 fn count_text(count: u64, noun: &str) -> String {
@@ -150,12 +159,12 @@ pub(crate) fn write_start(out: &mut impl Write, start: &Start) -> io::Result<()>
 pub(crate) fn write_status(out: &mut impl Write, status: &Status) -> io::Result<()> {
     writeln!(
         out,
-        "{}: {} packets, {}, {} connections, {} resets; lost: {}",
+        "{}: {}, {}, {}, {}; lost: {}",
         span_text(status.uptime_s),
-        grouped(status.packets),
+        count_text(status.packets, "packet"),
         bytes_text(status.bytes),
-        grouped(status.flows),
-        grouped(status.resets),
+        count_text(status.flows, "connection"),
+        count_text(status.resets, "reset"),
         counts_text(&status.losses)
     )
 }
@@ -184,7 +193,7 @@ fn write_groups(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let left: u64 = report.by.iter().skip(GROUPS_MAX).map(|group| group.count).sum();
     match left + report.by_unlisted {
         0 => Ok(()),
-        left => writeln!(out, "and {} resets in smaller groups", grouped(left)),
+        left => writeln!(out, "and {} in smaller groups", count_text(left, "reset")),
     }
 }
 
@@ -257,7 +266,19 @@ const GROUPS_MAX: usize = 20;
 
 #[cfg(test)]
 mod tests {
-    use super::{grouped, span_text};
+    use super::{Connections, connections_text, grouped, span_text};
+
+    #[test]
+    fn what_did_not_happen_is_not_told() {
+        let mut connections =
+            Connections { opened: 38, closed_well: 26, reset: 12, ..Connections::default() };
+        assert_eq!(connections_text(&connections), "38: 26 closed well, 12 reset (31.6 %)");
+        (connections.midstream, connections.still_open) = (2, 2);
+        assert_eq!(
+            connections_text(&connections),
+            "40, 2 of them met in mid-stream: 26 closed well, 12 reset (30.0 %), 2 still open"
+        );
+    }
 
     #[test]
     fn numbers_and_spans_can_be_read() {

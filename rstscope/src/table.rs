@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use classifiers::Origin;
+use classifiers::{Clue, Origin};
 use events::{Endpoint, Event, EventStatus, EvidenceItem, sentence};
 
 use crate::filter::is_middlebox;
@@ -204,21 +204,37 @@ fn cut_middle(address: &str, width: usize) -> String {
     format!("{}…{}", &address[..head], &address[address.len() - tail..])
 }
 
-/// The one clue that says most for the verdict.
+/// The one fact that says most for the verdict.
 pub(crate) fn reason(event: &Event) -> String {
     let verdict = &event.verdict;
-    let weighed = verdict.evidence.iter().filter(|item| item.clue != classifiers::Clue::Prior);
+    let weighed = verdict.evidence.iter().filter(|item| item.clue != Clue::Prior);
     let is_forged = is_middlebox(verdict.origin) || verdict.origin == Origin::BlindAttacker;
     let weight = |item: &EvidenceItem| (item.decibans * 10.0) as i64;
     let best = if is_forged {
         weighed.min_by_key(|item| weight(item)).filter(|item| item.decibans < 0.0)
     } else {
         // The origin is the named endpoint, as usual: what bears on the cause is news.
-        let mut clues =
-            weighed.clone().filter(|item| item.decibans == 0.0 && !item.says.is_empty());
-        clues.next_back().or_else(|| weighed.max_by_key(|item| weight(item)))
+        if let Some(text) = of_others(event) {
+            return text;
+        }
+        let mut clues = weighed.clone().filter(|item| {
+            item.decibans == 0.0 && !item.says.is_empty() && item.clue != Clue::Company
+        });
+        if let Some(clue) = clues.next_back() {
+            return sentence(clue);
+        }
+        // What was as expected is told by what follows from it, the values last.
+        let best = weighed.max_by_key(|item| weight(item)).filter(|item| !item.says.is_empty());
+        return best.map_or_else(|| verdict.cause.meaning().to_owned(), |item| item.says.clone());
     };
     best.map_or_else(|| verdict.cause.meaning().to_owned(), sentence)
+}
+
+/// What other connections tell of the cause, if they decided it.
+fn of_others(event: &Event) -> Option<String> {
+    let is_decisive = event.verdict.evidence.iter().any(|item| item.clue == Clue::Company);
+    let sentences = event.context.as_ref().filter(|_| is_decisive)?.sentences(event.server);
+    Some(sentences.into_iter().next()?.trim_end_matches('.').to_owned())
 }
 
 /// `text` in at most `width` columns.

@@ -6,7 +6,7 @@ use classifiers::{Burst, BurstFacts, BurstKind};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Endpoint;
-use crate::sentence::span_text;
+use crate::sentence::{counted, percent, span_text, thousands};
 use crate::time::UtcTime;
 
 /// The burst that a reset belongs to, as far as it was known when the reset was told.
@@ -17,7 +17,7 @@ pub struct BurstFields {
     /// `restart`, `down`, `reboot`, `failover`, `state_lost`, `part` or `overload`.
     pub kind: String,
     /// First cut.
-    pub began: UtcTime,
+    pub first: UtcTime,
     /// Seconds from the first to the last cut.
     pub span_s: f64,
     /// Connections cut by a reset.
@@ -46,7 +46,7 @@ pub struct BurstItem {
     /// The service.
     pub server: Endpoint,
     /// First cut.
-    pub began: UtcTime,
+    pub first: UtcTime,
     /// Seconds from the first to the last cut.
     pub span_s: f64,
     /// Connections cut by a reset.
@@ -73,7 +73,7 @@ impl From<&BurstFacts> for BurstFields {
         Self {
             id: facts.id,
             kind: facts.kind.name().to_owned(),
-            began: UtcTime(facts.began.0),
+            first: UtcTime(facts.began.0),
             span_s: seconds(facts.span_ns),
             cuts: facts.cuts,
             finished: facts.finished,
@@ -92,7 +92,7 @@ impl From<&Burst> for BurstItem {
             id: burst.id,
             kind: burst.kind().name().to_owned(),
             server,
-            began: UtcTime(burst.first().0),
+            first: UtcTime(burst.first().0),
             span_s: seconds(burst.last().since_ns(burst.first())),
             cuts: burst.cuts(),
             finished: burst.finished(),
@@ -107,28 +107,29 @@ impl From<&Burst> for BurstItem {
 
 impl BurstFields {
     /// What happened, for the proof sheet of one reset.
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        let role = if self.is_cut { "One of" } else { "It was refused after" };
+    pub(super) fn sentence(&self) -> String {
+        let role = if self.is_cut { "One of" } else { "Refused after" };
+        let refused = match self.refused {
+            0 => String::new(),
+            refused => format!("; {} so far", refused_text(refused)),
+        };
         let away = match self.outage_s {
-            Some(outage_s) => format!(", away for {}", span_text(outage_s)),
+            Some(outage_s) => format!("; away for {}", span_text(outage_s)),
             None => String::new(),
         };
         format!(
-            "{role} {} at {} (burst {}: {}; {} refused so far{away}).",
+            "{role} {} at {} UTC (burst {}: {}{refused}{away}).",
             cut_text(self.cuts, self.finished, self.span_s, self.share),
-            time_of_day(self.began),
+            self.first.time_of_day(),
             self.id,
             kind_text(&self.kind),
-            self.refused
         )
     }
 }
 
 impl BurstItem {
     /// The whole story in one line.
-    #[must_use]
-    pub fn sentence(&self) -> String {
+    pub(super) fn sentence(&self) -> String {
         let mut parts = vec![cut_text(self.cuts, self.finished, self.span_s, self.share)];
         match (self.outage_s, self.kind.as_str()) {
             (Some(outage_s), "reboot") => parts.push(format!("silent for {}", span_text(outage_s))),
@@ -137,7 +138,7 @@ impl BurstItem {
             (None, _) => {}
         }
         if self.refused > 0 {
-            parts.push(format!("{} refused", self.refused));
+            parts.push(refused_text(self.refused));
         }
         if let Some([before, since]) = self.hop_limits {
             parts.push(if before == since {
@@ -149,8 +150,8 @@ impl BurstItem {
             parts.push("the same machine came back (by its TTL)".to_owned());
         }
         format!(
-            "{} {} {}, {}",
-            time_of_day(self.began),
+            "{} {}: {}, {}",
+            self.first.date_and_time(),
             self.server,
             kind_text(&self.kind),
             parts.join(", ")
@@ -168,17 +169,22 @@ pub(super) fn largest(bursts: &[BurstItem], count: usize) -> impl Iterator<Item 
 }
 
 fn cut_text(cuts: u32, finished: u32, span_s: f64, share: Option<f64>) -> String {
-    let connections = |count: u32| if count == 1 { "connection" } else { "connections" };
+    let connections = |count: u32| counted(u64::from(count), "connection");
     let mut text = match (cuts, finished) {
-        (0, finished) => format!("{finished} {} closed", connections(finished)),
-        (cuts, 0) => format!("{cuts} {} cut", connections(cuts)),
-        (cuts, finished) => format!("{cuts} {} cut and {finished} closed", connections(cuts)),
+        (0, finished) => format!("{} closed", connections(finished)),
+        (cuts, 0) => format!("{} cut", connections(cuts)),
+        (cuts, finished) => format!("{} cut and {finished} closed", connections(cuts)),
     };
     text.push_str(&format!(" in {}", span_text(span_s)));
     if let Some(share) = share {
-        text.push_str(&format!(" ({:.0} % of live)", share * 100.0));
+        let share = percent((share * 1e3).round() as u64, 1_000);
+        text.push_str(&format!(" ({share} of those open)"));
     }
     text
+}
+
+fn refused_text(refused: u32) -> String {
+    format!("{} refused", thousands(u64::from(refused)))
 }
 
 fn kind_text(kind: &str) -> &'static str {
@@ -200,12 +206,6 @@ fn kind_text(kind: &str) -> &'static str {
     }
 }
 
-/// Hours, minutes and seconds, as logs are searched by.
-fn time_of_day(time: UtcTime) -> String {
-    let text = time.to_string();
-    text.get(11..19).unwrap_or(&text).to_owned()
-}
-
 /// Seconds with six decimals.
 pub(super) fn seconds(ns: u64) -> f64 {
     (ns / 1_000) as f64 / 1e6
@@ -224,7 +224,7 @@ mod tests {
             id: 1,
             kind: "restart".to_owned(),
             server: Endpoint { ip: "10.2.0.8".parse().unwrap(), port: 8080 },
-            began: UtcTime(1_748_736_191_000_000_000 + 39_000_000_000_000),
+            first: UtcTime(1_748_736_191_000_000_000 + 39_000_000_000_000),
             span_s: 0.04,
             cuts: 214,
             finished: 0,
@@ -240,8 +240,8 @@ mod tests {
     fn a_restart_is_told_in_one_line() {
         assert_eq!(
             restart().sentence(),
-            "10:53:11 10.2.0.8:8080 process restart, 214 connections cut in 40.0 ms (91 % of live), \
-             5.00 s outage, 37 refused, the same machine came back (by its TTL)"
+            "2025-06-01 10:53:11 10.2.0.8:8080: process restart, 214 connections cut in 40.0 ms (91 % \
+             of those open), 5.00 s outage, 37 refused, the same machine came back (by its TTL)"
         );
     }
 

@@ -5,9 +5,8 @@ use std::net::IpAddr;
 use classifiers::{Desync, Flood, FoundFlood, Guesses, ShapedBy, Shaping, Sibling};
 use serde::{Deserialize, Serialize};
 
-use super::clock;
 use crate::event::Endpoint;
-use crate::sentence::span_text;
+use crate::sentence::{counted, span_text};
 use crate::time::UtcTime;
 
 /// What goes on at a server, within the last minute.
@@ -64,7 +63,7 @@ impl FloodFields {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct FloodItem {
     /// First reset that belongs to it.
-    pub since: UtcTime,
+    pub first: UtcTime,
     /// Last one.
     pub last: UtcTime,
     /// Its largest minute.
@@ -75,7 +74,7 @@ pub struct FloodItem {
 impl From<&FoundFlood> for FloodItem {
     fn from(found: &FoundFlood) -> Self {
         Self {
-            since: UtcTime(found.since.0),
+            first: UtcTime(found.since.0),
             last: UtcTime(found.last.0),
             peak: (&found.flood).into(),
         }
@@ -85,8 +84,8 @@ impl From<&FoundFlood> for FloodItem {
 impl FloodItem {
     pub(super) fn sentence(&self) -> String {
         let what = self.peak.sentence().unwrap_or_default();
-        let span_s = self.last.seconds_since(self.since);
-        format!("{what} (since {}, for {})", clock(self.since), span_text(span_s))
+        let span_s = self.last.seconds_since(self.first);
+        format!("{what} (from {} on, for {})", self.first.date_and_time(), span_text(span_s))
     }
 }
 
@@ -130,7 +129,9 @@ impl ShapingFields {
             (Some(reset), Some(passed), _) => format!(
                 "{reset} were open at once on average, where {passed} were when others ended well"
             ),
-            (_, _, Some(bytes)) => format!("they had carried {bytes} bytes (median)"),
+            (_, _, Some(bytes)) => {
+                format!("they had carried {} (median)", counted(u64::from(bytes), "byte"))
+            }
             _ => "none has ended well since the first of them".to_owned(),
         };
         format!(
@@ -191,11 +192,14 @@ impl From<&Sibling> for SiblingFields {
 }
 
 impl SiblingFields {
-    pub(super) fn sentence(&self) -> String {
-        format!(
-            "The same client's connection to {} was established within {:.0} ms of this one's end",
-            self.server, self.apart_ms
-        )
+    /// `server` is whom the connection that was given up had called.
+    pub(super) fn sentence(&self, server: Endpoint) -> String {
+        let what = if self.server == server {
+            "Another connection of the same client to this server".to_owned()
+        } else {
+            format!("The same client's connection to {}", self.server)
+        };
+        format!("{what} was established within {:.0} ms of this one's end", self.apart_ms.ceil())
     }
 }
 

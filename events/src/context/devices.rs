@@ -4,7 +4,7 @@ use classifiers::{DeviceFacts, IdLineFacts};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Side;
-use crate::sentence::span_text;
+use crate::sentence::{counted, span_text};
 use crate::time::UtcTime;
 
 /// A device that resets in others' names.
@@ -58,6 +58,12 @@ impl From<&DeviceFacts> for DeviceItem {
 }
 
 impl DeviceItem {
+    /// Whether it did more than the one reset that is told anyway: one says little of where its
+    /// device sits.
+    pub(super) const fn is_known(&self) -> bool {
+        self.resets > 1
+    }
+
     /// The same with its number.
     pub(super) fn sentence(&self) -> String {
         format!("Device {} of this run sits {}.", self.id, self.text())
@@ -69,9 +75,9 @@ impl DeviceItem {
             0 => "on this link".to_owned(),
             hops => format!("between hop {hops} and {}", u16::from(hops) + 1),
         };
-        let bound = self
-            .one_way_ms_max
-            .map_or_else(String::new, |ms| format!(", at most {} from you", span_text(ms / 1e3)));
+        let bound = self.one_way_ms_max.map_or_else(String::new, |ms| {
+            format!(", at most {} from this sensor", span_text(ms / 1e3))
+        });
         let side = self.side.name();
         let both = match self.both_ends {
             0 => String::new(),
@@ -80,19 +86,17 @@ impl DeviceItem {
         let line = match (self.id_line, self.id_jumps) {
             (false, _) => String::new(),
             (true, 0) => "; one IP-ID counter".to_owned(),
-            (true, jumps) => format!("; one IP-ID counter, begun anew {jumps} times"),
+            (true, jumps) => {
+                format!("; one IP-ID counter, begun anew {}", counted(u64::from(jumps), "time"))
+            }
         };
         format!(
-            "{place}{bound}, on the {side}'s side: {} in the names of {}, to {}{both}{line}",
-            counted(self.resets, "reset"),
+            "{place}{bound}, on the {side}'s side: {} in the name of {}, to {}{both}{line}",
+            counted(u64::from(self.resets), "reset"),
             at_least(self.senders, "host"),
             at_least(self.victims, "host"),
         )
     }
-}
-
-fn counted(count: u32, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn at_least(count: u8, noun: &str) -> String {
@@ -114,9 +118,10 @@ pub struct IdLineItem {
 impl IdLineItem {
     pub(super) fn sentence(&self) -> String {
         format!(
-            "Its IP ID lies on one counter, next to {}, with {} resets in the names of {} hosts that \
-             sit elsewhere.",
-            self.neighbour, self.resets, self.senders
+            "Its IP ID lies on one counter, next to {}, with {} in the name of {} that sit elsewhere.",
+            self.neighbour,
+            counted(u64::from(self.resets), "reset"),
+            counted(u64::from(self.senders), "host")
         )
     }
 }
@@ -151,14 +156,14 @@ mod tests {
         };
         assert_eq!(
             device.text(),
-            "between hop 3 and 4, at most 1.10 ms from you, on the server's side: 41 resets in the \
-             names of 32 or more hosts, to 9 hosts; one IP-ID counter"
+            "between hop 3 and 4, at most 1.10 ms from this sensor, on the server's side: 41 resets in \
+             the name of 32 or more hosts, to 9 hosts; one IP-ID counter"
         );
         (device.hops, device.one_way_ms_max, device.resets) = (0, None, 1);
         (device.senders, device.victims, device.both_ends, device.id_line) = (1, 1, 1, false);
         assert_eq!(
             device.text(),
-            "on this link, on the server's side: 1 reset in the names of 1 host, to 1 host, 1 of \
+            "on this link, on the server's side: 1 reset in the name of 1 host, to 1 host, 1 of \
              them to both ends"
         );
     }

@@ -1,5 +1,8 @@
 //! What other connections tell: of one reset, and of a run as a whole.
 //!
+//! Every sentence that takes numbers of more than one connection is here, beside the fields that
+//! hold them.
+//!
 //! | file | idea |
 //! |---|---|
 //! | `service` | what the service accepts, refuses and cuts besides |
@@ -18,14 +21,11 @@ mod service;
 mod source;
 mod timers;
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use classifiers::{Context, Setting};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Endpoint;
 use crate::sentence::capitalised;
-use crate::time::UtcTime;
 
 pub use burst::{BurstFields, BurstItem};
 pub use crowd::{DesyncFields, FloodFields, FloodItem, GuessFields, ShapingFields, SiblingFields};
@@ -111,12 +111,13 @@ impl ContextFields {
     #[must_use]
     pub fn sentences(&self, server: Endpoint) -> Vec<String> {
         let path = server.to_string();
+        let sibling = self.sibling.as_ref().map(|sibling| sibling.sentence(server));
         let of_services = self
             .burst
             .iter()
             .map(BurstFields::sentence)
-            .chain(self.service.iter().flat_map(ServiceFields::sentences))
-            .chain(self.timer.iter().map(|timer| format!("{}.", timer.sentence(&path))));
+            .chain(self.timer.iter().map(|timer| format!("{}.", timer.sentence(&path))))
+            .chain(self.service.iter().flat_map(ServiceFields::sentences));
         let of_sources = [
             self.health_check.as_ref().map(HealthCheckFields::sentence),
             self.scan.as_ref().map(ScanFields::sentence),
@@ -124,12 +125,13 @@ impl ContextFields {
             self.shaping.as_ref().map(ShapingFields::sentence),
             self.flood.as_ref().and_then(FloodFields::sentence),
             self.desync.as_ref().map(DesyncFields::sentence),
-            self.sibling.as_ref().map(SiblingFields::sentence),
+            sibling,
             self.guesses.as_ref().map(GuessFields::sentence),
         ];
         let of_devices = self
             .device
             .iter()
+            .filter(|device| device.is_known())
             .map(DeviceItem::sentence)
             .chain(self.id_line.iter().map(IdLineItem::sentence))
             .chain(self.names.iter().map(NamesItem::sentence));
@@ -194,47 +196,84 @@ impl ContextReport {
         }
     }
 
-    /// The report in words: lines with a label in front, a few of each kind.
+    /// The report in words: lines with a label in front, what needs somebody's action first, the
+    /// largest few of each kind.
     #[must_use]
     pub fn lines(&self) -> Vec<(&'static str, String)> {
-        let mut lines = Vec::new();
-        let largest = burst::largest(&self.bursts, LINES_MAX).map(BurstItem::sentence);
-        few(&mut lines, "Service", self.bursts.len(), largest);
-        let timers = self.timers.iter().map(|timer| timer.text.clone());
-        few(&mut lines, "Idle timer", self.timers.len(), timers);
-        few(&mut lines, "Scan", self.scans.len(), self.scans.iter().map(ScanFields::sentence));
-        let checks = self.health_checks.iter().map(HealthCheckItem::sentence);
-        few(&mut lines, "Health check", self.health_checks.len(), checks);
-        few(&mut lines, "Limit", self.limits.len(), self.limits.iter().map(LimitItem::sentence));
-        few(&mut lines, "Flood", self.floods.len(), self.floods.iter().map(FloodItem::sentence));
-        // One reset says little of where its device sits.
-        let placed: Vec<_> = self.devices.iter().filter(|device| device.resets > 1).collect();
-        few(&mut lines, "Device", placed.len(), placed.iter().map(|device| device.text()));
+        let mut lines = Lines::default();
+        let bursts = burst::largest(&self.bursts, LINES_MAX).map(BurstItem::sentence);
+        lines.add(("Service", "services"), self.bursts.len(), bursts);
+        let devices: Vec<_> = self.devices.iter().filter(|device| device.is_known()).collect();
+        let texts = devices.iter().map(|device| device.text());
+        lines.add(("Device", "devices"), devices.len(), texts);
         let names = self.blocked_names.iter().map(BlockedNameItem::text);
-        few(&mut lines, "Blocked", self.blocked_names.len(), names);
-        lines
+        lines.add(("Blocked", "blocked names"), self.blocked_names.len(), names);
+        let timers = self.timers.iter().map(|timer| timer.text.clone());
+        lines.add(("Idle timer", "idle timers"), self.timers.len(), timers);
+        let limits = self.limits.iter().map(LimitItem::sentence);
+        lines.add(("Limit", "limits"), self.limits.len(), limits);
+        let floods = self.floods.iter().map(FloodItem::sentence);
+        lines.add(("Flood", "floods"), self.floods.len(), floods);
+        let scans = self.scans.iter().map(ScanFields::sentence);
+        lines.add(("Scan", "scans"), self.scans.len(), scans);
+        let checks = self.health_checks.iter().map(HealthCheckItem::sentence);
+        lines.add(
+            ("Health check", "services under health checks"),
+            self.health_checks.len(),
+            checks,
+        );
+        if !lines.more.is_empty() {
+            let more = lines.more.join(", ");
+            lines.told.push(("More", format!("{more}; --summary --format json has them all")));
+        }
+        lines.told
     }
 }
 
-/// Adds the first lines of a kind, and how many more there are.
-fn few(
-    lines: &mut Vec<(&'static str, String)>,
-    label: &'static str,
-    count: usize,
-    texts: impl Iterator<Item = String>,
-) {
-    lines.extend(texts.take(LINES_MAX).map(|text| (label, text)));
-    let more = count.saturating_sub(LINES_MAX);
-    if more > 0 {
-        lines.push((label, format!("{more} more in the JSON report")));
-    }
+/// Lines of a report, and what they leave out.
+#[derive(Default)]
+struct Lines {
+    told: Vec<(&'static str, String)>,
+    more: Vec<String>,
 }
 
-/// A time to the second, as reports tell it.
-fn clock(time: UtcTime) -> String {
-    let instant = UNIX_EPOCH + Duration::from_nanos(time.0);
-    humantime::format_rfc3339_seconds(instant).to_string()
+impl Lines {
+    /// Adds the first of `count` texts; `names` is the label and what several of them are called.
+    fn add(
+        &mut self,
+        (label, several): (&'static str, &str),
+        count: usize,
+        texts: impl Iterator<Item = String>,
+    ) {
+        self.told.extend(texts.take(LINES_MAX).map(|text| (label, capitalised(&text))));
+        if let Some(more) = count.checked_sub(LINES_MAX).filter(|more| *more > 0) {
+            self.more.push(format!("{more} more {several}"));
+        }
+    }
 }
 
 /// Lines of one kind; all are in the JSON.
-const LINES_MAX: usize = 5;
+const LINES_MAX: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::{BlockedNameItem, ContextReport};
+
+    #[test]
+    fn a_report_tells_a_few_of_a_kind_and_how_many_more_there_are() {
+        let blocked = BlockedNameItem {
+            hash: "00c0ffee00c0ffee".to_owned(),
+            name: None,
+            servers: 1,
+            resets: 5,
+            passes: 0,
+            others_passed: 12,
+        };
+        let report = ContextReport { blocked_names: vec![blocked; 5], ..ContextReport::default() };
+        let lines = report.lines();
+        let labels: Vec<&str> = lines.iter().map(|(label, _)| *label).collect();
+        assert_eq!(labels, ["Blocked", "Blocked", "Blocked", "More"]);
+        assert_eq!(lines[3].1, "2 more blocked names; --summary --format json has them all");
+        assert_eq!(ContextReport::default().lines(), []);
+    }
+}

@@ -3,6 +3,8 @@
 use classifiers::{BlockedName, NameFacts};
 use serde::{Deserialize, Serialize};
 
+use crate::sentence::{counted, percent};
+
 /// How connections of a server fare, with the name of this one and with others.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct NamesItem {
@@ -48,19 +50,27 @@ impl NamesItem {
     pub(super) fn sentence(&self) -> String {
         let (others_passed, others_reset) = (self.others_passed, self.others_reset);
         match self.contrast.as_str() {
-            "name" => format!(
-                "Of the connections that ask this server for this name {} were reset and {} served, \
-                 of those with other names {others_reset} were reset and {others_passed} served.",
-                self.resets, self.passes
-            ),
+            "name" => {
+                let of = |reset: u32, passed: u32| {
+                    let all = u64::from(reset) + u64::from(passed);
+                    format!("{} of {}", percent(u64::from(reset), all), counted(all, "connection"))
+                };
+                format!(
+                    "{} with this name {} reset on this server, {} with other names: a policy on \
+                     names. Look for this name in the URL and TLS rules.",
+                    of(self.resets, self.passes),
+                    if self.resets + self.passes == 1 { "was" } else { "were" },
+                    of(others_reset, others_passed)
+                )
+            }
             "server" => format!(
-                "The server itself reset {} connections that asked for this name and served {} with \
+                "The server itself reset {} that asked for this name and served {others_passed} with \
                  other names.",
-                self.refusals, others_passed
+                counted(u64::from(self.refusals), "connection")
             ),
             _ => format!(
-                "Whatever name is asked for on this server, the connection is reset: {} times.",
-                self.resets + others_reset
+                "Whatever name is asked for on this server, the connection is reset: {} so far.",
+                counted(u64::from(self.resets + others_reset), "time")
             ),
         }
     }

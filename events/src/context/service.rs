@@ -4,7 +4,7 @@ use classifiers::ServiceFacts;
 use serde::{Deserialize, Serialize};
 
 use super::burst::seconds;
-use crate::sentence::span_text;
+use crate::sentence::{counted, percent, span_text};
 
 /// What other connections of the same service did around the reset.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -61,8 +61,7 @@ impl From<&ServiceFacts> for ServiceFields {
 
 impl ServiceFields {
     /// What is worth telling of it.
-    #[must_use]
-    pub fn sentences(&self) -> Vec<String> {
+    pub(super) fn sentences(&self) -> Vec<String> {
         let accepted = match (self.accepted_before_s, self.accepted_after_s) {
             (Some(before), Some(after)) => Some(format!(
                 "The service accepted a connection {} before, and the next {} after.",
@@ -82,19 +81,26 @@ impl ServiceFields {
         let is_about_opening = self.refused > 0 || self.overflows > 0;
         let mixed =
             "It accepts and refuses in turn: one of several members behind this address refuses.";
+        let strained = match self.strained {
+            0 => String::new(),
+            1 => ", 1 needed a second attempt".to_owned(),
+            strained => format!(", {strained} needed a second attempt"),
+        };
         let overflows = format!(
-            "{} handshakes were reset like this in the same seconds, {} needed a second attempt.",
-            self.overflows, self.strained
+            "{} were reset like this in the same seconds{strained}.",
+            counted(u64::from(self.overflows), "handshake")
         );
-        let share = f64::from(self.of_this_kind) * 100.0 / f64::from(self.of_all_kinds.max(1));
+        let (of_this_kind, of_all_kinds) =
+            (u64::from(self.of_this_kind), u64::from(self.of_all_kinds));
         let kinds = format!(
-            "{share:.0} % of the {} resets of this service are of this kind.",
-            self.of_all_kinds
+            "{} of the {} of this service are of this kind.",
+            percent(of_this_kind, of_all_kinds),
+            counted(of_all_kinds, "reset")
         );
         [
-            accepted.filter(|_| is_about_opening),
-            self.mixed.then(|| mixed.to_owned()),
             (self.overflows > 1).then_some(overflows),
+            self.mixed.then(|| mixed.to_owned()),
+            accepted.filter(|_| is_about_opening),
             (self.of_all_kinds >= MANY).then_some(kinds),
         ]
         .into_iter()

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use classifiers::{Axis, Checker, FoundLimit, Limit, Manner, Rhythm, Scan};
 use serde::{Deserialize, Serialize};
 
-use super::clock;
 use crate::event::Endpoint;
+use crate::sentence::{counted, percent, span_text};
 use crate::time::UtcTime;
 
 /// A scan.
@@ -28,7 +28,7 @@ pub struct ScanFields {
     /// Ports or hosts that drew a reset so far, within some 13 %.
     pub targets: u32,
     /// First attempt.
-    pub since: UtcTime,
+    pub first: UtcTime,
     /// Last attempt so far.
     pub last: UtcTime,
 }
@@ -53,7 +53,7 @@ impl From<&Scan> for ScanFields {
             host,
             port,
             targets: scan.targets,
-            since: UtcTime(scan.since.0),
+            first: UtcTime(scan.since.0),
             last: UtcTime(scan.last.0),
         }
     }
@@ -72,12 +72,12 @@ impl ScanFields {
             "stealth" => "by segments that open nothing (ACK, FIN, NULL)",
             _ => "all of them refused",
         };
-        let span_s = self.last.seconds_since(self.since);
+        let span_s = self.last.seconds_since(self.first);
         format!(
             "{} tried {what} within {}, {how}, from {} on",
             self.source,
-            crate::sentence::span_text(span_s),
-            clock(self.since)
+            span_text(span_s),
+            self.first.date_and_time()
         )
     }
 }
@@ -106,7 +106,11 @@ impl HealthCheckFields {
             0 | 1 => String::new(),
             several => format!(", {several} checkers in turn"),
         };
-        format!("The same source does the same {}{turns}", every_text(self.every_s))
+        format!(
+            "The same source does the same {}{turns} ({} so far)",
+            every_text(self.every_s),
+            counted(u64::from(self.probes), "probe")
+        )
     }
 }
 
@@ -158,9 +162,9 @@ impl HealthCheckItem {
             .map(|checker| format!("{} {}", checker.source, every_text(checker.every_s)))
             .collect();
         format!(
-            "{:.0} % of {} resets on {} are health checks from {}; {} remain",
-            self.hidden as f64 * 100.0 / (self.resets.max(1)) as f64,
-            self.resets,
+            "{} of {} on {} are health checks from {}; {} remain",
+            percent(self.hidden, self.resets),
+            counted(self.resets, "reset"),
             self.service,
             by.join(" and "),
             self.resets.saturating_sub(self.hidden)
@@ -194,8 +198,11 @@ impl LimitFields {
     pub(super) fn sentence(&self) -> String {
         format!(
             "The client held {} connections to this service when it was refused; it is refused from \
-             about {} on ({} refusals) and accepted below ({} accepted)",
-            self.open, self.at, self.refusals, self.accepted
+             about {} on ({}) and accepted below ({} accepted)",
+            self.open,
+            self.at,
+            counted(u64::from(self.refusals), "refusal"),
+            self.accepted
         )
     }
 }
@@ -208,7 +215,7 @@ pub struct LimitItem {
     /// By which service, or on the way to it.
     pub service: Endpoint,
     /// First refusal.
-    pub since: UtcTime,
+    pub first: UtcTime,
     /// The numbers.
     #[serde(flatten)]
     pub limit: LimitFields,
@@ -219,7 +226,7 @@ impl From<&FoundLimit> for LimitItem {
         Self {
             source: found.source.into(),
             service: Endpoint { ip: found.service.address.into(), port: found.service.port },
-            since: UtcTime(found.since.0),
+            first: UtcTime(found.since.0),
             limit: (&found.limit).into(),
         }
     }
@@ -229,11 +236,11 @@ impl LimitItem {
     pub(super) fn sentence(&self) -> String {
         let LimitFields { at, refusals, accepted, .. } = self.limit;
         format!(
-            "{} refuses {} from about {at} connections at a time on ({refusals} refused, {accepted} \
-             accepted below, since {})",
-            self.service,
+            "{} is refused at {} from about {at} connections at a time on ({refusals} refused, \
+             {accepted} accepted below, from {} on)",
             self.source,
-            clock(self.since)
+            self.service,
+            self.first.date_and_time()
         )
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Endpoint;
 use crate::fill::hops;
+use crate::sentence::{capitalised, thousands};
 use crate::timers::{Holder, Product, Question, products};
 
 /// An idle timer that several connections show.
@@ -90,8 +91,7 @@ impl TimerFields {
     }
 
     /// What it does, to whom, after how long, by what evidence: `path` is who is spoken of.
-    #[must_use]
-    pub fn sentence(&self, path: &str) -> String {
+    pub(super) fn sentence(&self, path: &str) -> String {
         let by_endpoint = matches!(self.owner.as_str(), "server" | "client");
         let mut text = match (self.kind.as_str(), self.owner.as_str()) {
             ("ends", "client") => format!("the clients of {path} close"),
@@ -130,9 +130,14 @@ impl TimerFields {
             (_, true) => "closed by FIN at it",
             (_, false) => "reset at it",
         };
-        let _ = write!(text, "{} {done}, {} survived below", self.above, self.below);
-        if self.against > 0 {
-            let _ = write!(text, ", {} contradict it", self.against);
+        let [above, below] = [self.above, self.below].map(|count| thousands(u64::from(count)));
+        let _ = write!(text, "{above} {done}, {below} survived below");
+        match self.against {
+            0 => {}
+            1 => text.push_str(", 1 contradicts it"),
+            against => {
+                let _ = write!(text, ", {against} contradict it");
+            }
         }
         match self.products.as_slice() {
             [] => {}
@@ -146,19 +151,25 @@ impl TimerFields {
         text
     }
 
+    /// The shortest that it can be.
+    pub(crate) fn floor_text(&self) -> String {
+        format!("{} s", seconds_text(self.low_s.min(self.seconds)))
+    }
+
     /// What to do about it.
-    #[must_use]
-    pub fn step(&self) -> String {
-        let seconds = seconds_text(self.low_s.min(self.seconds));
+    pub(crate) fn step(&self) -> String {
+        let floor = self.floor_text();
         match (self.kind.as_str(), self.owner.as_str()) {
             ("ends", "server") => format!(
-                "whoever reuses these connections must drop or refresh them earlier: set the client \
-                 pool's idle time below {seconds} s, or raise the server's timer above the pool's"
+                "set the client pool's idle time below {floor}, or raise the server's timer above the \
+                 pool's"
             ),
-            ("ends", "client") => format!(
-                "the server's keep-alive time must stay above {seconds} s, so that it never closes first"
-            ),
-            _ => format!("set TCP keepalives below {seconds} s, or raise the timer"),
+            ("ends", "client") => {
+                format!(
+                    "keep the server's keep-alive time above {floor}, so that it never closes first"
+                )
+            }
+            _ => format!("set TCP keepalives below {floor}, or raise the timer"),
         }
     }
 }
@@ -225,17 +236,15 @@ fn rounded(seconds: f64) -> f64 {
     (seconds * 1e3).round() / 1e3
 }
 
+/// Decimals only where they say something; cut off, since what must stay below is told by it.
 fn seconds_text(seconds: f64) -> String {
-    if (seconds - seconds.round()).abs() < 0.005 {
+    if seconds >= 1_000.0 {
+        thousands(seconds as u64)
+    } else if (seconds - seconds.round()).abs() < 0.005 {
         format!("{seconds:.0}")
     } else {
         format!("{seconds:.2}")
     }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Acknowledgments make a silence seem shorter than the timer that ended it.
@@ -280,7 +289,7 @@ mod tests {
         assert_eq!(
             fields.sentence("10.1.0.9:443"),
             "a device on the path to 10.1.0.9:443, 3 hops away, forgets idle connections after \
-             350 s (between 349.20 and 350.90 s; 41 reset above, 1204 survived below; default of \
+             350 s (between 349.20 and 350.90 s; 41 reset above, 1,204 survived below; default of \
              AWS NLB, Gateway LB and Network Firewall)"
         );
         assert!(fields.step().contains("keepalives below 349.20 s"));

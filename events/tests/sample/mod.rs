@@ -109,7 +109,7 @@ pub(crate) fn event(verdict: &Verdict) -> Event {
         verdict: verdict.into(),
         idle_before_s: Some(0.000_3),
         answered_after_s: Some(0.000_3),
-        one_way_max_ms: Some(0.15),
+        one_way_ms_max: Some(0.15),
         longest_silence_s: None,
         late_after_close_s: None,
         age_s: Some(0.036_4),
