@@ -18,6 +18,8 @@ pub enum Mix {
     Churn,
     /// One SYN a connection, never answered.
     SynFlood,
+    /// One SYN a target, all refused: sixteen ports of each host, by one source after another.
+    Scan,
     /// As [`Mix::Imix`], behind a VLAN tag.
     Vlan,
     /// As [`Mix::Imix`], IPv6.
@@ -26,12 +28,13 @@ pub enum Mix {
 
 impl Mix {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Small,
         Self::Imix,
         Self::Elephants,
         Self::Churn,
         Self::SynFlood,
+        Self::Scan,
         Self::Vlan,
         Self::Ipv6,
     ];
@@ -45,6 +48,7 @@ impl Mix {
             Self::Elephants => "elephants",
             Self::Churn => "churn",
             Self::SynFlood => "syn-flood",
+            Self::Scan => "scan",
             Self::Vlan => "vlan",
             Self::Ipv6 => "ipv6",
         }
@@ -159,6 +163,9 @@ impl Traffic {
     fn unopened(&mut self) -> Flow {
         self.opened = self.opened.wrapping_add(1);
         let opened = self.opened;
+        if self.options.mix == Mix::Scan {
+            return self.target(opened);
+        }
         let client = 0x0a00_0000 | opened >> 14 & 0xff_ffff;
         let server = 0xc612_0000 | self.random.below(4096) as u32;
         let port = 20_000 + (opened & 0x3fff) as u16;
@@ -176,6 +183,23 @@ impl Traffic {
         }
     }
 
+    /// The next target of a scan; another source goes on after 65,536 of them.
+    fn target(&mut self, number: u32) -> Flow {
+        let source = 0x0a00_0000 | number >> 16;
+        let host = 0xc600_0000 | number >> 4 & 0xff_ffff;
+        let port = 20_000 + self.random.below(1 << 14) as u16;
+        let counts = host & 1 == 1;
+        Flow {
+            hosts: [(source, port), (host, 1 + (number & 15) as u16)],
+            // A refusal bears the number 0 (RFC 9293, section 3.10.7.1).
+            next: [self.random.next() as u32, 0],
+            // Linux refuses with identification 0, others count.
+            ip_id: [self.random.next() as u16, if counts { self.random.next() as u16 } else { 0 }],
+            stage: Stage::Unopened,
+            left: 0,
+        }
+    }
+
     fn step(&mut self, index: usize, time_ns: u64, frame: &mut Vec<u8>) {
         let flood = self.options.mix == Mix::SynFlood;
         let from = self.random.below(2) as usize;
@@ -185,6 +209,9 @@ impl Traffic {
         let (from, flags, payload_len, stage) = match flow.stage {
             Stage::Unopened if flood => (0, Frame::SYN, 0, Stage::Unopened),
             Stage::Unopened => (0, Frame::SYN, 0, Stage::SynSent),
+            Stage::SynSent if self.options.mix == Mix::Scan => {
+                (1, Frame::RST | Frame::ACK, 0, Stage::Unopened)
+            }
             Stage::SynSent => (1, Frame::SYN | Frame::ACK, 0, Stage::SynAcked),
             Stage::SynAcked => (0, Frame::ACK, 0, Stage::Open),
             Stage::Open if flow.left == 0 => (0, Frame::FIN | Frame::ACK, 0, Stage::Closing),
@@ -199,6 +226,7 @@ impl Traffic {
             // The smallest frames have no room for options.
             Mix::Small => &[],
             _ if flags & Frame::SYN != 0 => &syn[..],
+            _ if flags & Frame::RST != 0 => &[],
             _ => &timestamps,
         };
         self.write(index, from, flags, options, payload_len, frame);
@@ -227,7 +255,8 @@ impl Traffic {
         frame: &mut Vec<u8>,
     ) {
         let flow = &mut self.flows[index];
-        flow.ip_id[from] = flow.ip_id[from].wrapping_add(1);
+        let is_refusal = self.options.mix == Mix::Scan && from == 1;
+        flow.ip_id[from] = flow.ip_id[from].wrapping_add(u16::from(!is_refusal));
         let [client, server] = flow.hosts;
         let has_ack = flags & Frame::ACK != 0;
         Frame {
@@ -239,7 +268,7 @@ impl Traffic {
             flags,
             seq: flow.next[from],
             ack: if has_ack { flow.next[1 - from] } else { 0 },
-            window: if flags == Frame::RST { 0 } else { 502 },
+            window: if flags == Frame::RST || is_refusal { 0 } else { 502 },
             options,
             payload_len,
         }
@@ -249,7 +278,7 @@ impl Traffic {
     fn payload_len(&mut self, from: usize) -> usize {
         const HEADERS: usize = 14 + 20 + 20 + 12;
         match self.options.mix {
-            Mix::Small | Mix::SynFlood => 0,
+            Mix::Small | Mix::SynFlood | Mix::Scan => 0,
             // Data one way, ACKs the other.
             Mix::Elephants => from * (1514 - HEADERS),
             _ => match self.random.below(12) {
@@ -302,7 +331,7 @@ mod tests {
             let longest = longest.iter().map(Vec::len).max().unwrap();
             match mix {
                 Mix::Small => assert_eq!(longest, 60),
-                Mix::SynFlood => assert_eq!(longest, 74),
+                Mix::SynFlood | Mix::Scan => assert_eq!(longest, 74),
                 Mix::Imix | Mix::Elephants | Mix::Churn => assert_eq!(longest, 1514),
                 Mix::Vlan => assert_eq!(longest, 1518),
                 Mix::Ipv6 => assert_eq!(longest, 1534),

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use classifiers::{Cause, Context, Impact, Origin, Role, Setting, judge};
+use classifiers::{Cause, Context, Impact, Origin, Role, Setting, Verdict, judge};
 use crossbeam_channel::Select;
 use events::{Connections, ContextReport, Endpoint, GroupCount, Report, Resets, Status, UtcTime};
 use flowtable::{TableCounts, Timestamp};
 use hashbrown::HashMap;
 use wire::Skip;
 
+use crate::budget::Budget;
 use crate::error::Error;
 use crate::held::{Held, Hold};
 use crate::outbox::Inbox;
@@ -31,6 +32,9 @@ pub(crate) struct Exporter {
     groups: HashMap<Group, u64>,
     ungrouped: u64,
     context: Context,
+    /// Whether other connections are asked at all.
+    has_context: bool,
+    budget: Budget,
     held: Held,
     /// Packet time, and when it was heard.
     clock: (Timestamp, Instant),
@@ -48,7 +52,12 @@ struct Group {
 }
 
 impl Exporter {
-    pub(crate) fn new(teller: Teller, inboxes: Vec<Inbox>, inputs: usize) -> Self {
+    pub(crate) fn new(
+        teller: Teller,
+        inboxes: Vec<Inbox>,
+        inputs: usize,
+        has_context: bool,
+    ) -> Self {
         Self {
             is_live: teller.is_live(),
             teller,
@@ -60,6 +69,8 @@ impl Exporter {
             groups: HashMap::with_capacity(GROUPS_MAX),
             ungrouped: 0,
             context: Context::new(),
+            has_context,
+            budget: Budget::default(),
             held: Held::new(),
             clock: (Timestamp(0), Instant::now()),
             started: Instant::now(),
@@ -156,7 +167,13 @@ impl Exporter {
     /// Learns from a finding and lets it wait; provisional ones are told at once.
     fn hear(&mut self, finding: &Finding, sink: &mut dyn Sink) -> Result<(), Error> {
         if !finding.is_final {
-            return self.emit(finding, sink);
+            return self.emit(finding, &Setting::NONE, sink);
+        }
+        if !self.has_context {
+            return self.count_and_emit(finding, &Setting::NONE, sink);
+        }
+        if !self.budget.admits(finding.watch.reset.time) {
+            return self.tell_unlearned(finding, sink);
         }
         self.context.learn(&finding.watch, &finding.verdict);
         let is_open = self.context.is_open(&finding.watch, &finding.verdict);
@@ -178,13 +195,50 @@ impl Exporter {
         Ok(())
     }
 
-    /// Judges a finding by what other connections tell, counts it and tells it.
-    fn tell(&mut self, mut finding: Finding, sink: &mut dyn Sink) -> Result<(), Error> {
-        finding.setting = self.context.setting(&finding.watch, &finding.verdict, self.clock.0);
-        if finding.setting != Setting::NONE {
-            finding.verdict = judge(&finding.watch, finding.was_watched, &finding.setting);
+    /// Tells a reset of a flood at once, by what is known of the flood.
+    fn tell_unlearned(&mut self, finding: &Finding, sink: &mut dyn Sink) -> Result<(), Error> {
+        let setting = self.context.setting_in_flood(&finding.watch, &finding.verdict);
+        if !setting.bears() {
+            return self.count_and_emit(finding, &setting, sink);
         }
-        let verdict = &finding.verdict;
+        let verdict = judge(&finding.watch, finding.was_watched, &setting);
+        if !sink.wants_events() {
+            self.count(finding, &verdict);
+            return Ok(());
+        }
+        self.count_and_emit(&Finding { verdict, ..*finding }, &setting, sink)
+    }
+
+    /// Judges a finding by what other connections tell, counts it and tells it.
+    fn tell(&mut self, mut finding: Box<Finding>, sink: &mut dyn Sink) -> Result<(), Error> {
+        let setting = self.context.setting(&finding.watch, &finding.verdict, self.clock.0);
+        if setting.bears() {
+            finding.verdict = judge(&finding.watch, finding.was_watched, &setting);
+        }
+        self.count_and_emit(&finding, &setting, sink)?;
+        self.held.give_back(finding);
+        Ok(())
+    }
+
+    fn count_and_emit(
+        &mut self,
+        finding: &Finding,
+        setting: &Setting,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
+        self.count(finding, &finding.verdict);
+        self.emit(finding, setting, sink)
+    }
+
+    fn emit(&self, finding: &Finding, setting: &Setting, sink: &mut dyn Sink) -> Result<(), Error> {
+        if sink.wants_events() {
+            sink.emit(&self.teller.event(finding, setting)).map_err(Error::Sink)?;
+        }
+        Ok(())
+    }
+
+    /// Counts a primary reset in its group.
+    fn count(&mut self, finding: &Finding, verdict: &Verdict) {
         if verdict.role == Role::Primary {
             self.count_group(&Group {
                 origin: verdict.origin,
@@ -193,14 +247,6 @@ impl Exporter {
                 server: finding.server(),
             });
         }
-        self.emit(&finding, sink)
-    }
-
-    fn emit(&self, finding: &Finding, sink: &mut dyn Sink) -> Result<(), Error> {
-        if sink.wants_events() {
-            sink.emit(&self.teller.event(finding)).map_err(Error::Sink)?;
-        }
-        Ok(())
     }
 
     fn set_clock(&mut self, window: &Window) {
@@ -258,6 +304,7 @@ impl Exporter {
             ("names_not_read", self.counts.names.unread),
             ("names_without_window", self.counts.names.lost),
             ("findings_told_before_context", self.held.cut_short()),
+            ("resets_beyond_context_budget", self.budget.beyond()),
             ("handover_ring_full", self.counts.handover_lost),
         ];
         named(losses)

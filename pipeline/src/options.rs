@@ -25,6 +25,8 @@ pub struct Options {
     pub names: NamesKept,
     /// Also tell the verdict at once, before the watch is over.
     pub provisional: bool,
+    /// Judge by other connections too; else by the connection of a reset alone, and at once.
+    pub context: bool,
 }
 
 impl Default for Options {
@@ -40,11 +42,17 @@ impl Default for Options {
             community_id_seed: 0,
             names: NamesKept::default(),
             provisional: false,
+            context: true,
         }
     }
 }
 
 impl Options {
+    /// Names that are read; only judgement by other connections needs any.
+    pub(crate) const fn names_read(&self) -> NamesKept {
+        if self.context { self.names } else { NamesKept::Off }
+    }
+
     /// The hash seed in force.
     ///
     /// `RandomState` draws its keys from the operating system.

@@ -4,6 +4,7 @@ use classifiers::{Setting, judge};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use flowtable::{NameNote, Note, TableCounts, Watch};
 
+use crate::options::Options;
 use crate::window::{
     FINDINGS_LIVE, FINDINGS_REPLAYED, Finding, NAMES_MAX, NOTES_MAX, WINDOWS_PER_WORKER, Window,
 };
@@ -34,7 +35,22 @@ pub(crate) struct Outbox {
     full: Sender<Box<Window>>,
     empty: Receiver<Box<Window>>,
     patience: Patience,
-    tells_provisional: bool,
+    telling: Telling,
+}
+
+/// What the exporter is told besides final verdicts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Telling {
+    /// Verdicts at once, before the watch is over.
+    pub(crate) provisional: bool,
+    /// What connections do, for the judgement of others.
+    pub(crate) notes: bool,
+}
+
+impl Telling {
+    pub(crate) const fn of(options: &Options) -> Self {
+        Self { provisional: options.provisional, notes: options.context }
+    }
 }
 
 /// The exporter's end.
@@ -45,11 +61,7 @@ pub(crate) struct Inbox {
 }
 
 /// Both ends of a worker's exchange.
-pub(crate) fn exchange(
-    inputs: usize,
-    patience: Patience,
-    tells_provisional: bool,
-) -> (Outbox, Inbox) {
+pub(crate) fn exchange(inputs: usize, patience: Patience, telling: Telling) -> (Outbox, Inbox) {
     let (full_sender, full) = bounded(WINDOWS_PER_WORKER);
     let (empty, empty_receiver) = bounded(WINDOWS_PER_WORKER);
     let findings_max = patience.findings_max();
@@ -59,8 +71,7 @@ pub(crate) fn exchange(
             .expect("the channel holds every window");
     }
     let window = Box::new(Window::new(inputs, findings_max));
-    let outbox =
-        Outbox { window, full: full_sender, empty: empty_receiver, patience, tells_provisional };
+    let outbox = Outbox { window, full: full_sender, empty: empty_receiver, patience, telling };
     (outbox, Inbox { full, empty })
 }
 
@@ -72,7 +83,7 @@ impl Outbox {
 
     /// Judges a reset as it comes in.
     pub(crate) fn provisional(&mut self, watch: &Watch) {
-        if self.tells_provisional {
+        if self.telling.provisional {
             self.push(finding(watch, false, false));
         }
     }
@@ -89,6 +100,11 @@ impl Outbox {
         // Counted even if it finds no room: the loss has a name of its own.
         self.window.counts.roles[finding.verdict.role as usize] += 1;
         self.push(finding);
+    }
+
+    /// Whether anybody listens to notes.
+    pub(crate) const fn wants_notes(&self) -> bool {
+        self.telling.notes
     }
 
     /// Notes what a connection did, for the judgement of others.
@@ -158,7 +174,6 @@ impl Outbox {
 
 /// The connection judged by itself: what others tell is added where all workers meet.
 fn finding(watch: &Watch, was_watched: bool, is_final: bool) -> Finding {
-    let setting = Setting::NONE;
-    let verdict = judge(watch, was_watched, &setting);
-    Finding { watch: *watch, verdict, is_final, was_watched, setting }
+    let verdict = judge(watch, was_watched, &Setting::NONE);
+    Finding { watch: *watch, verdict, is_final, was_watched }
 }

@@ -13,7 +13,7 @@ use crate::exporter::{EndsWorkers, Exporter};
 use crate::handover::Handover;
 use crate::names::NameReader;
 use crate::options::Options;
-use crate::outbox::{Patience, exchange};
+use crate::outbox::{Patience, Telling, exchange};
 use crate::shard::Shard;
 use crate::sink::Sink;
 use crate::source::BATCH_MAX;
@@ -47,16 +47,16 @@ pub fn read(
     let memory = memory(&shard, source.memory_bytes(), names.len());
     let start = Start { memory: memory.clone(), inputs: start_inputs(&names), workers: 1 };
     sink.start(&start).map_err(Error::Sink)?;
-    let (outbox, inbox) = exchange(names.len(), Patience::Wait, options.provisional);
+    let (outbox, inbox) = exchange(names.len(), Patience::Wait, Telling::of(options));
     // A file does not run away: every name in it is read.
-    let reader = NameReader::new(options.names, table.seed, BATCH_MAX);
+    let reader = NameReader::new(options.names_read(), table.seed, BATCH_MAX);
     let worker = Worker::new(source, shard, outbox, Handover::alone(), reader, options.key_scope);
     let teller = Teller {
         names: Names::Files(names.clone()),
         community_id_seed: options.community_id_seed,
         run: String::new(),
     };
-    let mut exporter = Exporter::new(teller, vec![inbox], names.len());
+    let mut exporter = Exporter::new(teller, vec![inbox], names.len(), options.context);
     let (source, result, exported) = std::thread::scope(|scope| {
         let crew = EndsWorkers { exporter: &mut exporter, stop };
         let thread = std::thread::Builder::new()

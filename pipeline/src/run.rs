@@ -17,7 +17,7 @@ use crate::handover::{Handover, Sharding};
 use crate::live::{Gauge, LiveQueue, LiveSource};
 use crate::names::{NAMES_PER_TURN, NameReader};
 use crate::options::Options;
-use crate::outbox::{Outbox, Patience, exchange};
+use crate::outbox::{Outbox, Patience, Telling, exchange};
 use crate::read::{memory_of, table_options};
 use crate::shard::Shard;
 use crate::sink::Sink;
@@ -67,10 +67,10 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     let table = table_options(&options.options, worker_count);
     for handover in Handover::mesh(worker_count, sharding) {
         let shard = Shard::new(&table, options.options.watches.div_ceil(worker_count));
-        let (outbox, inbox) = exchange(inputs, Patience::GoOn, options.options.provisional);
+        let (outbox, inbox) = exchange(inputs, Patience::GoOn, Telling::of(&options.options));
         parts.extend(shard.memory_bytes());
         parts.push(("hand-over rings", handover.memory_bytes()));
-        let names = NameReader::new(options.options.names, table.seed, NAMES_PER_TURN);
+        let names = NameReader::new(options.options.names_read(), table.seed, NAMES_PER_TURN);
         parts.push(("names", NameReader::memory_bytes()));
         workers.push((shard, outbox, handover, names));
         inboxes.push(inbox);
@@ -92,7 +92,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         community_id_seed: options.options.community_id_seed,
         run: format!("{:x}", table.seed),
     };
-    let mut exporter = Exporter::new(teller, inboxes, inputs);
+    let mut exporter = Exporter::new(teller, inboxes, inputs, options.options.context);
     let key_scope = options.options.key_scope;
     let sources = std::mem::take(&mut links.workers);
     let crew = Crew { stop, pin: options.pin, key_scope };

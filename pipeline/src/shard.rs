@@ -85,14 +85,17 @@ impl Shard {
         let Some(slot) = slot else { return };
         let record = self.table.record(slot);
         let is_new = record.last_activity().is_none() && !record.is_over();
-        let (first_fin, answered) = (first_fin(record, staged), answered(record, staged));
+        let others =
+            outbox.wants_notes().then(|| [first_fin(record, staged), answered(record, staged)]);
         let is_answer = segment.flags.syn() && segment.flags.ack();
         let is_strained = is_answer && was_asked_twice(record, staged);
         let ports = [staged.key.low.port, staged.key.high.port];
         let change = self.table.record_mut(slot).observe(*direction, segment, ports);
         let midstream = is_new && !change.opened && !segment.flags.rst();
         outbox.window().counts.change(change, midstream);
-        self.note(slot, staged, change, [first_fin, answered], outbox);
+        if let Some(others) = others {
+            self.note(slot, staged, change, others, outbox);
+        }
         if is_answer {
             self.learn_host(slot, staged, is_strained, outbox);
         }
@@ -208,7 +211,7 @@ impl Shard {
         if is_strained {
             hosts.strain(with_port);
         }
-        if let Some(before) = other_look {
+        if let Some(before) = other_look.filter(|_| outbox.wants_notes()) {
             let Segment { hop_limit, time, .. } = staged.segment;
             let now = Look { hop_limit, stack: Stack::of(&staged.segment) };
             outbox.note(Note {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use classifiers::hops;
+use classifiers::{Setting, hops};
 use events::{
     Baseline, CaptureQuality, ContextFields, Endpoint, Event, EventStatus, PerSide, ResetFields,
     RoleSource, SCHEMA, TunnelFields, UtcTime, VerdictFields, community_id, event_id,
@@ -36,8 +36,8 @@ impl Teller {
         matches!(self.names, Names::Interfaces(_))
     }
 
-    /// The event of a finding.
-    pub(crate) fn event(&self, finding: &Finding) -> Event {
+    /// The event of a finding, and of what other connections tell of it.
+    pub(crate) fn event(&self, finding: &Finding, setting: &Setting) -> Event {
         let watch = &finding.watch;
         let (before, reset) = (&watch.before, &watch.reset);
         let client = before.client();
@@ -92,7 +92,7 @@ impl Teller {
                 .opposite
                 .map(|opposite| round(opposite.after.seconds(), 6)),
             app: per_side(client, |side| app(before.first_payload(side))),
-            context: ContextFields::of(&finding.setting),
+            context: ContextFields::of(setting),
             capture: CaptureQuality {
                 midstream: before.is_midstream(),
                 asymmetric: is_one_sided(before),

@@ -1,6 +1,6 @@
 //! What a worker has found and counted since it last handed over; two circulate per worker.
 
-use classifiers::{Role, Setting, Verdict};
+use classifiers::{Role, Verdict};
 use flowtable::{Change, NameNote, Note, TableCounts, Timestamp, Watch};
 use wire::Skip;
 
@@ -35,8 +35,6 @@ pub(crate) struct Finding {
     pub(crate) is_final: bool,
     /// Its watch ran its course.
     pub(crate) was_watched: bool,
-    /// What other connections tell; nothing yet when a worker judges.
-    pub(crate) setting: Setting,
 }
 
 /// Sums of one span.

@@ -15,9 +15,16 @@ use pipeline::{Options, Sink};
 
 const CHILD: &str = "MEMORY_TEST_CHILD";
 
-struct Nothing;
+/// Wants events, or only what is counted.
+struct Nothing {
+    events: bool,
+}
 
 impl Sink for Nothing {
+    fn wants_events(&self) -> bool {
+        self.events
+    }
+
     fn emit(&mut self, _: &Event) -> io::Result<()> {
         Ok(())
     }
@@ -26,13 +33,12 @@ impl Sink for Nothing {
 /// Not a test by itself: the child, whose standard input is a capture.
 #[test]
 fn child_that_reads_standard_input() {
-    if std::env::var_os(CHILD).is_none() {
-        return;
-    }
-    let options = Options { seed: Some(1), provisional: true, ..Options::default() };
+    let Ok(wish) = std::env::var(CHILD) else { return };
+    let events = wish == "events";
+    let options = Options { seed: Some(1), provisional: events, ..Options::default() };
+    let mut sink = Nothing { events };
     let report =
-        pipeline::read(&["-".into()], &options, None, &AtomicBool::new(false), &mut Nothing)
-            .unwrap();
+        pipeline::read(&["-".into()], &options, None, &AtomicBool::new(false), &mut sink).unwrap();
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     println!("\npackets: {}", report.packets);
@@ -50,7 +56,7 @@ struct Need {
 fn need(packets: u64, mix: Mix, resets_per_mille: u64) -> Need {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child_that_reads_standard_input", "--nocapture"])
-        .env(CHILD, "1")
+        .env(CHILD, if mix == Mix::Scan { "summary" } else { "events" })
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -89,6 +95,13 @@ fn many_times_the_packets_and_a_flood_need_no_more_memory() {
     }
     // The process itself and its libraries are not in the sum.
     assert!(many.peak < many.stated + 4 * SLACK_KIB, "more than was stated: {many:?}");
+}
+
+#[test]
+fn a_scan_of_three_times_the_targets_needs_no_more_memory() {
+    let (one, three) = (need(2_000_000, Mix::Scan, 0), need(6_000_000, Mix::Scan, 0));
+    assert!(three.peak <= one.peak + one.peak / 50, "{three:?} against {one:?}");
+    assert!(three.peak < three.stated + 4 * SLACK_KIB, "more than was stated: {three:?}");
 }
 
 /// Heaps of the exporter's events, stacks, and what the allocator keeps.

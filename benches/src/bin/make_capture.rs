@@ -21,7 +21,7 @@ struct Arguments {
     /// Percentage of packets that are resets, e.g. 2 or 0.5
     #[arg(long, default_value_t = 2.0)]
     resets: f64,
-    /// small, imix, elephants, churn, syn-flood, vlan or ipv6
+    /// small, imix, elephants, churn, syn-flood, scan, vlan or ipv6
     #[arg(long, default_value = "imix")]
     mix: Mix,
     /// Packets a second

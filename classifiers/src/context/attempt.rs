@@ -34,6 +34,12 @@ pub(crate) enum Outcome {
 }
 
 impl Attempt {
+    /// Whether its SYN was refused: there was no connection to learn from, no silence, no name, no
+    /// number to guess.
+    pub(crate) fn was_refused(&self) -> bool {
+        self.outcome == Outcome::Refused
+    }
+
     /// The attempt that ended with this reset; `None` if it was more than an attempt.
     pub(crate) fn of(watch: &Watch, verdict: &Verdict) -> Option<Self> {
         if verdict.role != Role::Primary {

@@ -29,11 +29,12 @@ impl<K: Hash + Eq, V> Bounded<K, V> {
 
     /// The value of `key`, made by `new` if there is none, and now the last to give way.
     pub(crate) fn entry(&mut self, key: K, new: impl FnOnce() -> V) -> &mut V {
-        let is_new = !self.entries.contains(&key);
-        if is_new && self.entries.len() == self.entries.cap().get() {
-            self.evicted += 1;
-        }
-        self.entries.get_or_insert_mut(key, new)
+        let is_full = self.entries.len() == self.entries.cap().get();
+        let evicted = &mut self.evicted;
+        self.entries.get_or_insert_mut(key, || {
+            *evicted += u64::from(is_full);
+            new()
+        })
     }
 
     /// The value of `key`; asking does not keep it from giving way.

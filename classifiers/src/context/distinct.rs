@@ -18,19 +18,23 @@ impl Distinct {
     /// Nothing was seen.
     pub(crate) const EMPTY: Self = Self::Few([0; FEW]);
 
-    /// Takes in the hash of a thing.
-    pub(crate) fn add(&mut self, hash: u64) {
+    /// Takes in the hash of a thing and says whether that may have changed the count.
+    pub(crate) fn add(&mut self, hash: u64) -> bool {
         let hash = (hash as u32).max(1);
         match self {
             Self::Few(few) => {
                 let place = few.iter().position(|&known| known == hash || known == 0);
                 if let Some(place) = place {
+                    let is_new = few[place] != hash;
                     few[place] = hash;
-                    return;
+                    return is_new;
                 }
                 let mut many = [0; REGISTERS];
-                few.iter().chain([&hash]).for_each(|&known| raise(&mut many, known));
+                for &known in few.iter().chain([&hash]) {
+                    raise(&mut many, known);
+                }
                 *self = Self::Many(many);
+                true
             }
             Self::Many(many) => raise(many, hash),
         }
@@ -63,7 +67,9 @@ impl Distinct {
                 self
             }
             (_, Self::Few(few)) => {
-                few.iter().filter(|&&hash| hash != 0).for_each(|&hash| self.add(u64::from(hash)));
+                few.iter().filter(|&&hash| hash != 0).for_each(|&hash| {
+                    self.add(u64::from(hash));
+                });
                 self
             }
             (Self::Few(_), Self::Many(_)) => other.with(&self),
@@ -71,10 +77,12 @@ impl Distinct {
     }
 }
 
-fn raise(registers: &mut [u8; REGISTERS], hash: u32) {
+fn raise(registers: &mut [u8; REGISTERS], hash: u32) -> bool {
     let register = &mut registers[hash as usize % REGISTERS];
     let rank = (hash / REGISTERS as u32).trailing_zeros().min(RANK_MAX) as u8 + 1;
+    let is_higher = rank > *register;
     *register = (*register).max(rank);
+    is_higher
 }
 
 /// [`Distinct`] over the last half minute to minute of packet time; 144 bytes.

@@ -192,27 +192,31 @@ impl Context {
     pub fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
         let attempt = Attempt::of(watch, verdict);
         self.services.learn(watch, verdict);
-        self.timers.learn(watch, verdict);
-        self.names.learn(watch, verdict);
         self.limits.learn(watch, verdict, attempt.as_ref());
         // Whom it is served by it does not scan.
         if let Some(attempt) = attempt.filter(|attempt| !self.limits.is_customer(attempt)) {
             self.sources.learn(&attempt);
         }
-        self.rhythms.learn(watch, verdict);
-        self.loads.learn(watch, verdict);
         self.floods.learn(watch, verdict, attempt.as_ref());
-        self.tuples.learn(watch, verdict);
-        self.guessers.learn(watch);
         self.id_lines.learn(watch, verdict);
         self.styles.learn(watch, verdict);
+        if attempt.is_some_and(|attempt| attempt.was_refused()) {
+            return;
+        }
+        self.timers.learn(watch, verdict);
+        self.names.learn(watch, verdict);
+        self.rhythms.learn(watch, verdict);
+        self.loads.learn(watch, verdict);
+        self.tuples.learn(watch, verdict);
+        self.guessers.learn(watch);
     }
 
     /// Whether the next half minute may tell what nothing tells yet: worth holding the verdict for.
     #[must_use]
     pub fn is_open(&self, watch: &Watch, verdict: &Verdict) -> bool {
         let attempt = Attempt::of(watch, verdict);
-        self.rhythms.may_begin(watch, verdict)
+        let is_connection = !attempt.is_some_and(|attempt| attempt.was_refused());
+        (is_connection && self.rhythms.may_begin(watch, verdict))
             || self.floods.may_show(watch, verdict)
             || attempt.is_some_and(|attempt| {
                 self.limits.may_show(&attempt) || self.sources.may_show(&attempt)
@@ -224,23 +228,42 @@ impl Context {
         let attempt = Attempt::of(watch, verdict);
         let stranger = attempt.filter(|attempt| !self.limits.is_customer(attempt));
         let id_line = self.id_lines.ask(watch);
-        Setting {
+        let about_attempt = Setting {
             service: self.services.ask(watch, verdict),
             burst: self.services.burst(watch, verdict),
-            timer: self.timers.ask(watch, verdict),
             front: self.fronts.ask(watch),
-            names: self.names.ask(watch),
             scan: stranger.and_then(|attempt| self.sources.ask(&attempt)),
-            rhythm: self.rhythms.ask(watch, verdict),
             limit: attempt.and_then(|attempt| self.limits.ask(&attempt)),
             shaping: self.loads.ask(watch, verdict),
             flood: self.floods.ask(watch, verdict, attempt.as_ref()),
-            desync: self.tuples.ask(watch),
-            sibling: self.siblings.ask(watch),
-            guesses: self.guessers.ask(watch),
             id_line,
             style: self.styles.ask(watch),
             device: self.devices.take(watch, verdict, id_line),
+            ..Setting::NONE
+        };
+        if attempt.is_some_and(|attempt| attempt.was_refused()) {
+            return about_attempt;
+        }
+        Setting {
+            timer: self.timers.ask(watch, verdict),
+            names: self.names.ask(watch),
+            rhythm: self.rhythms.ask(watch, verdict),
+            desync: self.tuples.ask(watch),
+            sibling: self.siblings.ask(watch),
+            guesses: self.guessers.ask(watch),
+            ..about_attempt
+        }
+    }
+
+    /// What tells of a flood as a whole, for those of its resets that are too many to be learned.
+    #[must_use]
+    pub fn setting_in_flood(&self, watch: &Watch, verdict: &Verdict) -> Setting {
+        let attempt = Attempt::of(watch, verdict);
+        let stranger = attempt.filter(|attempt| !self.limits.is_customer(attempt));
+        Setting {
+            scan: stranger.and_then(|attempt| self.sources.ask(&attempt)),
+            flood: self.floods.ask(watch, verdict, attempt.as_ref()),
+            ..Setting::NONE
         }
     }
 

@@ -44,6 +44,12 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// Whether it may change a verdict: that of which device a reset is only tells more of it.
+    #[must_use]
+    pub fn bears(&self) -> bool {
+        Self { device: None, ..*self } != Self::NONE
+    }
+
     /// Nothing is known of other connections.
     pub const NONE: Self = Self {
         service: None,

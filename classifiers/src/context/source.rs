@@ -69,6 +69,8 @@ struct Sweep {
     since: Timestamp,
     last: Timestamp,
     members: Distinct,
+    /// How many; counting them takes longer than all else, and most attempts change nothing.
+    targets: u32,
     /// Its size when it was last beyond all doubt; 0 before.
     known: u32,
     served: u32,
@@ -117,14 +119,16 @@ impl Sources {
             if sweep.is_past(time) {
                 *sweep = Sweep::new(time);
             }
-            sweep.members.add(member);
+            if sweep.members.add(member) {
+                sweep.targets = sweep.members.count();
+            }
             // Resets that end within a moment are learned in any order.
             sweep.since = sweep.since.min(time);
             sweep.last = sweep.last.max(time);
             let count = &mut sweep.outcomes[outcome as usize];
             *count = count.saturating_add(1);
             if sweep.is_scan() {
-                sweep.known = sweep.members.count();
+                sweep.known = sweep.targets;
             }
         }
     }
@@ -173,7 +177,7 @@ fn axes_of(attempt: &Attempt) -> impl Iterator<Item = Axis> {
 impl Sweep {
     const fn new(time: Timestamp) -> Self {
         let members = Distinct::EMPTY;
-        Self { since: time, last: time, members, known: 0, served: 0, outcomes: [0; 4] }
+        Self { since: time, last: time, members, targets: 0, known: 0, served: 0, outcomes: [0; 4] }
     }
 
     /// Over for so long, or of another time altogether, that the next attempt begins another.
@@ -184,7 +188,7 @@ impl Sweep {
     }
 
     fn is_scan(&self) -> bool {
-        let members = self.members.count();
+        let members = self.targets;
         let attempts: u32 = self.outcomes.iter().fold(0, |sum, count| sum.saturating_add(*count));
         // A connection that is reset without a byte was told as established before.
         let served = self.served.saturating_sub(self.outcomes[Outcome::Touched as usize]);
@@ -205,7 +209,7 @@ impl Sweep {
         } else {
             Manner::Refused
         };
-        let targets = self.members.count().max(self.known);
+        let targets = self.targets.max(self.known);
         Scan { source, axis, manner, targets, since: self.since, last: self.last }
     }
 }
