@@ -78,6 +78,7 @@ impl Sink for Broken {
 
 /// A panic where findings are told ends the run: the worker must not wait for windows for ever.
 #[test]
+#[allow(clippy::result_large_err, reason = "the error is the library's")]
 fn a_run_whose_sink_panics_ends() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("long.pcap");
