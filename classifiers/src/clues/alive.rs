@@ -85,7 +85,10 @@ fn is_kernel_beside_program(case: &Case<'_>, alive: &Alive) -> bool {
     let hops_off_max = if is_known { 0 } else { FLAP_HOPS_MAX };
     let is_beside = [Some(case.reset()), first].into_iter().flatten().any(|reset| {
         let same_card = reset.mac == alive.mac || reset.mac == 0 || alive.mac == 0;
-        same_card && hops(reset.hop_limit).abs_diff(hops(alive.hop_limit)) <= hops_off_max
+        let off = hops(reset.hop_limit).abs_diff(hops(alive.hop_limit));
+        // Another initial hop limit as well as another distance is no flapping path.
+        let is_flap = reset.hop_limit.abs_diff(alive.hop_limit) == off && off <= hops_off_max;
+        same_card && (off == 0 || is_flap)
     });
     is_answer && is_beside
 }
