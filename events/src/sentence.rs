@@ -131,8 +131,12 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
-/// The text with a capital at its beginning.
+/// The text with a capital at its beginning, unless that is an address or a name.
 pub(crate) fn capitalised(text: &str) -> String {
+    let first_word = text.split(' ').next().unwrap_or_default();
+    if first_word.contains([':', '.']) {
+        return text.to_owned();
+    }
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
@@ -230,6 +234,18 @@ mod tests {
         assert_eq!((percent(999, 1000), percent(1, 1000)), ("99 %".into(), "1 %".into()));
         assert_eq!((percent(0, 9), percent(9, 9)), ("0 %".into(), "100 %".into()));
         assert_eq!(percent(0, 0), "0 %");
+    }
+
+    #[test]
+    fn addresses_and_names_keep_their_letters() {
+        let cases = [
+            ("on this link", "On this link"),
+            ("fe80::1 tried", "fe80::1 tried"),
+            ("blocked.example: 6 reset", "blocked.example: 6 reset"),
+        ];
+        for (text, said) in cases {
+            assert_eq!(super::capitalised(text), said);
+        }
     }
 
     #[test]
