@@ -36,6 +36,7 @@ impl Hold {
 pub(crate) struct Held {
     waiting: [VecDeque<(Timestamp, Box<Finding>)>; 2],
     /// Places that nobody waits in: a finding is 3 KB, so it is copied once and stays there.
+    #[allow(clippy::vec_box, reason = "boxes move between the lists; their findings stay")]
     free: Vec<Box<Finding>>,
     cut_short: u64,
 }
