@@ -107,6 +107,18 @@ pub struct Report {
     pub memory: Memory,
     /// Worker threads.
     pub workers: u32,
+    /// Processor time that was used.
+    #[serde(default)]
+    pub cpu: CpuTime,
+}
+
+/// Processor time of the sensor's threads, in seconds; 0 where it was not measured.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct CpuTime {
+    /// All workers together: reading, finding flows, judging.
+    pub workers_s: f64,
+    /// The exporter: what other connections tell, and telling.
+    pub exporter_s: f64,
 }
 
 impl Report {

@@ -36,7 +36,7 @@ pub use error::Error;
 pub use flowtable::KeyScope;
 pub use names::NamesKept;
 pub use options::Options;
-pub use read::read;
+pub use read::{read, replay};
 pub use run::{RunOptions, run};
 pub use sink::Sink;
 pub use source::{BATCH_MAX, Frame, Receipt, Received, Source, SourceError};

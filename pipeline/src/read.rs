@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use events::{InputReport, Memory, MemoryItem, Report, Start, StartInput};
+use events::{CpuTime, InputReport, Memory, MemoryItem, Report, Start, StartInput};
 use flowtable::TableOptions;
 
 use crate::capture::CaptureSource;
+use crate::clock;
 use crate::error::Error;
 use crate::exporter::{EndsWorkers, Exporter};
 use crate::handover::Handover;
@@ -16,7 +17,7 @@ use crate::options::Options;
 use crate::outbox::{Patience, Telling, exchange};
 use crate::shard::Shard;
 use crate::sink::Sink;
-use crate::source::BATCH_MAX;
+use crate::source::{BATCH_MAX, Source};
 use crate::telling::{Names, Teller};
 use crate::window::{WINDOWS_PER_WORKER, Window};
 use crate::worker::Worker;
@@ -42,40 +43,70 @@ pub fn read(
     let source = CaptureSource::open(inputs);
     let names = source.names().to_vec();
     let bytes_read = source.bytes_read();
+    let source_bytes = source.memory_bytes();
+    let mut counted = CountedSink { sink, bytes_read: &bytes_read, progress: progress.as_deref() };
+    let (source, mut report) = replay(source, source_bytes, &names, options, stop, &mut counted)?;
+    for (index, input) in report.inputs.iter_mut().enumerate() {
+        input.problem = problem_of(&source, index);
+    }
+    Ok(report)
+}
+
+/// Runs one worker over any source of recorded frames to its end, or until `stop` is set: the road
+/// of [`read`], for whoever brings frames of another kind. `names` are the source's inputs in the
+/// order of [`crate::Receipt::input`], `source_bytes` is the memory it holds.
+///
+/// # Errors
+/// A thread could not be started, the source cannot go on, or the sink failed.
+pub fn replay<S: Source + Send>(
+    source: S,
+    source_bytes: usize,
+    names: &[String],
+    options: &Options,
+    stop: &AtomicBool,
+    sink: &mut dyn Sink,
+) -> Result<(S, Report), Error> {
     let table = table_options(options, 1);
     let shard = Shard::new(&table, options.watches);
-    let memory = memory(&shard, source.memory_bytes(), names.len());
-    let start = Start { memory: memory.clone(), inputs: start_inputs(&names), workers: 1 };
+    let memory = memory(&shard, source_bytes, names.len());
+    let start = Start { memory: memory.clone(), inputs: start_inputs(names), workers: 1 };
     sink.start(&start).map_err(Error::Sink)?;
     let (outbox, inbox) = exchange(names.len(), Patience::Wait, Telling::of(options));
     // A file does not run away: every name in it is read.
     let reader = NameReader::new(options.names_read(), table.seed, BATCH_MAX);
     let worker = Worker::new(source, shard, outbox, Handover::alone(), reader, options.key_scope);
     let teller = Teller {
-        names: Names::Files(names.clone()),
+        names: Names::Files(names.to_vec()),
         community_id_seed: options.community_id_seed,
         run: String::new(),
     };
     let mut exporter = Exporter::new(teller, vec![inbox], names.len(), options.context);
-    let (source, result, exported) = std::thread::scope(|scope| {
+    let started_ns = clock::thread_cpu_ns();
+    let (source, result, worker_ns, exported) = std::thread::scope(|scope| {
         let crew = EndsWorkers { exporter: &mut exporter, stop };
         let thread = std::thread::Builder::new()
             .name("worker-0".to_owned())
-            .spawn_scoped(scope, || worker.run(stop))
+            .spawn_scoped(scope, || {
+                let (source, result) = worker.run(stop);
+                (source, result, clock::thread_cpu_ns())
+            })
             .map_err(|source| Error::Spawn { worker: 0, source })?;
-        let mut counted =
-            CountedSink { sink, bytes_read: &bytes_read, progress: progress.as_deref() };
-        let exported = crew.exporter.run(&mut counted, |_| {});
+        let exported = crew.exporter.run(sink, |_| {});
         drop(crew);
-        let (source, result) = thread.join().map_err(|_| Error::WorkerGone { worker: 0 })?;
-        Ok::<_, Error>((source, result, exported))
+        let (source, result, cpu_ns) =
+            thread.join().map_err(|_| Error::WorkerGone { worker: 0 })?;
+        Ok::<_, Error>((source, result, cpu_ns, exported))
     })?;
     exported?;
     result?;
     let mut report = exporter.report();
-    report.inputs = reports(&source, exporter.input_frames());
+    report.cpu = CpuTime {
+        workers_s: worker_ns as f64 / 1e9,
+        exporter_s: clock::thread_cpu_ns().saturating_sub(started_ns) as f64 / 1e9,
+    };
+    report.inputs = reports(names, exporter.input_frames());
     report.memory = memory;
-    Ok(report)
+    Ok((source, report))
 }
 
 /// Lets a progress display follow without a call of its own.
@@ -145,21 +176,19 @@ fn start_inputs(names: &[String]) -> Vec<StartInput> {
     names.iter().map(input).collect()
 }
 
-fn reports(source: &CaptureSource, frames: &[u64]) -> Vec<InputReport> {
-    let problem = |input: usize| {
-        let texts: Vec<String> = source
-            .problems()
-            .iter()
-            .filter(|problem| problem.input == input)
-            .map(ToString::to_string)
-            .collect();
-        (!texts.is_empty()).then(|| texts.join("; "))
-    };
+fn reports(names: &[String], frames: &[u64]) -> Vec<InputReport> {
     let input = |(index, name): (usize, &String)| InputReport {
         name: name.clone(),
         mode: "capture".to_owned(),
         packets: frames.get(index).copied().unwrap_or(0),
-        problem: problem(index),
+        problem: None,
     };
-    source.names().iter().enumerate().map(input).collect()
+    names.iter().enumerate().map(input).collect()
+}
+
+/// What was wrong with an input.
+fn problem_of(source: &CaptureSource, input: usize) -> Option<String> {
+    let problems = source.problems().iter().filter(|problem| problem.input == input);
+    let texts: Vec<String> = problems.map(ToString::to_string).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
 }
