@@ -1,7 +1,7 @@
 //! The flows of one shard: sixteen-way sets, fixed in size for ever.
 //!
 //! ```text
-//! hash (64 bit, keyed)   | tag: upper 48 bits, in the record | 16-bit mark | set index |
+//! hash (64 bit, keyed)           bits 48-63: mark   16-47: tag, in the record   from 0: set index
 //! set (64 bytes, a cache line)   16 x u16 mark   16 x u16 age
 //! record (128 bytes)             at index set * 16 + way
 //! ```
@@ -384,9 +384,10 @@ const fn mark_of(hash: FlowHash) -> u16 {
     if mark == 0 { 1 } else { mark }
 }
 
-/// The upper 48 bits, never 0, which marks a free record.
-const fn tag_of(hash: FlowHash) -> u64 {
-    (hash.0 & !0xffff) | 1
+/// Bits 16 to 47, never 0, which marks a free record. With the mark and the index of the set, that
+/// is nearly all of the hash.
+const fn tag_of(hash: FlowHash) -> u32 {
+    (hash.0 >> 16) as u32 | 1
 }
 
 /// Ways of a set.
