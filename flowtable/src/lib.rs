@@ -49,7 +49,7 @@ pub use segment::{MIXED_MACS, Marks, Segment, TapPort};
 pub use set::Set;
 pub use silence::Silence;
 pub use stack::Stack;
-pub use table::{FlowHash, FlowTable, Slot, TableCounts, TableOptions, Timeouts, WAYS};
+pub use table::{FlowHash, FlowTable, Pages, Slot, TableCounts, TableOptions, Timeouts, WAYS};
 pub use time::{Tick, Ticks, Timestamp};
 pub use tls_record::OpenRecord;
 pub use watch::{EarlierReset, ResetNote, WATCHES_PER_FLOW, Watch, WatchPool};

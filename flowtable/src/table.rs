@@ -10,6 +10,7 @@
 //! is ever moved, so the work per packet is bounded by sixteen ways.
 
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::mem::MaybeUninit;
 
 use foldhash::fast::FixedState;
 
@@ -76,6 +77,19 @@ pub struct TableCounts {
     pub not_remembered: u64,
 }
 
+/// Pages under the large parts of a table: the crate that may ask the kernel is not known here.
+pub trait Pages {
+    /// Prepares memory that nobody has written to yet.
+    fn prepare<T>(&mut self, memory: &mut [MaybeUninit<T>]);
+}
+
+/// Pages as they come.
+struct AnyPages;
+
+impl Pages for AnyPages {
+    fn prepare<T>(&mut self, _: &mut [MaybeUninit<T>]) {}
+}
+
 /// The flows of one shard.
 pub struct FlowTable {
     sets: Box<[Set]>,
@@ -106,12 +120,18 @@ impl FlowTable {
     /// Allocates and touches everything the shard will ever use.
     #[must_use]
     pub fn new(options: &TableOptions) -> Self {
+        Self::on_pages(options, &mut AnyPages)
+    }
+
+    /// The same, on memory that the caller has prepared before it is first touched.
+    #[must_use]
+    pub fn on_pages(options: &TableOptions, pages: &mut impl Pages) -> Self {
         let sets = (options.flows / WAYS).next_power_of_two().max(1);
         let timeouts = options.timeouts;
         let shortest_s = timeouts.established_s.min(timeouts.closed_s).min(timeouts.half_open_s);
         Self {
-            sets: vec![Set::EMPTY; sets].into_boxed_slice(),
-            records: vec![FlowRecord::empty(); sets * WAYS].into_boxed_slice(),
+            sets: filled(Set::EMPTY, sets, pages),
+            records: filled(FlowRecord::empty(), sets * WAYS, pages),
             hosts: HostTable::new(options.hosts),
             hasher: FixedState::with_seed(options.seed),
             timeouts,
@@ -133,9 +153,10 @@ impl FlowTable {
         size_of_val(&*self.sets) + size_of_val(&*self.records) + self.hosts.memory_bytes()
     }
 
-    /// The large parts of its memory, for whoever can put huge pages under them.
-    pub fn memory_mut(&mut self) -> (&mut [Set], &mut [FlowRecord]) {
-        (&mut self.sets, &mut self.records)
+    /// The largest part of its memory, for whoever asks what pages it came to lie on.
+    #[must_use]
+    pub fn records(&self) -> &[FlowRecord] {
+        &self.records
     }
 
     /// What became of flows.
@@ -352,6 +373,13 @@ impl FlowTable {
     fn set_of(&self, hash: FlowHash) -> usize {
         hash.0 as usize & (self.sets.len() - 1)
     }
+}
+
+fn filled<T: Clone>(value: T, len: usize, pages: &mut impl Pages) -> Box<[T]> {
+    let mut values = Vec::with_capacity(len);
+    pages.prepare(values.spare_capacity_mut());
+    values.resize(len, value);
+    values.into_boxed_slice()
 }
 
 /// Bits 48 to 63, never 0, which marks a free way. The set index uses the lowest bits.

@@ -62,7 +62,7 @@ pub use attachment::Attachment;
 pub use error::Error;
 pub use flood::Flood;
 pub use holder::Holder;
-pub use huge::prefer_huge_pages;
+pub use huge::{bytes_on_huge_pages, prefer_huge_pages};
 pub use interface::{Interface, InterfaceStatistics};
 pub use options::{AttachMode, BusyPoll, Capture, HugePages, Options, Others, ZeroCopy};
 pub use prefetch::prefetch;
