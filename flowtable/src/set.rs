@@ -89,6 +89,22 @@ impl Set {
         }
     }
 
+    /// [`Set::refresh`] of an established flow that was seen within `limit`, which is asked in the same
+    /// comparison: false, and nothing changed, for all others. Once in 18 hours, where time wraps, it is
+    /// false for those as well.
+    pub(crate) fn refresh_established(&mut self, way: usize, limit: Idle, now: Timestamp) -> bool {
+        let age = Age::new(now, true);
+        let kept = &mut self.ages[way];
+        let distance = age.0.wrapping_sub(kept.0);
+        if distance > limit.0 {
+            return false;
+        }
+        if distance != 0 {
+            *kept = age;
+        }
+        true
+    }
+
     /// Frees a way.
     pub(crate) fn free(&mut self, way: usize) {
         self.marks[way] = 0;
@@ -214,6 +230,20 @@ mod tests {
         }
         let least = set.least_worth(after(100));
         assert_eq!((least.way, least.is_established, least.idle.seconds()), (11, true, 100));
+    }
+
+    #[test]
+    fn only_established_flows_that_were_seen_lately_take_the_short_road() {
+        let mut set = Set::EMPTY;
+        let limit = Idle::within_s(130);
+        set.occupy(0, 7, after(0));
+        assert!(!set.refresh_established(0, limit, after(1)), "it is half-open");
+        set.refresh(0, after(0), true);
+        assert!(set.refresh_established(0, limit, after(130)));
+        assert_eq!(set.idle(0, after(132)).seconds(), 2);
+        assert!(!set.refresh_established(0, limit, after(264)), "it was silent for too long");
+        assert!(!set.refresh_established(0, limit, after(120)), "its time lies ahead");
+        assert_eq!(set.idle(0, after(132)).seconds(), 2, "nothing changed");
     }
 
     #[test]

@@ -291,6 +291,25 @@ impl FlowTable {
         self.sets[set].refresh(way, now, is_worth_keeping);
     }
 
+    /// The record of an established flow where [`FlowTable::find`] found it a moment ago, for a segment that
+    /// leaves it established; notes that it was seen. `None` for all others, and nothing has changed: then
+    /// [`FlowTable::place`] and [`FlowTable::refresh`] tell more.
+    #[inline]
+    pub fn established(
+        &mut self,
+        hash: FlowHash,
+        slot: Slot,
+        now: Timestamp,
+    ) -> Option<&mut FlowRecord> {
+        let record = self.records.get_mut(slot.0 as usize)?;
+        if record.tag != tag_of(hash) {
+            return None;
+        }
+        let set = self.sets.get_mut(slot.0 as usize / WAYS)?;
+        let is_young = set.refresh_established(slot.0 as usize % WAYS, self.young, now);
+        is_young.then_some(record)
+    }
+
     /// Forgets what has been silent too long: the whole table in nine seconds of packet
     /// time if calls are frequent; at most [`SWEEP_SETS_MAX`] sets a call, so that none is a pause.
     pub fn sweep(&mut self, now: Timestamp) {

@@ -116,7 +116,7 @@ const START: [Start; 6] = [
     start::<sets::Sets>,
     start::<swiss::Swiss>,
     start::<buckets::Buckets>,
-    start::<sets::Hinted>,
+    start::<sets::Short>,
 ];
 /// Those of them that are tables.
 const TABLES: std::ops::Range<usize> = 2..5;
@@ -256,7 +256,7 @@ const NAMES: [&str; START.len()] = [
     sets::Sets::NAME,
     swiss::Swiss::NAME,
     buckets::Buckets::NAME,
-    sets::Hinted::NAME,
+    sets::Short::NAME,
 ];
 /// Segments between two sweeps.
 const BATCH: usize = 64;
