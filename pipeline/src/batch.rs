@@ -2,6 +2,7 @@
 
 use flowtable::{Direction, Ends, FlowHash, FlowTable, KeyScope, Plain, Slot, Timestamp};
 use wire::{CommonV4, CommonV6, LinkType};
+use xdp::prefetch;
 
 use crate::shard::Staged;
 use crate::source::{BATCH_MAX, Frame};
@@ -40,8 +41,9 @@ const _: () = assert!(size_of::<Short>() <= 64 && BATCH_MAX <= 256);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
     pub(crate) bytes: u64,
-    /// Of the first frame, and the latest.
+    /// Time of the first frame, the latest time, and the time of the last frame.
     pub(crate) first: Timestamp,
+    pub(crate) latest: Timestamp,
     pub(crate) last: Timestamp,
 }
 
@@ -61,12 +63,22 @@ impl Batch {
         (self.len, self.wholes_len, self.seen) = (0, 0, Seen::NOTHING);
     }
 
+    /// Stages the facts of frame `index`, if it holds a plain segment in a common shape; whether it
+    /// does, and `is_wanted` of it. The line its look-up needs is under way then.
     #[inline(always)]
-    pub(crate) fn push_short(&mut self, short: Short) {
-        if let Some(place) = self.shorts.get_mut(self.len) {
-            *place = short;
-            self.len += 1;
-        }
+    pub(crate) fn stage_plain(
+        &mut self,
+        frame: &Frame<'_>,
+        index: usize,
+        scope: KeyScope,
+        table: &FlowTable,
+        is_wanted: impl FnOnce(&Short) -> bool,
+    ) -> bool {
+        let Some(short) = self.shorts.get_mut(self.len) else { return false };
+        let is_plain = short.fill(frame, scope, table) && is_wanted(short);
+        short.index = index as u8;
+        self.len += usize::from(is_plain);
+        is_plain
     }
 
     /// A place to stage a segment in; [`Batch::push_whole`] keeps it.
@@ -74,24 +86,26 @@ impl Batch {
         self.wholes.get_mut(self.wholes_len)
     }
 
-    pub(crate) fn push_whole(&mut self) {
+    pub(crate) fn push_whole(&mut self, table: &FlowTable) {
         let staged = &self.wholes[self.wholes_len];
-        let whole = Some(self.wholes_len as u8);
-        self.wholes_len += 1;
-        self.push_short(Short { hash: staged.hash, whole, ..Short::BLANK });
+        if let Some(place) = self.shorts.get_mut(self.len) {
+            prefetch(table.set(staged.hash));
+            place.hash = staged.hash;
+            place.whole = Some(self.wholes_len as u8);
+            self.wholes_len += 1;
+            self.len += 1;
+        }
     }
 
-    /// Finds the flows of all segments. Every line that is needed is under way before the first
-    /// is used.
+    /// Finds the flows of all segments, and loads their records ahead of time.
     #[inline(always)]
     pub(crate) fn look_up(&mut self, table: &FlowTable) {
-        let shorts = &mut self.shorts[..self.len];
-        let sets = shorts.iter().fold(0, |sum, short| sum ^ table.touch_set(short.hash));
-        let records = shorts.iter_mut().fold(0, |sum, short| {
-            short.slot = table.find(short.hash);
-            sum ^ short.slot.map_or(0, |slot| table.touch_record(slot))
-        });
-        std::hint::black_box(sets ^ records);
+        for short in &mut self.shorts[..self.len] {
+            short.slot = table.candidate(short.hash);
+            if let Some(slot) = short.slot {
+                prefetch(table.record(slot));
+            }
+        }
     }
 }
 
@@ -106,33 +120,53 @@ impl Short {
         whole: None,
     };
 
-    /// The facts of frame `index`, if it holds a plain segment in a common shape.
+    /// Takes in the facts of a plain segment in a common shape; false if it is none.
     #[inline(always)]
-    pub(crate) fn of(
-        frame: &Frame<'_>,
-        index: usize,
-        scope: KeyScope,
-        table: &FlowTable,
-    ) -> Option<Self> {
+    fn fill(&mut self, frame: &Frame<'_>, scope: KeyScope, table: &FlowTable) -> bool {
         // The second port of a tap is a fact that only whole segments carry.
         if frame.link != Some(LinkType::Ethernet) || frame.port.0 != 0 {
-            return None;
+            return false;
         }
-        let (plain, hash, direction) = if let Some(common) = CommonV4::find(frame.bytes) {
-            let (ends, direction) = Ends::of_v4(&common, scope);
-            (Plain::of_v4(&common)?, table.hash(&ends), direction)
-        } else {
-            let common = CommonV6::find(frame.bytes)?;
-            let (ends, direction) = Ends::of_v6(&common, scope)?;
-            (Plain::of_v6(&common)?, table.hash(&ends), direction)
+        let Some(common) = CommonV4::find(frame.bytes) else {
+            return self.fill_v6(frame, scope, table);
         };
-        let index = index as u8;
-        Some(Self { hash, time: frame.time, slot: None, plain, direction, index, whole: None })
+        let Some(plain) = Plain::of_v4(&common) else { return false };
+        let (ends, direction) = Ends::of_v4(&common, scope);
+        self.keep(plain, table.hash(&ends), direction, frame.time, table);
+        true
+    }
+
+    #[inline(never)]
+    fn fill_v6(&mut self, frame: &Frame<'_>, scope: KeyScope, table: &FlowTable) -> bool {
+        let Some(common) = CommonV6::find(frame.bytes) else { return false };
+        let (Some(plain), Some((ends, direction))) =
+            (Plain::of_v6(&common), Ends::of_v6(&common, scope))
+        else {
+            return false;
+        };
+        self.keep(plain, table.hash(&ends), direction, frame.time, table);
+        true
+    }
+
+    #[inline(always)]
+    fn keep(
+        &mut self,
+        plain: Plain,
+        hash: FlowHash,
+        direction: Direction,
+        time: Timestamp,
+        table: &FlowTable,
+    ) {
+        prefetch(table.set(hash));
+        self.hash = hash;
+        self.plain = plain;
+        (self.direction, self.time, self.whole) = (direction, time, None);
     }
 }
 
 impl Seen {
-    const NOTHING: Self = Self { bytes: 0, first: Timestamp(u64::MAX), last: Timestamp(0) };
+    const NOTHING: Self =
+        Self { bytes: 0, first: Timestamp(u64::MAX), latest: Timestamp(0), last: Timestamp(0) };
 
     #[inline(always)]
     pub(crate) fn frame(&mut self, len: usize, time: Timestamp) {
@@ -140,6 +174,7 @@ impl Seen {
         if self.first.0 == u64::MAX {
             self.first = time;
         }
-        self.last = self.last.max(time);
+        self.latest = self.latest.max(time);
+        self.last = time;
     }
 }

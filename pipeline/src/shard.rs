@@ -90,15 +90,14 @@ impl Shard {
     #[inline(always)]
     pub(crate) fn take_plain(&mut self, short: &Short, outbox: &mut Outbox) -> bool {
         let Short { hash, time, slot, plain, direction, .. } = short;
-        let slot = slot.filter(|&slot| self.table.is_still(slot, *hash, *time));
-        let Some(slot) = slot else { return false };
-        if !self.table.record(slot).takes_plain(*direction, plain) {
+        let Some(slot) = *slot else { return false };
+        let Some(record) = self.table.established(*hash, slot, *time) else { return false };
+        if !record.takes_plain(*direction, plain) {
             return false;
         }
+        record.observe_plain(*direction, plain, time.tick());
         self.clock.observe(*time);
         self.watches.expire(*time, &mut self.table, |watch| outbox.finish(watch, true));
-        self.table.record_mut(slot).observe_plain(*direction, plain, time.tick());
-        self.table.refresh(slot, *time);
         true
     }
 

@@ -119,7 +119,7 @@ impl Counts {
         self.frames += frames as u64;
         self.bytes += seen.bytes;
         self.first = self.first.or(Some(seen.first));
-        self.last = self.last.max(Some(seen.last));
+        self.last = self.last.max(Some(seen.latest));
     }
 
     /// Notes what a segment changed for its connection.

@@ -78,7 +78,7 @@ impl<S: Source> Worker<S> {
             for index in 0..frames {
                 self.stage(index);
             }
-            self.outbox.window().counts.frames(frames, &self.batch.seen);
+            self.note_seen(frames);
             self.batch.look_up(self.shard.table());
             for place in 0..self.batch.len {
                 self.take(place);
@@ -101,19 +101,25 @@ impl<S: Source> Worker<S> {
         if let Some(frames) = window.input_frames.get_mut(usize::from(frame.receipt.input)) {
             *frames += 1;
         }
-        // A time from the future must not stop the clock for good.
-        if self.now.since_ns(frame.time) > CLOCK_BACK_NS {
-            self.now = frame.time;
+        let (names, handover) = (&self.names, &self.handover);
+        let is_short = |short: &Short| {
+            let Short { plain, hash, .. } = short;
+            let is_named = plain.payload_len > 0 && names.may_want(plain.payload, *hash, plain.seq);
+            !is_named && handover.is_ours(*hash)
+        };
+        if !self.batch.stage_plain(&frame, index, self.key_scope, self.shard.table(), is_short) {
+            self.stage_whole(index);
         }
-        self.now = self.now.max(frame.time);
-        let table = self.shard.table();
-        let plain = Short::of(&frame, index, self.key_scope, table).filter(|short| {
-            let plain = &short.plain;
-            plain.payload_len == 0 || !self.names.may_want(plain.payload, short.hash, plain.seq)
-        });
-        match plain {
-            Some(short) if self.handover.is_ours(short.hash) => self.batch.push_short(short),
-            _ => self.stage_whole(index),
+    }
+
+    /// Counts the frames of a batch, and sets the clock by them.
+    fn note_seen(&mut self, frames: usize) {
+        let seen = self.batch.seen;
+        self.outbox.window().counts.frames(frames, &seen);
+        self.now = self.now.max(seen.latest);
+        // A time from the future must not stop the clock for good.
+        if self.now.since_ns(seen.last) > CLOCK_BACK_NS {
+            self.now = seen.last;
         }
     }
 
@@ -133,7 +139,7 @@ impl<S: Source> Worker<S> {
             }
         }
         if self.handover.is_ours(place.hash) {
-            self.batch.push_whole();
+            self.batch.push_whole(self.shard.table());
         } else if !self.handover.send(place) {
             self.outbox.window().counts.handover_lost += 1;
         }
