@@ -211,6 +211,17 @@ impl FlowTable {
         u64::from(self.record(slot).opened_s())
     }
 
+    /// Where a flow is in all likelihood: the first way that bears its mark. No record is read, so that it
+    /// can be loaded ahead of time; [`FlowTable::established`] and [`FlowTable::place`] look at the tag.
+    #[must_use]
+    #[inline]
+    pub fn likely(&self, hash: FlowHash) -> Option<Slot> {
+        let set = self.set_of(hash);
+        let ways = self.sets[set].ways_with(mark_of(hash));
+        let index = set * WAYS + ways.trailing_zeros() as usize;
+        (ways != 0).then_some(Slot(index as u32))
+    }
+
     /// The record of a flow, if it is remembered.
     #[must_use]
     #[inline]
