@@ -200,15 +200,15 @@ impl FlowTable {
         &self.sets[self.set_of(hash)]
     }
 
-    /// Where a flow is if it is remembered, by its mark alone: wrong once in 4,000 times, so
-    /// [`FlowTable::established`] and [`FlowTable::place`] look again. Its record is not read, and can
-    /// be loaded ahead of time.
-    #[inline]
+    /// Where a flow is in all likelihood: the first way that bears its mark. No record is read, so that it
+    /// can be loaded ahead of time; [`FlowTable::established`] and [`FlowTable::place`] look at the tag.
     #[must_use]
-    pub fn candidate(&self, hash: FlowHash) -> Option<Slot> {
+    #[inline]
+    pub fn likely(&self, hash: FlowHash) -> Option<Slot> {
         let set = self.set_of(hash);
         let ways = self.sets[set].ways_with(mark_of(hash));
-        (ways != 0).then(|| Slot((set * WAYS) as u32 + ways.trailing_zeros()))
+        let index = set * WAYS + ways.trailing_zeros() as usize;
+        (ways != 0).then_some(Slot(index as u32))
     }
 
     /// The record of a flow, if it is remembered.

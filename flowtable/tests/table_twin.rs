@@ -154,6 +154,7 @@ impl Twins {
         self.table.refresh(slot, now);
         self.known.insert(id, known);
         assert_eq!(self.slot(id), Some(slot), "a flow just refreshed is found where it was");
+        assert!(self.table.likely(hash).is_some(), "one of its mark is there: itself");
     }
 
     /// Plain segments of established flows may be taken in without looking at the rest.

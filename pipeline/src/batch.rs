@@ -101,7 +101,7 @@ impl Batch {
     #[inline(always)]
     pub(crate) fn look_up(&mut self, table: &FlowTable) {
         for short in &mut self.shorts[..self.len] {
-            short.slot = table.candidate(short.hash);
+            short.slot = table.likely(short.hash);
             if let Some(slot) = short.slot {
                 prefetch(table.record(slot));
             }

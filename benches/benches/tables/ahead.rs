@@ -18,12 +18,14 @@ enum Ahead {
     Touch,
     /// Prefetch of the set; the record is loaded by finding it.
     Set,
-    /// Prefetch of the set, then of both lines of the record.
+    /// Prefetch of the set, then of both lines of the record once it is found.
     Record,
+    /// Prefetch of the set, then of both lines of the record that bears the mark, unread.
+    Likely,
 }
 
-const WAYS_AHEAD: [Ahead; 5] =
-    [Ahead::Nothing, Ahead::Find, Ahead::Touch, Ahead::Set, Ahead::Record];
+const WAYS_AHEAD: [Ahead; 6] =
+    [Ahead::Nothing, Ahead::Find, Ahead::Touch, Ahead::Set, Ahead::Record, Ahead::Likely];
 const BATCHES: [usize; 6] = [8, 16, 32, 64, 128, 256];
 
 /// All batches and ways in turns, on one table.
@@ -37,8 +39,12 @@ pub(crate) fn compare(arguments: &Arguments) {
     let huge = xdp::bytes_on_huge_pages(table.records()).unwrap_or(0) >> 20;
     let all = size_of_val(table.records()) >> 20;
     println!("{} places, {huge} of {all} MiB of records on huge pages", arguments.flows);
-    let kinds: Vec<(Ahead, usize)> =
-        WAYS_AHEAD.iter().flat_map(|&ahead| BATCHES.map(|batch| (ahead, batch))).collect();
+    let wanted = |kind: &(Ahead, usize)| arguments.batch.is_none_or(|batch| batch == kind.1);
+    let kinds: Vec<(Ahead, usize)> = WAYS_AHEAD
+        .iter()
+        .flat_map(|&ahead| BATCHES.map(|batch| (ahead, batch)))
+        .filter(wanted)
+        .collect();
     let mut times = vec![Vec::new(); kinds.len()];
     let mut hashes = vec![FlowHash(0); arguments.steps];
     for _ in 0..arguments.rounds {
@@ -72,7 +78,7 @@ fn turn(table: &mut FlowTable, hashes: &[FlowHash], ahead: Ahead, now: Timestamp
     let touched = match ahead {
         Ahead::Nothing | Ahead::Find => 0,
         Ahead::Touch => hashes.iter().fold(0, |sum, hash| sum ^ loaded(table.set(*hash))),
-        Ahead::Set | Ahead::Record => {
+        Ahead::Set | Ahead::Record | Ahead::Likely => {
             hashes.iter().for_each(|hash| xdp::prefetch(table.set(*hash)));
             0
         }
@@ -80,10 +86,10 @@ fn turn(table: &mut FlowTable, hashes: &[FlowHash], ahead: Ahead, now: Timestamp
     let mut found = 0;
     if ahead != Ahead::Nothing {
         for (slot, hash) in slots.iter_mut().zip(hashes) {
-            *slot = table.find(*hash);
+            *slot = if ahead == Ahead::Likely { table.likely(*hash) } else { table.find(*hash) };
             match (ahead, *slot) {
                 (Ahead::Touch, Some(slot)) => found ^= u64::from(table.record(slot).opened_s()),
-                (Ahead::Record, Some(slot)) => xdp::prefetch(table.record(slot)),
+                (Ahead::Record | Ahead::Likely, Some(slot)) => xdp::prefetch(table.record(slot)),
                 _ => {}
             }
         }
@@ -101,8 +107,12 @@ fn loaded(set: &Set) -> u64 {
 }
 
 fn observe(table: &mut FlowTable, hash: FlowHash, slot: Option<Slot>, now: Timestamp) {
-    let Some(slot) = table.place(hash, slot, now) else { return };
     let segment = Segment { flags: TcpFlags(16), time: now, ..Segment::blank() };
+    if let Some(record) = slot.and_then(|slot| table.established(hash, slot, now)) {
+        record.observe(Direction::FromLow, &segment, [9, 80]);
+        return;
+    }
+    let Some(slot) = table.place(hash, slot, now) else { return };
     table.record_mut(slot).observe(Direction::FromLow, &segment, [9, 80]);
     table.refresh(slot, now);
 }

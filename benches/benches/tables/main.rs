@@ -41,6 +41,9 @@ pub(crate) struct Arguments {
     /// Segments of one run
     #[arg(long, default_value_t = 400_000)]
     steps: usize,
+    /// Only this batch: 8, 16, 32, 64, 128 or 256
+    #[arg(long)]
+    batch: Option<usize>,
     /// Runs in turns
     #[arg(long, default_value_t = 9)]
     rounds: usize,
