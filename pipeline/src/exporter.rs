@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use classifiers::{Cause, Context, Impact, Origin, Role, Setting, Verdict, judge};
-use crossbeam_channel::Select;
 use events::{Connections, ContextReport, Endpoint, GroupCount, Report, Resets, Status, UtcTime};
 use flowtable::{TableCounts, Timestamp};
 use hashbrown::HashMap;
 use wire::Skip;
 
+use crate::arrivals::Arrivals;
 use crate::budget::Budget;
 use crate::error::Error;
 use crate::held::{Held, Hold};
@@ -25,6 +25,7 @@ use crate::window::{Counts, Finding, Window};
 pub(crate) struct Exporter {
     teller: Teller,
     inboxes: Vec<Inbox>,
+    arrivals: Arrivals,
     open: Vec<bool>,
     counts: Counts,
     input_frames: Vec<u64>,
@@ -59,6 +60,7 @@ impl Exporter {
         has_context: bool,
     ) -> Self {
         Self {
+            arrivals: Arrivals::new(inboxes.len(), !teller.is_live()),
             is_live: teller.is_live(),
             teller,
             open: vec![true; inboxes.len()],
@@ -97,7 +99,9 @@ impl Exporter {
     ) -> Result<(), Error> {
         let mut next_beat = Instant::now() + BEAT;
         while self.open.contains(&true) {
-            if let Some((worker, window)) = self.next_window(next_beat)? {
+            if let Some((worker, window)) =
+                self.arrivals.next(&self.inboxes, &self.open, next_beat)?
+            {
                 self.take(worker, window, sink)?;
             }
             if Instant::now() >= next_beat {
@@ -112,24 +116,6 @@ impl Exporter {
             self.tell(finding, sink)?;
         }
         Ok(())
-    }
-
-    /// The next window of any worker, or nothing until `deadline`.
-    fn next_window(&self, deadline: Instant) -> Result<Option<(usize, Box<Window>)>, Error> {
-        let mut select = Select::new();
-        let mut workers = Vec::with_capacity(self.inboxes.len());
-        for (worker, inbox) in
-            self.inboxes.iter().enumerate().filter(|(index, _)| self.open[*index])
-        {
-            select.recv(&inbox.full);
-            workers.push(worker);
-        }
-        let Ok(operation) = select.select_deadline(deadline) else { return Ok(None) };
-        let worker = workers[operation.index()];
-        match operation.recv(&self.inboxes[worker].full) {
-            Ok(window) => Ok(Some((worker, window))),
-            Err(_) => Err(Error::WorkerGone { worker }),
-        }
     }
 
     fn take(

@@ -10,6 +10,7 @@
 //! and the one exporter.
 #![forbid(unsafe_code)]
 
+mod arrivals;
 mod budget;
 mod capture;
 mod clock;

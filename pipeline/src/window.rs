@@ -25,6 +25,8 @@ pub(crate) struct Window {
     pub(crate) table: TableCounts,
     /// Nothing follows.
     pub(crate) is_last: bool,
+    /// Frames of the captures before its end, if several workers share them.
+    pub(crate) walked: u64,
 }
 
 /// A reset and its verdict, with all that an event tells of it.
@@ -79,6 +81,7 @@ impl Window {
             input_frames: vec![0; inputs].into_boxed_slice(),
             table: TableCounts::default(),
             is_last: false,
+            walked: 0,
         }
     }
 
