@@ -12,7 +12,8 @@ use crate::window::Window;
 ///
 /// Live workers are told as they come. Workers that share captures are not: one may be far ahead in
 /// packet time, and what connections tell together would depend on which core was busy. Theirs wait
-/// until every worker has brought one, and the one that ends earliest in the captures comes first.
+/// until every worker has brought one, and those that end earliest in the captures come first, all
+/// that end at one place together.
 #[derive(Debug)]
 pub(crate) struct Arrivals {
     /// What each worker has brought, if the order counts.
@@ -25,7 +26,7 @@ impl Arrivals {
         Self { waiting: in_order.then(|| (0..workers).map(|_| None).collect()) }
     }
 
-    /// The next window and its worker, or nothing until `deadline`; `open` are the workers that
+    /// The next windows and their workers, or nothing until `deadline`; `open` are the workers that
     /// have not given their last yet.
     ///
     /// # Errors
@@ -35,7 +36,7 @@ impl Arrivals {
         inboxes: &[Inbox],
         open: &[bool],
         deadline: Instant,
-    ) -> Result<Option<(usize, Box<Window>)>, Error> {
+    ) -> Result<Vec<(usize, Box<Window>)>, Error> {
         loop {
             let waiting = self.waiting.as_deref();
             let is_awaited =
@@ -45,23 +46,23 @@ impl Arrivals {
                 return Ok(self.earliest());
             }
             let Some((worker, window)) = receive(inboxes, &awaited, deadline)? else {
-                return Ok(None);
+                return Ok(Vec::new());
             };
             match &mut self.waiting {
-                None => return Ok(Some((worker, window))),
+                None => return Ok(vec![(worker, window)]),
                 Some(waiting) => waiting[worker] = Some(window),
             }
         }
     }
 
-    fn earliest(&mut self) -> Option<(usize, Box<Window>)> {
-        let waiting = self.waiting.as_mut()?;
-        let ends = waiting
-            .iter()
-            .enumerate()
-            .filter_map(|(worker, window)| window.as_ref().map(|window| (window.walked, worker)));
-        let (_, worker) = ends.min()?;
-        waiting[worker].take().map(|window| (worker, window))
+    fn earliest(&mut self) -> Vec<(usize, Box<Window>)> {
+        let waiting = self.waiting.as_deref_mut().unwrap_or_default();
+        let end = waiting.iter().flatten().map(|window| window.walked).min();
+        let at_the_end = waiting.iter_mut().enumerate().filter_map(|(worker, window)| {
+            let window = window.take_if(|window| Some(window.walked) == end)?;
+            Some((worker, window))
+        });
+        at_the_end.collect()
     }
 }
 
@@ -121,22 +122,29 @@ mod tests {
         let mut next = |open: &[bool; 2]| {
             let deadline = Instant::now() + Duration::from_millis(1);
             let next = arrivals.next(&inboxes, open, deadline).unwrap();
-            next.map(|(worker, window)| (worker, window.walked))
+            let ends = next.into_iter().map(|(worker, mut window)| {
+                let end = window.walked;
+                window.clear();
+                let _ = inboxes[worker].empty.send(window);
+                (worker, end)
+            });
+            ends.collect::<Vec<_>>()
         };
         hand_over(&mut outboxes[0], 640);
-        assert_eq!(next(&open), None, "the other worker may be behind");
+        assert_eq!(next(&open), [], "the other worker may be behind");
         hand_over(&mut outboxes[1], 64);
-        assert_eq!(next(&open), Some((1, 64)));
-        assert_eq!(next(&open), None);
+        assert_eq!(next(&open), [(1, 64)]);
+        assert_eq!(next(&open), []);
         let (last, walked) = outboxes.pop().unwrap();
         walked.store(1_000, Ordering::Relaxed);
         last.close(TableCounts::default());
-        assert_eq!(next(&open), Some((0, 640)));
-        assert_eq!(next(&open), None, "the first is not at its end");
-        hand_over(&mut outboxes[0], 1_280);
-        assert_eq!(next(&open), Some((1, 1_000)));
+        assert_eq!(next(&open), [(0, 640)]);
+        assert_eq!(next(&open), [], "the first is not at its end");
+        hand_over(&mut outboxes[0], 1_000);
+        assert_eq!(next(&open), [(0, 1_000), (1, 1_000)]);
         open[1] = false;
-        assert_eq!(next(&open), Some((0, 1_280)));
+        hand_over(&mut outboxes[0], 1_280);
+        assert_eq!(next(&open), [(0, 1_280)]);
     }
 
     #[test]
@@ -144,6 +152,6 @@ mod tests {
         let (mut outboxes, inboxes) = crew(2);
         hand_over(&mut outboxes[1], 64);
         let next = Arrivals::new(2, false).next(&inboxes, &[true; 2], Instant::now()).unwrap();
-        assert_eq!(next.map(|(worker, _)| worker), Some(1));
+        assert_eq!(next.iter().map(|(worker, _)| *worker).collect::<Vec<_>>(), [1]);
     }
 }

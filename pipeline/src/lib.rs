@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod arrivals;
+mod batch;
 mod budget;
 mod capture;
 mod clock;

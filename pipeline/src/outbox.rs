@@ -88,6 +88,11 @@ impl Outbox {
         self.walked = Some(walked);
     }
 
+    /// Whether its windows are told in the order of the source.
+    pub(crate) fn keeps_order(&self) -> bool {
+        self.walked.is_some()
+    }
+
     /// The window that is being filled.
     pub(crate) fn window(&mut self) -> &mut Window {
         &mut self.window

@@ -52,7 +52,9 @@ pub fn read(
     let mut counted = CountedSink { sink, bytes_read: &bytes_read, progress: progress.as_deref() };
     let sources = shares(source, &options);
     let source_bytes = sources.iter().map(CaptureSource::memory_bytes).sum();
-    let sources = sources.into_iter().map(|source| (Some(source.walked()), source)).collect();
+    let is_shared = sources.len() > 1;
+    let sources =
+        sources.into_iter().map(|source| (is_shared.then(|| source.walked()), source)).collect();
     let (sources, mut report) =
         replay_by_all(sources, source_bytes, &names, &options, stop, &mut counted)?;
     for (index, input) in report.inputs.iter_mut().enumerate() {

@@ -4,6 +4,7 @@ use classifiers::{Role, Verdict};
 use flowtable::{Change, NameNote, Note, TableCounts, Timestamp, Watch};
 use wire::Skip;
 
+use crate::batch::Seen;
 use crate::names::NameCounts;
 use crate::source::Receipt;
 
@@ -37,6 +38,19 @@ pub(crate) struct Finding {
     pub(crate) is_final: bool,
     /// Its watch ran its course.
     pub(crate) was_watched: bool,
+}
+
+impl Finding {
+    /// In this order one worker that had all connections would have found them.
+    pub(crate) fn order(&self) -> (Timestamp, u64, u64) {
+        let (reset, [_, frame]) = (self.watch.reset.time, self.watch.receipt);
+        if self.is_final && self.was_watched {
+            // Of those that are taken out together the youngest comes first.
+            (self.watch.taken_out(), u64::MAX - reset.0, u64::MAX - frame)
+        } else {
+            (reset, reset.0, frame)
+        }
+    }
 }
 
 /// Sums of one span.
@@ -116,12 +130,12 @@ impl Window {
 }
 
 impl Counts {
-    /// Notes a frame.
-    pub(crate) fn frame(&mut self, len: usize, time: Timestamp) {
-        self.frames += 1;
-        self.bytes += len as u64;
-        self.first = self.first.or(Some(time));
-        self.last = self.last.max(Some(time));
+    /// Notes the frames of a batch.
+    pub(crate) fn frames(&mut self, frames: usize, seen: &Seen) {
+        self.frames += frames as u64;
+        self.bytes += seen.bytes;
+        self.first = self.first.or(Some(seen.first));
+        self.last = self.last.max(Some(seen.last));
     }
 
     /// Notes what a segment changed for its connection.

@@ -46,6 +46,7 @@ use self::buffer::BUFFER_LEN_MAX;
 use self::input::{Input, Next};
 use self::stream::{Counted, Opened, is_standard_input};
 use self::walk::{Located, Origin};
+use crate::worker::now_after;
 use crate::{Frame, Receipt, Received, Source, SourceError};
 
 pub use self::problem::{Problem, ProblemKind};
@@ -84,6 +85,9 @@ pub struct CaptureSource {
     bytes_read: Arc<AtomicU64>,
     bytes_total: Option<u64>,
     share: Option<Share>,
+    /// Time of what was walked past, lent or not, and whether it is still to be told.
+    now: Timestamp,
+    tells_time: bool,
     /// Frames walked past, lent or not.
     walked: Arc<AtomicU64>,
 }
@@ -209,6 +213,8 @@ impl CaptureSource {
             bytes_read: Arc::default(),
             bytes_total: Some(0),
             share: None,
+            now: Timestamp(0),
+            tells_time: false,
             walked: Arc::default(),
         }
     }
@@ -342,26 +348,28 @@ impl CaptureSource {
 
 impl Source for CaptureSource {
     /// Never fails: what is wrong with an input is remembered in [`CaptureSource::problems`].
-    /// [`Received::Idle`] is the answer when a signal interrupts the wait for a pipe.
+    /// [`Received::Idle`] is the answer when a signal interrupts the wait for a pipe, and behind
+    /// each batch of which only a share was lent: then [`Source::clock`] tells the time of the rest.
     fn receive(&mut self) -> Result<Received, SourceError> {
-        loop {
-            self.release();
-            if !self.feed() {
-                return Ok(Received::Idle);
-            }
-            self.merge();
-            let found = self.batch.lent().len();
-            if found == 0 {
-                self.release();
-                return Ok(Received::End);
-            }
-            self.walked.fetch_add(found as u64, Ordering::Relaxed);
-            self.keep_share();
-            let kept = self.batch.lent().len();
-            if kept > 0 {
-                return Ok(Received::Frames(kept));
-            }
+        self.release();
+        if std::mem::take(&mut self.tells_time) || !self.feed() {
+            return Ok(Received::Idle);
         }
+        self.merge();
+        let found = self.batch.lent().len();
+        if found == 0 {
+            self.release();
+            return Ok(Received::End);
+        }
+        self.walked.fetch_add(found as u64, Ordering::Relaxed);
+        let kept = self.keep_share();
+        self.tells_time = self.share.is_some() && kept > 0;
+        Ok(if kept > 0 { Received::Frames(kept) } else { Received::Idle })
+    }
+
+    /// The time of a batch of which only a share was lent.
+    fn clock(&self) -> Option<Timestamp> {
+        self.share.map(|_| self.now)
     }
 
     #[inline]
@@ -379,13 +387,19 @@ impl Source for CaptureSource {
 }
 
 impl CaptureSource {
-    /// Takes out of the batch what is another worker's.
-    fn keep_share(&mut self) {
-        let (Some(share), inputs) = (&self.share, &self.inputs) else { return };
+    /// Takes out of the batch what is another worker's; returns how many frames are left.
+    fn keep_share(&mut self) -> usize {
+        let (Some(share), inputs) = (&self.share, &self.inputs) else {
+            return self.batch.lent().len();
+        };
+        for frame in self.batch.lent() {
+            self.now = now_after(self.now, frame.time);
+        }
         self.batch.retain(|frame| {
             let Origin { input, link, .. } = frame.origin;
             share.takes(link, inputs[usize::from(input)].bytes(frame))
         });
+        self.batch.lent().len()
     }
 }
 
