@@ -11,13 +11,12 @@ use crate::source::{BATCH_MAX, Frame};
 pub(crate) struct Batch {
     /// One a segment; those of segments that are staged as a whole hold no more than their hash.
     pub(crate) shorts: Box<[Short; BATCH_MAX]>,
-    pub(crate) len: usize,
+    len: usize,
     /// A segment is 250 bytes, and copies of it showed.
     pub(crate) wholes: Box<[Staged]>,
     wholes_len: usize,
     /// For a plain segment that has to be read as a whole after all.
     pub(crate) spare: Box<Staged>,
-    pub(crate) seen: Seen,
 }
 
 /// A plain segment on its way to its shard; 64 bytes.
@@ -37,14 +36,15 @@ pub(crate) struct Short {
 
 const _: () = assert!(size_of::<Short>() <= 64 && BATCH_MAX <= 256);
 
-/// The sums of a batch.
+/// What the frames of a batch add up to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
     pub(crate) bytes: u64,
-    /// Time of the first frame, the latest time, and the time of the last frame.
-    pub(crate) first: Timestamp,
+    /// The latest time.
     pub(crate) latest: Timestamp,
-    pub(crate) last: Timestamp,
+    /// The input of the first, and all bits in which that of any other differs.
+    pub(crate) input: u16,
+    other_inputs: u16,
 }
 
 impl Batch {
@@ -55,12 +55,11 @@ impl Batch {
             wholes: vec![Staged::blank(); BATCH_MAX].into_boxed_slice(),
             wholes_len: 0,
             spare: Box::new(Staged::blank()),
-            seen: Seen::NOTHING,
         }
     }
 
     pub(crate) const fn clear(&mut self) {
-        (self.len, self.wholes_len, self.seen) = (0, 0, Seen::NOTHING);
+        (self.len, self.wholes_len) = (0, 0);
     }
 
     /// Stages the facts of frame `index`, if it holds a plain segment in a common shape; whether it
@@ -72,13 +71,39 @@ impl Batch {
         index: usize,
         scope: KeyScope,
         table: &FlowTable,
-        is_wanted: impl FnOnce(&Short) -> bool,
+        is_wanted: impl FnOnce(&Plain, FlowHash) -> bool,
     ) -> bool {
         let Some(short) = self.shorts.get_mut(self.len) else { return false };
-        let is_plain = short.fill(frame, scope, table) && is_wanted(short);
-        short.index = index as u8;
-        self.len += usize::from(is_plain);
-        is_plain
+        // The second port of a tap is a fact that only whole segments carry.
+        if frame.link != Some(LinkType::Ethernet) || frame.port.0 != 0 {
+            return false;
+        }
+        let read = match CommonV4::find(frame.bytes) {
+            Some(common) => plain_v4(&common, scope, table),
+            None => plain_v6(frame.bytes, scope, table),
+        };
+        let Some((plain, hash, direction)) =
+            read.filter(|(plain, hash, _)| is_wanted(plain, *hash))
+        else {
+            return false;
+        };
+        prefetch(table.set(hash));
+        *short = Short {
+            hash,
+            time: frame.time,
+            slot: None,
+            plain,
+            direction,
+            index: index as u8,
+            whole: None,
+        };
+        self.len += 1;
+        true
+    }
+
+    /// Segments staged.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
     }
 
     /// A place to stage a segment in; [`Batch::push_whole`] keeps it.
@@ -119,62 +144,46 @@ impl Short {
         index: 0,
         whole: None,
     };
+}
 
-    /// Takes in the facts of a plain segment in a common shape; false if it is none.
-    #[inline(always)]
-    fn fill(&mut self, frame: &Frame<'_>, scope: KeyScope, table: &FlowTable) -> bool {
-        // The second port of a tap is a fact that only whole segments carry.
-        if frame.link != Some(LinkType::Ethernet) || frame.port.0 != 0 {
-            return false;
-        }
-        let Some(common) = CommonV4::find(frame.bytes) else {
-            return self.fill_v6(frame, scope, table);
-        };
-        let Some(plain) = Plain::of_v4(&common) else { return false };
-        let (ends, direction) = Ends::of_v4(&common, scope);
-        self.keep(plain, table.hash(&ends), direction, frame.time, table);
-        true
-    }
+#[inline(always)]
+fn plain_v4(
+    common: &CommonV4<'_>,
+    scope: KeyScope,
+    table: &FlowTable,
+) -> Option<(Plain, FlowHash, Direction)> {
+    let plain = Plain::of_v4(common)?;
+    let (ends, direction) = Ends::of_v4(common, scope);
+    Some((plain, table.hash(&ends), direction))
+}
 
-    #[inline(never)]
-    fn fill_v6(&mut self, frame: &Frame<'_>, scope: KeyScope, table: &FlowTable) -> bool {
-        let Some(common) = CommonV6::find(frame.bytes) else { return false };
-        let (Some(plain), Some((ends, direction))) =
-            (Plain::of_v6(&common), Ends::of_v6(&common, scope))
-        else {
-            return false;
-        };
-        self.keep(plain, table.hash(&ends), direction, frame.time, table);
-        true
-    }
-
-    #[inline(always)]
-    fn keep(
-        &mut self,
-        plain: Plain,
-        hash: FlowHash,
-        direction: Direction,
-        time: Timestamp,
-        table: &FlowTable,
-    ) {
-        prefetch(table.set(hash));
-        self.hash = hash;
-        self.plain = plain;
-        (self.direction, self.time, self.whole) = (direction, time, None);
-    }
+/// Apart, so that IPv4 does not pay for its registers.
+#[inline(never)]
+fn plain_v6(
+    frame: &[u8],
+    scope: KeyScope,
+    table: &FlowTable,
+) -> Option<(Plain, FlowHash, Direction)> {
+    let common = CommonV6::find(frame)?;
+    let plain = Plain::of_v6(&common)?;
+    let (ends, direction) = Ends::of_v6(&common, scope)?;
+    Some((plain, table.hash(&ends), direction))
 }
 
 impl Seen {
-    const NOTHING: Self =
-        Self { bytes: 0, first: Timestamp(u64::MAX), latest: Timestamp(0), last: Timestamp(0) };
+    pub(crate) const fn from_input(input: u16) -> Self {
+        Self { bytes: 0, latest: Timestamp(0), input, other_inputs: 0 }
+    }
 
     #[inline(always)]
-    pub(crate) fn frame(&mut self, len: usize, time: Timestamp) {
-        self.bytes += len as u64;
-        if self.first.0 == u64::MAX {
-            self.first = time;
-        }
-        self.latest = self.latest.max(time);
-        self.last = time;
+    pub(crate) fn frame(&mut self, frame: &Frame<'_>) {
+        self.bytes += frame.bytes.len() as u64;
+        self.latest = self.latest.max(frame.time);
+        self.other_inputs |= frame.receipt.input ^ self.input;
+    }
+
+    /// Whether they came from several inputs.
+    pub(crate) const fn is_mixed(&self) -> bool {
+        self.other_inputs != 0
     }
 }
