@@ -1,6 +1,6 @@
 //! The segments of which there are most: they carry data or acknowledge, and nothing else.
 
-use wire::{CommonV4, CommonV6, SeqNumber, TcpFlags};
+use wire::{CommonV4, CommonV6, SeqNumber};
 
 use crate::payload::PayloadClass;
 use crate::record::Side;
@@ -60,17 +60,16 @@ impl Plain {
         is_v6: false,
     };
 
-    /// The facts of an IPv4 frame, if it is plain.
+    /// The facts of a frame whose segment is plain.
     #[inline(always)]
     #[must_use]
-    pub fn of_v4(frame: &CommonV4<'_>) -> Option<Self> {
-        let timestamp = plain_timestamp(frame.flags(), || frame.usual_timestamp())?;
+    pub fn of_v4(frame: &CommonV4<'_>) -> Self {
         let (payload, open_record) = content(frame.payload(), frame.payload_len());
-        Some(Self {
+        Self {
             seq: frame.seq(),
             ack: frame.ack(),
             payload_len: frame.payload_len(),
-            timestamp: timestamp.unwrap_or(0),
+            timestamp: frame.plain_timestamp(),
             window: frame.window(),
             ip_id: frame.identification(),
             open_record,
@@ -79,23 +78,22 @@ impl Plain {
             mac: mac_hash(frame.source_mac()),
             payload,
             side_marks: mark(frame.payload_len() > 0, Side::DATA)
-                | mark(timestamp.is_some(), Side::TIMESTAMPS)
+                | mark(frame.has_options(), Side::TIMESTAMPS)
                 | mark(frame.dont_fragment(), Side::DF),
             is_v6: false,
-        })
+        }
     }
 
-    /// The facts of an IPv6 frame, if it is plain.
+    /// The facts of a frame whose segment is plain.
     #[inline(always)]
     #[must_use]
-    pub fn of_v6(frame: &CommonV6<'_>) -> Option<Self> {
-        let timestamp = plain_timestamp(frame.flags(), || frame.usual_timestamp())?;
+    pub fn of_v6(frame: &CommonV6<'_>) -> Self {
         let (payload, open_record) = content(frame.payload(), frame.payload_len());
-        Some(Self {
+        Self {
             seq: frame.seq(),
             ack: frame.ack(),
             payload_len: frame.payload_len(),
-            timestamp: timestamp.unwrap_or(0),
+            timestamp: frame.plain_timestamp(),
             window: frame.window(),
             ip_id: frame.flow_label_low(),
             open_record,
@@ -104,9 +102,9 @@ impl Plain {
             mac: mac_hash(frame.source_mac()),
             payload,
             side_marks: mark(frame.payload_len() > 0, Side::DATA)
-                | mark(timestamp.is_some(), Side::TIMESTAMPS),
+                | mark(frame.has_options(), Side::TIMESTAMPS),
             is_v6: true,
-        })
+        }
     }
 
     /// What a segment of any kind tells of the same.
@@ -128,16 +126,6 @@ impl Plain {
             is_v6: segment.marks.has(crate::segment::Marks::V6),
         }
     }
-}
-
-/// `None` if the control bits or the options are those of no plain segment.
-#[inline(always)]
-fn plain_timestamp(
-    flags: TcpFlags,
-    timestamp: impl FnOnce() -> Option<Option<u32>>,
-) -> Option<Option<u32>> {
-    let controls = TcpFlags::SYN.union(TcpFlags::FIN).union(TcpFlags::RST);
-    (flags.0 & controls.union(TcpFlags::ACK).0 == TcpFlags::ACK.0).then(timestamp)?
 }
 
 #[inline(always)]

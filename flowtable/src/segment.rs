@@ -199,11 +199,10 @@ impl Segment {
 /// In place of a hash: a side's segments come from several cards (routers that take turns).
 pub const MIXED_MACS: u8 = 0xff;
 
-/// Folds a MAC address to eight bits, never 0 nor [`MIXED_MACS`].
+/// Folds a MAC address to 1 to 128: never 0 nor [`MIXED_MACS`].
 #[inline(always)]
 pub(crate) const fn mac_hash([a, b, c, d, e, f]: [u8; 6]) -> u8 {
     let mac = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
-    // Fibonacci hashing; the product's upper half times the number of hashes.
-    let folded = mac.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    1 + ((folded * (MIXED_MACS as u64 - 1)) >> 32) as u8
+    // Fibonacci hashing.
+    1 + (mac.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as u8
 }

@@ -21,6 +21,7 @@ pub(crate) struct Batch {
 
 /// A plain segment on its way to its shard; 64 bytes.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(crate) struct Short {
     pub(crate) hash: FlowHash,
     pub(crate) time: Timestamp,
@@ -34,7 +35,7 @@ pub(crate) struct Short {
     pub(crate) whole: Option<u8>,
 }
 
-const _: () = assert!(size_of::<Short>() <= 64 && BATCH_MAX <= 256);
+const _: () = assert!(size_of::<Short>() == 64 && BATCH_MAX <= 256);
 
 /// What the frames of a batch add up to.
 #[derive(Clone, Copy, Debug)]
@@ -78,25 +79,15 @@ impl Batch {
         if frame.link != Some(LinkType::Ethernet) || frame.port.0 != 0 {
             return false;
         }
-        let read = match CommonV4::find(frame.bytes) {
-            Some(common) => plain_v4(&common, scope, table),
-            None => plain_v6(frame.bytes, scope, table),
+        let is_plain = match CommonV4::find(frame.bytes) {
+            Some(common) => short.fill_v4(&common, scope, table),
+            None => short.fill_v6(frame.bytes, scope, table),
         };
-        let Some((plain, hash, direction)) =
-            read.filter(|(plain, hash, _)| is_wanted(plain, *hash))
-        else {
+        if !is_plain || !is_wanted(&short.plain, short.hash) {
             return false;
-        };
-        prefetch(table.set(hash));
-        *short = Short {
-            hash,
-            time: frame.time,
-            slot: None,
-            plain,
-            direction,
-            index: index as u8,
-            whole: None,
-        };
+        }
+        (short.time, short.index, short.whole) = (frame.time, index as u8, None);
+        prefetch(table.set(short.hash));
         self.len += 1;
         true
     }
@@ -144,30 +135,29 @@ impl Short {
         index: 0,
         whole: None,
     };
-}
 
-#[inline(always)]
-fn plain_v4(
-    common: &CommonV4<'_>,
-    scope: KeyScope,
-    table: &FlowTable,
-) -> Option<(Plain, FlowHash, Direction)> {
-    let plain = Plain::of_v4(common)?;
-    let (ends, direction) = Ends::of_v4(common, scope);
-    Some((plain, table.hash(&ends), direction))
-}
+    #[inline(always)]
+    fn fill_v4(&mut self, common: &CommonV4<'_>, scope: KeyScope, table: &FlowTable) -> bool {
+        if !common.is_plain() {
+            return false;
+        }
+        let (ends, direction) = Ends::of_v4(common, scope);
+        self.hash = table.hash(&ends);
+        self.direction = direction;
+        self.plain = Plain::of_v4(common);
+        true
+    }
 
-/// Apart, so that IPv4 does not pay for its registers.
-#[inline(never)]
-fn plain_v6(
-    frame: &[u8],
-    scope: KeyScope,
-    table: &FlowTable,
-) -> Option<(Plain, FlowHash, Direction)> {
-    let common = CommonV6::find(frame)?;
-    let plain = Plain::of_v6(&common)?;
-    let (ends, direction) = Ends::of_v6(&common, scope)?;
-    Some((plain, table.hash(&ends), direction))
+    /// Apart, so that IPv4 does not pay for its registers.
+    #[inline(never)]
+    fn fill_v6(&mut self, frame: &[u8], scope: KeyScope, table: &FlowTable) -> bool {
+        let Some(common) = CommonV6::find(frame).filter(CommonV6::is_plain) else { return false };
+        let Some((ends, direction)) = Ends::of_v6(&common, scope) else { return false };
+        self.hash = table.hash(&ends);
+        self.direction = direction;
+        self.plain = Plain::of_v6(&common);
+        true
+    }
 }
 
 impl Seen {

@@ -42,14 +42,16 @@ pub(crate) fn read(bytes: &[u8], end: End) -> TcpOptions {
     read_any(bytes, end)
 }
 
-/// TSval of [`USUAL_START`]; `Some(None)` without options, `None` with any others.
+/// Whether there are none, or [`USUAL_START`] and its two numbers.
 #[inline(always)]
-pub(crate) fn usual_timestamp(bytes: &[u8]) -> Option<Option<u32>> {
-    if bytes.is_empty() {
-        return Some(None);
-    }
-    let [start @ .., v0, v1, v2, v3, _, _, _, _] = <&[u8; 12]>::try_from(bytes).ok()?;
-    (*start == USUAL_START).then(|| Some(u32::from_be_bytes([*v0, *v1, *v2, *v3])))
+pub(crate) fn are_usual(bytes: &[u8]) -> bool {
+    bytes.is_empty() || (bytes.len() == 12 && bytes[..4] == USUAL_START)
+}
+
+/// Four bytes in network byte order; 0 if there are not four.
+#[inline(always)]
+pub(crate) fn be32(bytes: &[u8]) -> u32 {
+    bytes.try_into().map_or(0, u32::from_be_bytes)
 }
 
 /// Reads options one by one. A known option of the wrong length is passed over, as receivers do;

@@ -7,7 +7,7 @@
 use crate::field::{be16, bound};
 use crate::options::{self, End};
 use crate::packet::{Ip, Packet, Path};
-use crate::{SeqNumber, TcpFlags, ethernet, ip, tcp};
+use crate::{SeqNumber, ethernet, ip, tcp};
 
 /// A frame of a common shape, measured but not yet read; `N` bytes of IP header: [`CommonV4`] or
 /// [`CommonV6`]. The two versions are two types: one that held either cost 70 instructions a packet
@@ -41,7 +41,38 @@ struct Link<'b> {
 impl<'b> Common<'b, 20> {
     /// Measures an IPv4 frame; `None` if it is of another shape.
     #[inline(always)]
+    #[must_use]
     pub fn find(frame: &'b [u8]) -> Option<Self> {
+        match Self::find_untagged(frame) {
+            Some(found) => Some(found),
+            None => Self::find_any(frame),
+        }
+    }
+
+    /// Without a VLAN tag every header stands at a known place, so that each rule is one comparison
+    /// of a word.
+    #[inline(always)]
+    fn find_untagged(frame: &'b [u8]) -> Option<Self> {
+        const TYPE_AND_VERSION: [u8; 4] = [0x08, 0x00, 0x45, 0];
+        const FRAGMENT_AND_PROTOCOL: [u8; 4] = [0, 0, 0, ip::TCP];
+        let head = frame.first_chunk::<54>()?;
+        let word = |at: usize, mask: [u8; 4]| {
+            let word = [head[at], head[at + 1], head[at + 2], head[at + 3]];
+            u32::from_ne_bytes(word) & u32::from_ne_bytes(mask)
+        };
+        let is_usual = word(12, [0xff, 0xff, 0xff, 0]) == u32::from_ne_bytes(TYPE_AND_VERSION)
+            && word(20, [0x3f, 0xff, 0, 0xff]) == u32::from_ne_bytes(FRAGMENT_AND_PROTOCOL);
+        if !is_usual {
+            return None;
+        }
+        let [_, _, _, _, _, _, source_mac @ .., _, _] = head.first_chunk::<14>()?;
+        let (ip, rest) = frame.get(14..)?.split_first_chunk::<20>()?;
+        let len = usize::from(be16(ip[2], ip[3])).checked_sub(20)?;
+        Self::measure(Link { source_mac, vlan: 0 }, ip, len, rest)
+    }
+
+    #[inline(never)]
+    fn find_any(frame: &'b [u8]) -> Option<Self> {
         let (link, packet) = open_link(frame, ethernet::IPV4)?;
         let (ip, rest) = packet.split_first_chunk::<20>()?;
         let is_common = ip[0] == 0x45 && ip[9] == ip::TCP && be16(ip[6], ip[7]) & 0x3fff == 0;
@@ -213,13 +244,6 @@ impl<'b, const N: usize> Common<'b, N> {
         SeqNumber(u32::from_be_bytes([a, b, c, d]))
     }
 
-    /// Control bits of the second byte: all but AE.
-    #[inline(always)]
-    #[must_use]
-    pub fn flags(&self) -> TcpFlags {
-        TcpFlags(u16::from(self.tcp[13]))
-    }
-
     /// Window, unscaled.
     #[inline(always)]
     #[must_use]
@@ -227,12 +251,29 @@ impl<'b, const N: usize> Common<'b, N> {
         be16(self.tcp[14], self.tcp[15])
     }
 
-    /// TSval of the options that nearly every segment of a connection with timestamps bears (NOP,
-    /// NOP, timestamps). `Some(None)` is a segment without options, `None` one with any others.
+    /// Whether the segment only carries data or acknowledges: of SYN, FIN, RST and ACK it has ACK
+    /// alone, and no options, or those that nearly every segment of a connection with timestamps
+    /// bears (NOP, NOP, timestamps).
     #[inline(always)]
     #[must_use]
-    pub fn usual_timestamp(&self) -> Option<Option<u32>> {
-        options::usual_timestamp(self.options)
+    pub fn is_plain(&self) -> bool {
+        const CONTROLS: u8 = 0x17;
+        const ACK: u8 = 0x10;
+        self.tcp[13] & CONTROLS == ACK && options::are_usual(self.options)
+    }
+
+    /// TSval of a plain segment; 0 without timestamps.
+    #[inline(always)]
+    #[must_use]
+    pub fn plain_timestamp(&self) -> u32 {
+        self.options.get(4..8).map_or(0, options::be32)
+    }
+
+    /// Whether a plain segment has timestamps.
+    #[inline(always)]
+    #[must_use]
+    pub fn has_options(&self) -> bool {
+        !self.options.is_empty()
     }
 
     /// Captured payload.
