@@ -14,7 +14,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use foldhash::fast::FixedState;
 
 use crate::hosts::HostTable;
-use crate::key::{Endpoint, FlowKey};
+use crate::key::Endpoint;
 use crate::record::FlowRecord;
 use crate::time::Timestamp;
 
@@ -186,9 +186,10 @@ impl FlowTable {
         self.counts
     }
 
-    /// The keyed hash of a flow.
+    /// The keyed hash of a flow, by its [`crate::FlowKey`] or [`crate::Ends`].
+    #[inline]
     #[must_use]
-    pub fn hash(&self, key: &FlowKey) -> FlowHash {
+    pub fn hash(&self, key: &impl Hash) -> FlowHash {
         FlowHash(self.hasher.hash_one(key))
     }
 
@@ -257,6 +258,14 @@ impl FlowTable {
         self.records[slot].tag = tag_of(hash);
         self.counts.occupied += 1;
         Some(Slot(slot as u32))
+    }
+
+    /// Whether a slot found a moment ago is still that flow's, and the flow has not expired.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_still(&self, slot: Slot, hash: FlowHash, now: Timestamp) -> bool {
+        let index = slot.0 as usize;
+        self.records[index].tag == tag_of(hash) && !self.is_expired(index / WAYS, index % WAYS, now)
     }
 
     /// A record.

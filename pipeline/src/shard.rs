@@ -7,6 +7,7 @@ use flowtable::{
 };
 use wire::SeqNumber;
 
+use crate::batch::Short;
 use crate::outbox::Outbox;
 use crate::source::Receipt;
 use crate::window::pack;
@@ -66,6 +67,23 @@ impl Shard {
 
     pub(crate) fn memory_bytes(&self) -> [(&'static str, usize); 2] {
         [("flow table", self.table.memory_bytes()), ("reset watches", self.watches.memory_bytes())]
+    }
+
+    /// The short road of a plain segment; false if it has to go the whole one, [`Shard::take`].
+    /// Nothing was done then.
+    #[inline(always)]
+    pub(crate) fn take_plain(&mut self, short: &Short, outbox: &mut Outbox) -> bool {
+        let Short { hash, time, slot, plain, direction, .. } = short;
+        let slot = slot.filter(|&slot| self.table.is_still(slot, *hash, *time));
+        let Some(slot) = slot else { return false };
+        if !self.table.record(slot).takes_plain(*direction, plain) {
+            return false;
+        }
+        self.clock.observe(*time);
+        self.watches.expire(*time, &mut self.table, |watch| outbox.finish(watch, true));
+        self.table.record_mut(slot).observe_plain(*direction, plain, time.tick());
+        self.table.refresh(slot, *time);
+        true
     }
 
     /// The road of one segment: find its flow, judge it if it is a reset, let the flow remember.
