@@ -269,6 +269,13 @@ impl WatchPool {
 }
 
 impl Watch {
+    /// When a pool takes it out, if time goes on evenly: at the end of its deadline's turn, and of
+    /// several of one turn the youngest first.
+    #[must_use]
+    pub const fn taken_out(&self) -> Timestamp {
+        Timestamp((turn_of(self.deadline) + 1) << WHEEL_SHIFT)
+    }
+
     /// A watch as the caller fills it in; links are the pool's.
     #[must_use]
     pub fn new(key: FlowKey, direction: Direction, reset: Segment, before: FlowRecord) -> Self {

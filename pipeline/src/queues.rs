@@ -7,12 +7,12 @@ use events::{CpuTime, Memory, MemoryItem, Report, Start};
 
 use crate::clock;
 use crate::error::Error;
-use crate::exporter::{EndsWorkers, Exporter};
+use crate::exporter::Exporter;
 use crate::handover::{Handover, Sharding};
 use crate::names::{NAMES_PER_TURN, NameReader};
 use crate::options::Options;
 use crate::outbox::{Inbox, Patience, Telling, exchange};
-use crate::read::table_options;
+use crate::read::{run_all, table_options};
 use crate::shard::Shard;
 use crate::sink::Sink;
 use crate::source::Source;
@@ -50,7 +50,7 @@ pub fn replay_queues<S: Source + Send>(
     };
     let mut exporter = Exporter::new(teller, inboxes, 1, options.context);
     let started_ns = clock::thread_cpu_ns();
-    let workers_ns = run(workers, &mut exporter, stop, sink)?;
+    let (_, workers_ns) = run_all(workers, &mut exporter, stop, sink)?;
     let exporter_ns = clock::thread_cpu_ns().saturating_sub(started_ns);
     let mut report = exporter.report();
     report.cpu =
@@ -78,34 +78,4 @@ fn workers<S: Source>(
     }
     let rings = MemoryItem { name: "hand-over rings".to_owned(), bytes: ring_bytes };
     (workers, inboxes, Memory { items: vec![rings] })
-}
-
-/// Runs workers and exporter to their ends; the processor time of all workers.
-fn run<S: Source + Send>(
-    workers: Vec<Worker<S>>,
-    exporter: &mut Exporter,
-    stop: &AtomicBool,
-    sink: &mut dyn Sink,
-) -> Result<u64, Error> {
-    std::thread::scope(|scope| {
-        let crew = EndsWorkers { exporter, stop };
-        let mut threads = Vec::new();
-        for (index, worker) in workers.into_iter().enumerate() {
-            let thread = std::thread::Builder::new()
-                .name(format!("worker-{index}"))
-                .spawn_scoped(scope, || (worker.run(stop).1, clock::thread_cpu_ns()))
-                .map_err(|source| Error::Spawn { worker: index, source })?;
-            threads.push(thread);
-        }
-        let exported = crew.exporter.run(sink, |_| {});
-        drop(crew);
-        let mut workers_ns = 0;
-        for (index, thread) in threads.into_iter().enumerate() {
-            let (result, cpu_ns) =
-                thread.join().map_err(|_| Error::WorkerGone { worker: index })?;
-            result?;
-            workers_ns += cpu_ns;
-        }
-        exported.map(|()| workers_ns)
-    })
 }

@@ -4,7 +4,6 @@ use classifiers::{Role, Verdict};
 use flowtable::{Change, NameNote, Note, TableCounts, Timestamp, Watch};
 use wire::Skip;
 
-use crate::batch::Seen;
 use crate::names::NameCounts;
 use crate::source::Receipt;
 
@@ -26,6 +25,8 @@ pub(crate) struct Window {
     pub(crate) table: TableCounts,
     /// Nothing follows.
     pub(crate) is_last: bool,
+    /// Frames of the captures before its end, if several workers share them.
+    pub(crate) walked: u64,
 }
 
 /// A reset and its verdict, with all that an event tells of it.
@@ -36,6 +37,19 @@ pub(crate) struct Finding {
     pub(crate) is_final: bool,
     /// Its watch ran its course.
     pub(crate) was_watched: bool,
+}
+
+impl Finding {
+    /// In this order one worker that had all connections would have found them.
+    pub(crate) fn order(&self) -> (Timestamp, u64, u64) {
+        let (reset, [_, frame]) = (self.watch.reset.time, self.watch.receipt);
+        if self.is_final && self.was_watched {
+            // Of those that are taken out together the youngest comes first.
+            (self.watch.taken_out(), u64::MAX - reset.0, u64::MAX - frame)
+        } else {
+            (reset, reset.0, frame)
+        }
+    }
 }
 
 /// Sums of one span.
@@ -80,6 +94,7 @@ impl Window {
             input_frames: vec![0; inputs].into_boxed_slice(),
             table: TableCounts::default(),
             is_last: false,
+            walked: 0,
         }
     }
 
@@ -114,12 +129,18 @@ impl Window {
 }
 
 impl Counts {
-    /// Notes the frames of a batch.
-    pub(crate) fn frames(&mut self, frames: usize, seen: &Seen) {
+    /// Notes the frames of a batch; `latest` is the latest of their times.
+    pub(crate) fn frames(
+        &mut self,
+        frames: usize,
+        bytes: u64,
+        first: Timestamp,
+        latest: Timestamp,
+    ) {
         self.frames += frames as u64;
-        self.bytes += seen.bytes;
-        self.first = self.first.or(Some(seen.first));
-        self.last = self.last.max(Some(seen.last));
+        self.bytes += bytes;
+        self.first = self.first.or(Some(first));
+        self.last = self.last.max(Some(latest));
     }
 
     /// Notes what a segment changed for its connection.

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flowtable::{FlowKey, KeyScope, ResetNote, Segment, Timestamp};
+use flowtable::{FlowKey, KeyScope, Plain, ResetNote, Segment, Timestamp};
 use wire::parse;
 
-use crate::batch::{Batch, Short};
+use crate::batch::{Batch, Seen};
 use crate::handover::Handover;
 use crate::names::NameReader;
 use crate::outbox::Outbox;
@@ -74,46 +74,61 @@ impl<S: Source> Worker<S> {
         let received = self.source.receive()?;
         if let Received::Frames(frames) = received {
             self.names.begin_turn();
-            self.batch.clear();
-            for index in 0..frames {
-                self.stage(index);
-            }
-            self.outbox.window().counts.frames(frames, &self.batch.seen);
+            self.stage(frames);
             self.batch.look_up(self.shard.table());
-            for place in 0..self.batch.len {
-                self.take(place);
-            }
+            self.take();
         } else if let Some(clock) = self.source.clock() {
             self.now = self.now.max(clock);
         }
         self.take_handed_over();
         self.shard.advance(self.now, &mut self.outbox);
-        self.hand_over_window();
+        // Workers that share captures hand over where all of them do: behind a batch.
+        if received == Received::Idle || !self.outbox.keeps_order() {
+            self.hand_over_window();
+        }
         Ok(received)
     }
 
-    /// Reads the headers of one frame: a plain segment is staged in 64 bytes, any other as a whole.
-    #[inline(always)]
-    fn stage(&mut self, index: usize) {
-        let frame = self.source.frame(index);
-        self.batch.seen.frame(frame.bytes.len(), frame.time);
+    /// Reads the headers of a batch: plain segments are staged in 64 bytes, all others as a whole.
+    ///
+    /// Each pass over the batch is a function of its own: together they need more registers than
+    /// there are.
+    #[inline(never)]
+    fn stage(&mut self, frames: usize) {
+        self.batch.clear();
+        let mut seen = Seen::from_input(self.source.frame(0).receipt.input);
+        for index in 0..frames {
+            let frame = self.source.frame(index);
+            seen.frame(&frame);
+            let (names, handover) = (&self.names, &self.handover);
+            let is_short = |plain: &Plain, hash| {
+                let is_named =
+                    plain.payload_len > 0 && names.may_want(plain.payload, hash, plain.seq);
+                !is_named && handover.is_ours(hash)
+            };
+            let table = self.shard.table();
+            if !self.batch.stage_plain(&frame, index, self.key_scope, table, is_short) {
+                self.stage_whole(index);
+            }
+        }
+        self.note_seen(frames, &seen);
+    }
+
+    /// Counts the frames of a batch, and sets the clock by them.
+    fn note_seen(&mut self, frames: usize, seen: &Seen) {
+        let (first, last) = (self.source.frame(0), self.source.frame(frames - 1));
         let window = self.outbox.window();
-        if let Some(frames) = window.input_frames.get_mut(usize::from(frame.receipt.input)) {
-            *frames += 1;
-        }
-        // A time from the future must not stop the clock for good.
-        if self.now.since_ns(frame.time) > CLOCK_BACK_NS {
-            self.now = frame.time;
-        }
-        self.now = self.now.max(frame.time);
-        let table = self.shard.table();
-        let plain = Short::of(&frame, index, self.key_scope, table).filter(|short| {
-            let plain = &short.plain;
-            plain.payload_len == 0 || !self.names.may_want(plain.payload, short.hash, plain.seq)
-        });
-        match plain {
-            Some(short) if self.handover.is_ours(short.hash) => self.batch.push_short(short),
-            _ => self.stage_whole(index),
+        window.counts.frames(frames, seen.bytes, first.time, seen.latest);
+        self.now = now_after(self.now.max(seen.latest), last.time);
+        let mut count = |input: u16, frames: u64| {
+            if let Some(sum) = window.input_frames.get_mut(usize::from(input)) {
+                *sum += frames;
+            }
+        };
+        if seen.is_mixed() {
+            (0..frames).for_each(|index| count(self.source.frame(index).receipt.input, 1));
+        } else {
+            count(seen.input, frames as u64);
         }
     }
 
@@ -133,23 +148,25 @@ impl<S: Source> Worker<S> {
             }
         }
         if self.handover.is_ours(place.hash) {
-            self.batch.push_whole();
+            self.batch.push_whole(self.shard.table());
         } else if !self.handover.send(place) {
             self.outbox.window().counts.handover_lost += 1;
         }
     }
 
-    /// The road of one staged segment into its flow.
-    #[inline(always)]
-    fn take(&mut self, place: usize) {
-        let short = &self.batch.shorts[place];
-        match short.whole {
-            None if self.shard.take_plain(short, &mut self.outbox) => {}
-            None => self.take_as_whole(place),
-            Some(whole) => {
-                let staged = &mut self.batch.wholes[usize::from(whole)];
-                staged.slot = short.slot;
-                self.shard.take(staged, &mut self.outbox);
+    /// The road of each staged segment into its flow, in the order they came.
+    #[inline(never)]
+    fn take(&mut self) {
+        for place in 0..self.batch.len() {
+            let short = &self.batch.shorts[place];
+            match short.whole {
+                None if self.shard.take_plain(short, &mut self.outbox) => {}
+                None => self.take_as_whole(place),
+                Some(whole) => {
+                    let staged = &mut self.batch.wholes[usize::from(whole)];
+                    staged.slot = short.slot;
+                    self.shard.take(staged, &mut self.outbox);
+                }
             }
         }
     }
@@ -216,6 +233,13 @@ fn whole<'b>(
     // Another worker's table would misread it.
     place.slot = None;
     Some(packet.payload)
+}
+
+/// Packet time after a frame.
+#[inline(always)]
+pub(crate) fn now_after(now: Timestamp, frame: Timestamp) -> Timestamp {
+    // A time from the future must not stop the clock for good.
+    if now.since_ns(frame) > CLOCK_BACK_NS { frame } else { now.max(frame) }
 }
 
 const WINDOW_NS: u64 = 1_000_000_000;

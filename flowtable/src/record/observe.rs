@@ -9,7 +9,7 @@ use crate::payload::PayloadClass;
 use crate::plain::Plain;
 use crate::segment::{MIXED_MACS, Marks, Segment};
 use crate::stack::Stack;
-use crate::time::{ShortSpan, Tick, Ticks};
+use crate::time::{Tick, Ticks};
 
 impl FlowRecord {
     /// Takes in a segment; resets leave only their mark, since they may be forged.
@@ -132,9 +132,14 @@ impl FlowRecord {
 
     #[inline(always)]
     fn note_silence(&mut self, now: Tick) {
-        if let Some(last) = self.last_activity() {
-            self.longest_gap = self.longest_gap.max(ShortSpan::of(now.since(last)));
-        }
+        let [low, high] = &self.sides;
+        let latest = match (low.packets, high.packets) {
+            (0, 0) => return,
+            (_, 0) => low.last,
+            (0, _) => high.last,
+            _ => low.last.latest(high.last),
+        };
+        self.longest_gap = self.longest_gap.or_longer(now.since(latest));
     }
 
     fn observe_opening(&mut self, direction: Direction, segment: &Segment) -> bool {
