@@ -19,7 +19,7 @@ pub(crate) struct Handover {
 
 /// Who gets a flow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Sharding {
+pub enum Sharding {
     /// Whoever received it: the card sends both directions to one queue, or there is one queue.
     ByQueue,
     /// The owner of its hash.

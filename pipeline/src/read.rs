@@ -144,8 +144,9 @@ fn replay_by_all<S: Source + Send>(
     Ok((sources, report))
 }
 
-/// Gives back the sources and the processor time of all workers, in nanoseconds.
-fn run_all<S: Source + Send>(
+/// Runs workers and exporter to their ends; gives back the sources and the processor time of all
+/// workers, in nanoseconds.
+pub(crate) fn run_all<S: Source + Send>(
     workers: Vec<Worker<S>>,
     exporter: &mut Exporter,
     stop: &AtomicBool,

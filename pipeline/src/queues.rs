@@ -1,0 +1,81 @@
+//! Recorded frames dealt to several workers, as a card deals packets to its queues: what hand-over
+//! costs, without a kernel in between.
+
+use std::sync::atomic::AtomicBool;
+
+use events::{CpuTime, Memory, MemoryItem, Report, Start};
+
+use crate::clock;
+use crate::error::Error;
+use crate::exporter::Exporter;
+use crate::handover::{Handover, Sharding};
+use crate::names::{NAMES_PER_TURN, NameReader};
+use crate::options::Options;
+use crate::outbox::{Inbox, Patience, Telling, exchange};
+use crate::read::{run_all, table_options};
+use crate::shard::Shard;
+use crate::sink::Sink;
+use crate::source::Source;
+use crate::telling::{Names, Teller};
+use crate::worker::Worker;
+
+/// Runs one worker for each source, which stands for a queue, to the end of all of them. All
+/// sources are one input of the name `input`; the memory told is that of the hand-over rings.
+///
+/// Workers do not wait for each other: a source that runs far ahead makes rings overflow, and one
+/// that ends before the others have handed over what is its own loses that; both are counted as
+/// `handover_ring_full`.
+///
+/// # Errors
+/// No source was given, a thread could not be started, a source cannot go on, or the sink failed.
+pub fn replay_queues<S: Source + Send>(
+    sources: Vec<S>,
+    input: &str,
+    sharding: Sharding,
+    options: &Options,
+    stop: &AtomicBool,
+    sink: &mut dyn Sink,
+) -> Result<Report, Error> {
+    if sources.is_empty() {
+        return Err(Error::NoInput);
+    }
+    let count = sources.len();
+    let (workers, inboxes, memory) = workers(sources, sharding, options);
+    let start = Start { memory: memory.clone(), inputs: Vec::new(), workers: count as u32 };
+    sink.start(&start).map_err(Error::Sink)?;
+    let teller = Teller {
+        names: Names::Files(vec![input.to_owned()]),
+        community_id_seed: options.community_id_seed,
+        run: String::new(),
+    };
+    let mut exporter = Exporter::new(teller, inboxes, 1, options.context);
+    let started_ns = clock::thread_cpu_ns();
+    let (_, workers_ns) = run_all(workers, &mut exporter, stop, sink)?;
+    let exporter_ns = clock::thread_cpu_ns().saturating_sub(started_ns);
+    let mut report = exporter.report();
+    report.cpu =
+        CpuTime { workers_s: workers_ns as f64 / 1e9, exporter_s: exporter_ns as f64 / 1e9 };
+    report.memory = memory;
+    Ok(report)
+}
+
+fn workers<S: Source>(
+    sources: Vec<S>,
+    sharding: Sharding,
+    options: &Options,
+) -> (Vec<Worker<S>>, Vec<Inbox>, Memory) {
+    let count = sources.len();
+    // One secret for all: every worker must find the same owner for a flow.
+    let table = table_options(options, count);
+    let (mut workers, mut inboxes, mut ring_bytes) = (Vec::new(), Vec::new(), 0);
+    for (source, handover) in sources.into_iter().zip(Handover::mesh(count, sharding)) {
+        ring_bytes += handover.memory_bytes() as u64;
+        let shard = Shard::new(&table, options.watches.div_ceil(count));
+        let (outbox, inbox) = exchange(1, Patience::Wait, Telling::of(options));
+        let names = NameReader::new(options.names_read(), table.seed, NAMES_PER_TURN);
+        workers.push(Worker::new(source, shard, outbox, handover, names, options.key_scope));
+        inboxes.push(inbox);
+    }
+    let rings = MemoryItem { name: "hand-over rings".to_owned(), bytes: ring_bytes };
+    (workers, inboxes, Memory { items: vec![rings] })
+}
