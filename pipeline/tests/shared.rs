@@ -20,8 +20,8 @@ fn verdicts(path: &Path, options: &Options) -> Vec<(Option<u64>, String)> {
     verdicts
 }
 
-/// How sure a verdict is may differ a little: the looks of a server and the step of the clock are
-/// learned from a worker's own connections.
+/// How sure a verdict is may differ a little: the step of the clock is learned from a worker's own
+/// connections.
 #[test]
 fn verdicts_on_real_captures_do_not_depend_on_the_number_of_workers() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rstscope/tests/captures");

@@ -257,7 +257,7 @@ fn connections_add_up() {
 }
 
 /// Several workers share the files, each its connections: the verdicts and all counts are the same.
-/// Not all evidence: the looks of a server are learned from a worker's own connections.
+/// Not all evidence: the step of the clock is learned from a worker's own connections.
 #[test]
 fn several_workers_tell_what_one_tells() {
     let mut frames = varied();
