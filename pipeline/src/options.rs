@@ -15,7 +15,8 @@ pub struct Options {
     pub watches: usize,
     /// How long flows are remembered.
     pub timeouts: Timeouts,
-    /// Workers that read plain capture files together; interfaces have one a queue.
+    /// Workers that read plain capture files together, each with room for all flows; interfaces
+    /// have one a queue.
     pub read_workers: usize,
     /// What tells connections apart besides the 4-tuple.
     pub key_scope: KeyScope,

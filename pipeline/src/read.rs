@@ -107,11 +107,12 @@ fn replay_by_all<S: Source + Send>(
     sink: &mut dyn Sink,
 ) -> Result<(Vec<S>, Report), Error> {
     let count = sources.len();
-    let table = table_options(options, count);
+    // Each could hold all: the connections of one busy server are one worker's.
+    let table = table_options(options, 1);
     let (mut workers, mut inboxes) = (Vec::with_capacity(count), Vec::with_capacity(count));
     let mut memory = Memory::default();
     for (walked, source) in sources {
-        let shard = Shard::new(&table, options.watches.div_ceil(count));
+        let shard = Shard::new(&table, options.watches);
         memory = memory_of_all(count, &shard, source_bytes, names.len());
         let (mut outbox, inbox) = exchange(names.len(), Patience::Wait, Telling::of(options));
         if let Some(walked) = walked {

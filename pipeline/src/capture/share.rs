@@ -5,8 +5,9 @@ use wire::{LinkType, parse};
 /// One worker's share of all connections.
 ///
 /// Every frame is exactly one worker's, and all frames of a connection are the same worker's: who
-/// gets a frame is decided by the two ends of its connection alone, whichever way it goes. Frames
-/// without a connection are the first worker's.
+/// gets a frame is decided by the address of the end with the smaller port alone, whichever way it
+/// goes. That is nearly always the server, so that what its other connections look like is known
+/// where a refusal of it is judged. Frames without a connection are the first worker's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Share {
     worker: u32,
@@ -23,44 +24,52 @@ impl Share {
     /// Whether a frame is this worker's.
     #[inline]
     pub(crate) fn takes(&self, link: Option<LinkType>, frame: &[u8]) -> bool {
-        let ends = quick_ends(link, frame).or_else(|| ends(link?, frame));
-        let owner = ends.map_or(0, |ends| {
-            // The upper half of the product: every bit of the ends has a say in it.
-            let hash = (ends ^ self.secret).wrapping_mul(MULTIPLIER) >> 32;
+        let server = quick_server(link, frame).or_else(|| server(link?, frame));
+        let owner = server.map_or(0, |server| {
+            // The upper half of the product: every bit of the address has a say in it.
+            let hash = (server ^ self.secret).wrapping_mul(MULTIPLIER) >> 32;
             (hash * u64::from(self.workers) >> 32) as u32
         });
         owner == self.worker
     }
 }
 
-/// [`ends`] of the commonest shape, where they stand: Ethernet, then IPv4 without options or
+/// [`server`] of the commonest shape, where they stand: Ethernet, then IPv4 without options or
 /// fragments, then TCP. A tenth of what [`parse`] costs, and most frames are somebody else's.
 #[inline]
-fn quick_ends(link: Option<LinkType>, frame: &[u8]) -> Option<u64> {
+fn quick_server(link: Option<LinkType>, frame: &[u8]) -> Option<u64> {
     let head = frame.first_chunk::<38>()?;
     let word = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let is_common = link == Some(LinkType::Ethernet)
         && word(12) & 0xffff_ff00 == 0x0800_4500
         && word(20) & 0x3fff_00ff == 0x0000_0006;
     let ports = word(34);
-    is_common.then(|| fold(0, u64::from(word(26) ^ word(30)), (ports ^ ports >> 16) as u16))
+    let ends = [(word(26), (ports >> 16) as u16), (word(30), ports as u16)];
+    is_common.then(|| fold(0, MAPPED | u64::from(of_smaller_port(ends))))
 }
 
-/// The two ends of a frame's connection in one word, the same in both directions.
-fn ends(link: LinkType, frame: &[u8]) -> Option<u64> {
+/// The address of the end of a frame's connection with the smaller port, in one word.
+fn server(link: LinkType, frame: &[u8]) -> Option<u64> {
     let packet = parse(link, frame).ok()?;
     let [from, to] = [packet.ip.source, packet.ip.destination].map(|it| u128::from_be_bytes(it.0));
-    // Mapped IPv4 addresses begin alike, so that nothing but their own 32 bits is left.
-    let addresses = from ^ to;
-    let ports = packet.tcp.source_port ^ packet.tcp.destination_port;
-    Some(fold((addresses >> 64) as u64, addresses as u64, ports))
+    let ends = [(from, packet.tcp.source_port), (to, packet.tcp.destination_port)];
+    let address = of_smaller_port(ends);
+    Some(fold((address >> 64) as u64, address as u64))
+}
+
+/// Of equal ports the smaller address, so that both directions say the same.
+#[inline]
+fn of_smaller_port<A: Ord + Copy>([from, to]: [(A, u16); 2]) -> A {
+    if (from.1, from.0) <= (to.1, to.0) { from.0 } else { to.0 }
 }
 
 #[inline]
-fn fold(upper: u64, lower: u64, ports: u16) -> u64 {
-    upper.wrapping_mul(MULTIPLIER) ^ lower.rotate_left(16) ^ u64::from(ports)
+fn fold(upper: u64, lower: u64) -> u64 {
+    upper.wrapping_mul(MULTIPLIER) ^ lower.rotate_left(16)
 }
 
+/// The lower half of an IPv4 address in its mapped form, without the address.
+const MAPPED: u64 = 0xffff << 32;
 /// 2^64 divided by the golden ratio: consecutive words are spread far apart.
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -112,7 +121,7 @@ mod tests {
             frame.truncate(cut);
             // What cannot be parsed belongs to nobody's connection: any worker may count it.
             if let (Some(quick), Some(exact)) =
-                (quick_ends(ETHERNET, &frame), ends(LinkType::Ethernet, &frame))
+                (quick_server(ETHERNET, &frame), server(LinkType::Ethernet, &frame))
             {
                 prop_assert_eq!(quick, exact);
             }
@@ -125,8 +134,10 @@ mod tests {
         let plain = frame(from, to);
         let mut tagged = frame(to, from);
         tagged.splice(12..12, [0x81, 0, 0, 7]);
-        assert_eq!(ends(LinkType::Ethernet, &tagged), quick_ends(ETHERNET, &plain));
-        assert!(quick_ends(ETHERNET, &plain).is_some() && quick_ends(ETHERNET, &tagged).is_none());
+        assert_eq!(server(LinkType::Ethernet, &tagged), quick_server(ETHERNET, &plain));
+        assert!(
+            quick_server(ETHERNET, &plain).is_some() && quick_server(ETHERNET, &tagged).is_none()
+        );
     }
 
     #[test]
@@ -134,7 +145,7 @@ mod tests {
         let shares: Vec<_> = (0..4).map(|worker| Share::new(worker, 4, 7)).collect();
         for share in &shares {
             let taken = (0..4_000)
-                .filter(|&n| share.takes(ETHERNET, &frame((0x0a00_0000 + n, 50_000), (9, 443))));
+                .filter(|&n| share.takes(ETHERNET, &frame((9, 50_000), (0x0a00_0000 + n, 443))));
             assert!((800..1_200).contains(&taken.count()));
         }
         let takers = |link| shares.iter().map(|share| share.takes(link, b"?")).collect::<Vec<_>>();
