@@ -12,6 +12,7 @@
 //! | `capture` | the pcap file |
 //! | `bin/make_capture` | a capture of so many packets and flows |
 //! | `benches/context` | what judging by other connections costs, thread by thread |
+//! | `benches/tables` | flow tables against each other |
 //! | `benches/stages`, `benches/whole` | time of each stage, and of reading a whole capture |
 //!
 //! **Invariant:** nothing here knows the sensor; its parser must not be fed by its own writer.

@@ -68,13 +68,14 @@ fn shares(source: CaptureSource, options: &Options) -> Vec<CaptureSource> {
     if options.read_workers < 2 {
         return vec![source];
     }
-    source.shared(options.read_workers, options.seed_in_force()).unwrap_or_else(|source| {
-        tracing::warn!(
-            "one worker reads all: standard input, a pipe or a compressed file is among the inputs, \
-             and such a one can be read by one worker only (unpack it first)"
-        );
-        vec![source]
-    })
+    if source.can_be_shared() {
+        return source.shared(options.read_workers, options.seed_in_force());
+    }
+    tracing::warn!(
+        "one worker reads all: standard input, a pipe or a compressed file is among the inputs, and \
+         such a one can be read by one worker only (unpack it first)"
+    );
+    vec![source]
 }
 
 /// Runs one worker over any source of recorded frames to its end, or until `stop` is set: the road

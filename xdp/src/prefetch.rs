@@ -5,7 +5,9 @@ const LINE_LEN: usize = 64;
 
 /// Starts to load every cache line of `value` into the first-level cache and does not wait for them.
 ///
-/// Unlike a load whose result is used, it leaves no place taken in the processor's reorder buffer.
+/// Unlike a load whose result is used, it leaves no place taken in the processor's reorder buffer: in
+/// front of a flow table of 1 M places 59 ns a segment instead of 71, of 64 k places 31 instead of 47
+/// (`benches/TABLES.md`, "Loading ahead").
 /// Does nothing where the compiler offers no such instruction.
 #[inline(always)]
 pub fn prefetch<T>(value: &T) {

@@ -146,24 +146,22 @@ impl CaptureSource {
     }
 
     /// Sources of the same frames in the same order, one for each of `workers`, this one the first:
-    /// each lends its own share of the connections only. `None` if an input can be read only once
-    /// (a pipe, standard input) or is compressed: it would have to be unpacked by each of them.
-    pub(crate) fn shared(mut self, workers: usize, secret: u64) -> Result<Vec<Self>, Self> {
-        let is_plain = self
-            .inputs
-            .iter()
-            .zip(&self.files)
-            .all(|(input, file)| input.is_absent() || (file.is_some() && input.is_plain()));
-        if !is_plain {
-            return Err(self);
-        }
+    /// each lends its own share of the connections only. Needs [`CaptureSource::can_be_shared`].
+    pub(crate) fn shared(mut self, workers: usize, secret: u64) -> Vec<Self> {
         let others = (1..workers).map(|worker| {
             let share = Some(Share::new(worker, workers, secret));
             Self { share, ..self.again() }
         });
         let others: Vec<Self> = others.collect();
         self.share = Some(Share::new(0, workers, secret));
-        Ok(std::iter::once(self).chain(others).collect())
+        std::iter::once(self).chain(others).collect()
+    }
+
+    /// Whether every input can be read more than once: none is standard input or a pipe, and none is
+    /// compressed, for each worker would have to unpack it.
+    pub(crate) fn can_be_shared(&self) -> bool {
+        let mut inputs = self.inputs.iter().zip(&self.files);
+        inputs.all(|(input, file)| input.is_absent() || (file.is_some() && input.is_plain()))
     }
 
     /// The same files from their beginnings.

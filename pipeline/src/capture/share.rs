@@ -28,7 +28,7 @@ impl Share {
         let owner = server.map_or(0, |server| {
             // The upper half of the product: every bit of the address has a say in it.
             let hash = (server ^ self.secret).wrapping_mul(MULTIPLIER) >> 32;
-            (hash * u64::from(self.workers) >> 32) as u32
+            ((hash * u64::from(self.workers)) >> 32) as u32
         });
         owner == self.worker
     }
