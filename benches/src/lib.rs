@@ -24,4 +24,4 @@ mod traffic;
 
 pub use capture::CaptureWriter;
 pub use frame::Frame;
-pub use traffic::{Mix, Options, Traffic};
+pub use traffic::{Composition, Mix, Options, Resets, Start, Traffic, WARM_UP_RATE};
