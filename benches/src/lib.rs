@@ -11,6 +11,8 @@
 //! | `traffic` | connections and mixes |
 //! | `capture` | the pcap file |
 //! | `bin/make_capture` | a capture of so many packets and flows |
+//! | `bin/budgets` | instructions a packet: counted, written down, compared |
+//! | `subject/` | the crate that is counted |
 //! | `benches/context` | what judging by other connections costs, thread by thread |
 //! | `benches/stages`, `benches/whole` | time of each stage, and of reading a whole capture |
 //!

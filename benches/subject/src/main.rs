@@ -9,7 +9,6 @@
 //! | `frames` | a capture in memory, lent in batches |
 //! | `turn` | the worker and the exporter on it |
 //! | `walk` | a capture walked through, and nothing else |
-#![allow(missing_docs, reason = "a program")]
 #![allow(clippy::print_stdout, reason = "what is measured is told")]
 #![forbid(unsafe_code)]
 
@@ -17,37 +16,23 @@ mod frames;
 mod turn;
 mod walk;
 
+use std::env;
 use std::hint::black_box;
-use std::path::PathBuf;
+use std::path::Path;
 
-use clap::Parser;
-
-/// Run by `budgets` under callgrind.
-#[derive(Parser, Debug)]
-enum Arguments {
-    /// The whole turn: worker from frame `from` on, exporter from the first
-    Turn {
-        capture: PathBuf,
-        /// Frames before those that the worker is measured by
-        #[arg(long)]
-        from: u64,
-        /// Flow slots of the table
-        #[arg(long)]
-        slots: usize,
-        /// Make every event, and throw it away
-        #[arg(long)]
-        events: bool,
-    },
-    /// The walk of a capture
-    Walk { capture: PathBuf },
-}
+use anyhow::{Context as _, bail};
 
 fn main() -> anyhow::Result<()> {
-    match Arguments::parse() {
-        Arguments::Turn { capture, from, slots, events } => {
-            turn::measure(&capture, from, slots, events)
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["turn", capture, from, slots, sink] => {
+            let from = from.parse().context("first frame that the worker is measured by")?;
+            let slots = slots.parse().context("flow slots of the table")?;
+            turn::measure(Path::new(capture), from, slots, sink == "events")
         }
-        Arguments::Walk { capture } => walk::measure(&capture),
+        ["walk", capture] => walk::measure(Path::new(capture)),
+        _ => bail!("usage: subject turn CAPTURE FROM SLOTS events|summary, subject walk CAPTURE"),
     }
 }
 

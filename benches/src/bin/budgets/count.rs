@@ -114,15 +114,13 @@ fn count(
     std::fs::create_dir_all(folder)?;
     let capture = folder.join("frames.pcap");
     let (from, composition) = case.write(&capture)?;
-    let mut arguments = vec![
+    let arguments = [
         "turn".to_owned(),
         capture.display().to_string(),
-        format!("--from={from}"),
-        format!("--slots={}", case.slots),
+        from.to_string(),
+        case.slots.to_string(),
+        if case.events { "events" } else { "summary" }.to_owned(),
     ];
-    if case.events {
-        arguments.push("--events".to_owned());
-    }
     let run = callgrind::run(subject, &arguments, folder)?;
     let spent = |thread: u32| {
         run.threads

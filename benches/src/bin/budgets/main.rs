@@ -92,8 +92,8 @@ fn check(subject: &Path) -> anyhow::Result<ExitCode> {
         println!("EXCEEDED: {line}");
     }
     println!(
-        "What costs more: `cargo run -p budgets -- show CASE`, before and after.\n\
-         If it is worth it: `cargo run -p budgets -- write`, and say why in the commit."
+        "What costs more: `cargo run -p benches --bin budgets -- show CASE`, before and after.\n\
+         If it is worth it: `cargo run -p benches --bin budgets -- write`, and say why in the commit."
     );
     if budgets.made_with != now.made_with {
         println!(
@@ -108,7 +108,7 @@ fn check(subject: &Path) -> anyhow::Result<ExitCode> {
 fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let status = Command::new(cargo)
-        .args(["build", "--locked", "--profile", PROFILE, "-p", "budgets", "--bin", "subject"])
+        .args(["build", "--locked", "--profile", PROFILE, "-p", "subject"])
         .current_dir(root())
         .status()
         .context("start cargo")?;
@@ -123,7 +123,7 @@ fn build() -> anyhow::Result<PathBuf> {
 /// The workspace.
 fn root() -> &'static Path {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.ancestors().nth(2).expect("this crate lies two folders deep")
+    manifest.parent().expect("this crate lies in a folder of the workspace")
 }
 
 fn path() -> PathBuf {

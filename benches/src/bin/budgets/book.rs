@@ -159,7 +159,7 @@ const HEAD: &str = "\
 # Budgets
 
 What the road costs, in instructions a packet. Times lie on shared machines, instruction counts do
-not: the same program takes the same number of them every time. `cargo run -p budgets -- check`
+not: the same program takes the same number of them every time. `cargo run -p benches --bin budgets -- check`
 counts again and fails if anything costs more than its budget by 3 % (and half an instruction);
 `-- write` writes this file anew after a change that is worth it; `-- show CASE` lists where a case
 spends its instructions, file by file.
