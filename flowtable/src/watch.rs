@@ -181,12 +181,20 @@ impl WatchPool {
     /// At most [`WHEEL_SLOTS`] slots are looked at, however far the clock jumped; a watch whose
     /// deadline lies ahead stays. If the clock is set back by more than a round of the wheel,
     /// everything is due: no deadline means anything any more.
+    #[inline(always)]
     pub fn expire(
         &mut self,
         now: Timestamp,
         table: &mut FlowTable,
         mut finish: impl FnMut(&Watch),
     ) {
+        if turn_of(now) != self.turned {
+            self.turn(now, table, &mut finish);
+        }
+    }
+
+    #[inline(never)]
+    fn turn(&mut self, now: Timestamp, table: &mut FlowTable, mut finish: &mut impl FnMut(&Watch)) {
         let until = turn_of(now);
         if until + WHEEL_SLOTS as u64 <= self.turned {
             self.expire_all(table, &mut finish);
@@ -198,7 +206,7 @@ impl WatchPool {
         let from = self.turned.max(until.saturating_sub(WHEEL_SLOTS as u64));
         self.turned = until;
         for turn in from..until {
-            self.empty_slot(wheel_slot(turn), until, table, &mut finish);
+            self.empty_slot(wheel_slot(turn), until, table, finish);
         }
     }
 

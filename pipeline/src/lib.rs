@@ -10,6 +10,7 @@
 //! and the one exporter.
 #![forbid(unsafe_code)]
 
+mod batch;
 mod budget;
 mod capture;
 mod clock;

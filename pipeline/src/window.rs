@@ -4,6 +4,7 @@ use classifiers::{Role, Verdict};
 use flowtable::{Change, NameNote, Note, TableCounts, Timestamp, Watch};
 use wire::Skip;
 
+use crate::batch::Seen;
 use crate::names::NameCounts;
 use crate::source::Receipt;
 
@@ -113,12 +114,12 @@ impl Window {
 }
 
 impl Counts {
-    /// Notes a frame.
-    pub(crate) fn frame(&mut self, len: usize, time: Timestamp) {
-        self.frames += 1;
-        self.bytes += len as u64;
-        self.first = self.first.or(Some(time));
-        self.last = self.last.max(Some(time));
+    /// Notes the frames of a batch.
+    pub(crate) fn frames(&mut self, frames: usize, seen: &Seen) {
+        self.frames += frames as u64;
+        self.bytes += seen.bytes;
+        self.first = self.first.or(Some(seen.first));
+        self.last = self.last.max(Some(seen.last));
     }
 
     /// Notes what a segment changed for its connection.

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use flowtable::{FlowKey, KeyScope, ResetNote, Segment, Timestamp};
 use wire::parse;
 
+use crate::batch::{Batch, Short};
 use crate::handover::Handover;
 use crate::names::NameReader;
 use crate::outbox::Outbox;
 use crate::shard::{Shard, Staged};
-use crate::source::{BATCH_MAX, Frame, Received, Source, SourceError};
+use crate::source::{Frame, Received, Source, SourceError};
 
 /// One core's pipeline: its source, its shard, its window. Shares nothing.
 pub(crate) struct Worker<S> {
@@ -18,9 +19,7 @@ pub(crate) struct Worker<S> {
     outbox: Outbox,
     handover: Handover,
     names: NameReader,
-    /// Places of a batch, written in place: a segment is 250 bytes, and copies of it showed.
-    staged: Box<[Staged]>,
-    staged_len: usize,
+    batch: Batch,
     key_scope: KeyScope,
     now: Timestamp,
     handed_over: Timestamp,
@@ -41,8 +40,7 @@ impl<S: Source> Worker<S> {
             outbox,
             handover,
             names,
-            staged: vec![Staged::blank(); BATCH_MAX].into_boxed_slice(),
-            staged_len: 0,
+            batch: Batch::new(),
             key_scope,
             now: Timestamp(0),
             handed_over: Timestamp(0),
@@ -76,20 +74,14 @@ impl<S: Source> Worker<S> {
         let received = self.source.receive()?;
         if let Received::Frames(frames) = received {
             self.names.begin_turn();
+            self.batch.clear();
             for index in 0..frames {
                 self.stage(index);
             }
-            // Every look-up's line is under way before the first is needed.
-            let staged = &mut self.staged[..std::mem::take(&mut self.staged_len)];
-            let table = self.shard.table();
-            let sets = staged.iter().fold(0, |sum, staged| sum ^ table.touch_set(staged.hash));
-            let records = staged.iter_mut().fold(0, |sum, staged| {
-                staged.slot = table.find(staged.hash);
-                sum ^ staged.slot.map_or(0, |slot| table.touch_record(slot))
-            });
-            std::hint::black_box(sets ^ records);
-            for staged in staged {
-                self.shard.take(staged, &mut self.outbox);
+            self.outbox.window().counts.frames(frames, &self.batch.seen);
+            self.batch.look_up(self.shard.table());
+            for place in 0..self.batch.len {
+                self.take(place);
             }
         } else if let Some(clock) = self.source.clock() {
             self.now = self.now.max(clock);
@@ -100,11 +92,12 @@ impl<S: Source> Worker<S> {
         Ok(received)
     }
 
-    /// Reads the headers of one frame; what is left of it goes to its shard.
+    /// Reads the headers of one frame: a plain segment is staged in 64 bytes, any other as a whole.
+    #[inline(always)]
     fn stage(&mut self, index: usize) {
         let frame = self.source.frame(index);
+        self.batch.seen.frame(frame.bytes.len(), frame.time);
         let window = self.outbox.window();
-        window.counts.frame(frame.bytes.len(), frame.time);
         if let Some(frames) = window.input_frames.get_mut(usize::from(frame.receipt.input)) {
             *frames += 1;
         }
@@ -113,38 +106,64 @@ impl<S: Source> Worker<S> {
             self.now = frame.time;
         }
         self.now = self.now.max(frame.time);
-        let Some(link) = frame.link else {
-            window.counts.unknown_link += 1;
+        let table = self.shard.table();
+        let plain = Short::of(&frame, index, self.key_scope, table).filter(|short| {
+            let plain = &short.plain;
+            plain.payload_len == 0 || !self.names.may_want(plain.payload, short.hash, plain.seq)
+        });
+        match plain {
+            Some(short) if self.handover.is_ours(short.hash) => self.batch.push_short(short),
+            _ => self.stage_whole(index),
+        }
+    }
+
+    /// Stages everything there is to know of a segment.
+    #[inline(never)]
+    fn stage_whole(&mut self, index: usize) {
+        let Some(place) = self.batch.next_whole() else { return };
+        let frame = self.source.frame(index);
+        let shard = &self.shard;
+        let Some(payload) = whole(&frame, self.key_scope, shard, &mut self.outbox, place) else {
             return;
         };
-        let packet = match parse(link, frame.bytes) {
-            Ok(packet) => packet,
-            Err(skip) => {
-                window.counts.skips[skip as usize] += 1;
-                return;
-            }
-        };
-        let (key, direction) = FlowKey::of(&packet, self.key_scope);
-        let Frame { time, port, receipt, .. } = frame;
-        let place = &mut self.staged[self.staged_len];
-        place.segment = Segment::of(&packet, time, port);
-        if place.segment.flags.rst() {
-            place.note = ResetNote::of(packet.payload);
-        }
-        place.hash = self.shard.table().hash(&key);
-        (place.key, place.direction, place.receipt) = (key, direction, receipt);
-        // Another worker's table would misread it.
-        place.slot = None;
         if self.names.is_wanted(&place.segment, place.hash) {
-            let (table, counts) = (self.shard.table(), &mut self.outbox.window().counts.names);
-            if let Some(name) = self.names.read(packet.payload, place, table, counts) {
+            let (table, counts) = (shard.table(), &mut self.outbox.window().counts.names);
+            if let Some(name) = self.names.read(payload, place, table, counts) {
                 self.outbox.name(name);
             }
         }
         if self.handover.is_ours(place.hash) {
-            self.staged_len += 1;
+            self.batch.push_whole();
         } else if !self.handover.send(place) {
             self.outbox.window().counts.handover_lost += 1;
+        }
+    }
+
+    /// The road of one staged segment into its flow.
+    #[inline(always)]
+    fn take(&mut self, place: usize) {
+        let short = &self.batch.shorts[place];
+        match short.whole {
+            None if self.shard.take_plain(short, &mut self.outbox) => {}
+            None => self.take_as_whole(place),
+            Some(whole) => {
+                let staged = &mut self.batch.wholes[usize::from(whole)];
+                staged.slot = short.slot;
+                self.shard.take(staged, &mut self.outbox);
+            }
+        }
+    }
+
+    /// A plain segment that changes more than a plain one may: a handshake's last, the first data.
+    #[inline(never)]
+    fn take_as_whole(&mut self, place: usize) {
+        let short = &self.batch.shorts[place];
+        let staged = &mut self.batch.spare;
+        let frame = self.source.frame(usize::from(short.index));
+        let shard = &self.shard;
+        if whole(&frame, self.key_scope, shard, &mut self.outbox, staged).is_some() {
+            staged.slot = short.slot;
+            self.shard.take(staged, &mut self.outbox);
         }
     }
 
@@ -164,6 +183,39 @@ impl<S: Source> Worker<S> {
             self.outbox.hand_over(self.shard.table().counts());
         }
     }
+}
+
+/// Reads all headers of a frame into `place`, and gives its payload; `None` if there is no segment
+/// in it, which is counted by reason.
+fn whole<'b>(
+    frame: &Frame<'b>,
+    scope: KeyScope,
+    shard: &Shard,
+    outbox: &mut Outbox,
+    place: &mut Staged,
+) -> Option<&'b [u8]> {
+    let counts = &mut outbox.window().counts;
+    let Some(link) = frame.link else {
+        counts.unknown_link += 1;
+        return None;
+    };
+    let packet = match parse(link, frame.bytes) {
+        Ok(packet) => packet,
+        Err(skip) => {
+            counts.skips[skip as usize] += 1;
+            return None;
+        }
+    };
+    let (key, direction) = FlowKey::of(&packet, scope);
+    place.segment = Segment::of(&packet, frame.time, frame.port);
+    if place.segment.flags.rst() {
+        place.note = ResetNote::of(packet.payload);
+    }
+    place.hash = shard.table().hash(&key);
+    (place.key, place.direction, place.receipt) = (key, direction, frame.receipt);
+    // Another worker's table would misread it.
+    place.slot = None;
+    Some(packet.payload)
 }
 
 const WINDOW_NS: u64 = 1_000_000_000;
