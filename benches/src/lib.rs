@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `random` | repeatable numbers |
 //! | `frame` | one segment as Ethernet bytes |
-//! | `traffic` | connections and mixes |
+//! | `traffic/` | connections, mixes, resets of every kind |
 //! | `capture` | the pcap file |
 //! | `bin/make_capture` | a capture of so many packets and flows |
 //! | `bin/budgets` | instructions a packet: counted, written down, compared |

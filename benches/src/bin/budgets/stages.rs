@@ -92,10 +92,25 @@ fn library(file: &str) -> String {
 /// file belongs to the first that fits.
 const STAGES: [(&str, &[&str]); 11] = [
     (MEASURING, &["benches/"]),
-    ("turn", &["pipeline/src/worker", "pipeline/src/shard", "pipeline/src/source"]),
+    (
+        "turn",
+        &["pipeline/src/worker", "pipeline/src/shard", "pipeline/src/batch", "pipeline/src/source"],
+    ),
     ("parse", &["wire/"]),
-    ("key and look-up", &["flowtable/src/key", "flowtable/src/table", "foldhash"]),
-    ("segment", &["flowtable/src/segment", "flowtable/src/payload", "flowtable/src/stack"]),
+    (
+        "key and look-up",
+        &["flowtable/src/key", "flowtable/src/table", "flowtable/src/set", "foldhash"],
+    ),
+    (
+        "segment",
+        &[
+            "flowtable/src/segment",
+            "flowtable/src/plain",
+            "flowtable/src/payload",
+            "flowtable/src/stack",
+            "flowtable/src/tls_record",
+        ],
+    ),
     ("watch", &["flowtable/src/watch", "flowtable/src/aftermath"]),
     ("observe", &["flowtable/"]),
     ("context", &["classifiers/src/context"]),
