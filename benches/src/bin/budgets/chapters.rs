@@ -199,14 +199,14 @@ fn context(counts: &Counts) -> anyhow::Result<Chapter> {
 }
 
 fn walk(counts: &Counts) -> Chapter {
-    let row = |(name, cost): &(&'static str, f64)| ((*name).to_owned(), vec![*cost]);
+    let row = |counted: &Counted| Some((counted.case.name.to_owned(), vec![counted.walk?]));
     Chapter {
         title: "Walk of a capture".to_owned(),
         text: "Instructions a packet to lend the frames of a pcap file, all threads; not part of \
                the turn above."
             .to_owned(),
         columns: columns(&["capture", "walk"]),
-        rows: counts.walks.iter().map(row).collect(),
+        rows: counts.cases.iter().filter_map(row).collect(),
         is_budget: true,
     }
 }

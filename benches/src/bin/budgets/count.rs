@@ -1,6 +1,7 @@
 //! All cases, side by side.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -26,6 +27,8 @@ pub(crate) struct Counted {
     pub(crate) composition: Composition,
     /// What the subject told of its memory and its losses.
     pub(crate) told: HashMap<String, f64>,
+    /// Instructions a packet to walk through its capture, if that was counted.
+    pub(crate) walk: Option<f64>,
 }
 
 impl Counted {
@@ -46,8 +49,6 @@ impl Counted {
 pub(crate) struct Counts {
     /// In the order of [`CASES`].
     pub(crate) cases: Vec<Counted>,
-    /// The walk of a capture of small frames, and of mixed ones, instructions a packet.
-    pub(crate) walks: Vec<(&'static str, f64)>,
 }
 
 /// Counts every case, as many at a time as there are cores.
@@ -55,32 +56,32 @@ pub(crate) fn all(subject: &Path) -> anyhow::Result<Counts> {
     let folder = tempfile::tempdir().context("make a temporary folder")?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let next = Mutex::new(0..CASES.len());
-    let results: Vec<anyhow::Result<Vec<(usize, Counted, Option<f64>)>>> =
-        std::thread::scope(|scope| {
-            let work = |core: usize| {
-                let own = folder.path().join(format!("core-{core}"));
-                let sources = Sources::open(subject, root())?;
-                let mut done = Vec::new();
-                loop {
-                    let index = next.lock().expect("no case panics").next();
-                    let Some(case) = index.map(|index| &CASES[index]) else { return Ok(done) };
-                    eprintln!("counting {}", case.name);
-                    let (counted, capture) = count(case, subject, &own, &sources)?;
-                    let walk = WALKS.contains(&case.name);
-                    let walk = walk.then(|| walk_of(subject, &capture, &own)).transpose()?;
-                    std::fs::remove_dir_all(&own)?;
-                    done.push((index.unwrap_or_default(), counted, walk));
-                }
-            };
-            let threads: Vec<_> = (0..cores).map(|core| scope.spawn(move || work(core))).collect();
-            threads.into_iter().map(|thread| thread.join().expect("no case panics")).collect()
-        });
-    let mut done: Vec<_> =
-        results.into_iter().collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect();
-    done.sort_by_key(|(index, ..)| *index);
-    let walks =
-        done.iter().filter_map(|(_, counted, walk)| Some((counted.case.name, (*walk)?))).collect();
-    Ok(Counts { walks, cases: done.into_iter().map(|(_, counted, _)| counted).collect() })
+    let work = |core: usize| -> anyhow::Result<Vec<(usize, Counted)>> {
+        let own = folder.path().join(format!("core-{core}"));
+        let sources = Sources::open(subject, root())?;
+        let mut done = Vec::new();
+        loop {
+            let Some(index) = next.lock().expect("no case panics").next() else { return Ok(done) };
+            let case = &CASES[index];
+            eprintln!("counting {}", case.name);
+            let (mut counted, capture) = count(case, subject, &own, &sources)?;
+            if WALKS.contains(&case.name) {
+                counted.walk = Some(walk_of(subject, &capture, &own)?);
+            }
+            // A capture is up to 250 MB.
+            fs::remove_dir_all(&own)?;
+            done.push((index, counted));
+        }
+    };
+    let mut done = std::thread::scope(|scope| {
+        let work = &work;
+        let threads: Vec<_> = (0..cores).map(|core| scope.spawn(move || work(core))).collect();
+        let results = threads.into_iter().map(|thread| thread.join().expect("no case panics"));
+        results.collect::<anyhow::Result<Vec<_>>>()
+    })?
+    .concat();
+    done.sort_by_key(|(index, _)| *index);
+    Ok(Counts { cases: done.into_iter().map(|(_, counted)| counted).collect() })
 }
 
 /// Prints where one case spends its instructions.
@@ -111,7 +112,7 @@ fn count(
     folder: &Path,
     sources: &Sources<'_>,
 ) -> anyhow::Result<(Counted, PathBuf)> {
-    std::fs::create_dir_all(folder)?;
+    fs::create_dir_all(folder)?;
     let capture = folder.join("frames.pcap");
     let (from, composition) = case.write(&capture)?;
     let arguments = [
@@ -137,6 +138,7 @@ fn count(
         resets: number(&run, "resets")?,
         composition,
         told: run.told,
+        walk: None,
     };
     Ok((counted, capture))
 }
