@@ -32,6 +32,7 @@ wants ethtool ethtool
 if [ "${1:-demo}" = test ]; then
     wants clang-14 clang-14
     wants llvm-strip-14 llvm-14
+    wants valgrind valgrind
     wants_lab_software
 fi
 

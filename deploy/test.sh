@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that must hold before a commit: format, lints, the XDP program as built from its
-# source, and all tests. As root, tests make their own network namespaces; without root those are
+# source, all tests, and what a packet costs. As root, tests make their own network namespaces; without root those are
 # skipped aloud (with CI=true a skipped test is a failed test).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,3 +19,5 @@ else
 fi
 # Backtraces of property tests run to pages of type names.
 RUST_BACKTRACE=0 cargo test --workspace --locked
+# Instructions a packet against benches/BUDGETS.md.
+cargo run -q --locked -p benches --bin budgets -- check

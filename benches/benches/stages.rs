@@ -1,23 +1,25 @@
-//! Time of each stage of the packet path, for a batch after another of each mix.
+//! Time of each stage of the packet path and of the exporter, for a batch after another of each mix.
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on stops")]
 
 use std::hint::black_box;
 
-use benches::{Mix, Options, Traffic};
-use classifiers::{Setting, judge};
+use benches::{Mix, Options, Resets, Start, Traffic};
+use classifiers::{Context, Setting, judge};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use flowtable::{
     Direction, FlowHash, FlowKey, FlowTable, KeyScope, Segment, TableOptions, TapPort, Timeouts,
-    Timestamp, Watch,
+    Timestamp, Watch, WatchPool,
 };
 use wire::{LinkType, Packet, parse};
 
-/// Frames measured at a time: more than fit the second-level cache, as on a tap.
-const FRAMES: usize = 20_000;
+/// Frames measured at a time, a quarter of them handshakes: more than fit the second-level cache.
+const FRAMES: usize = 60_000;
 
 fn frames(mix: Mix) -> Vec<(Timestamp, Vec<u8>)> {
-    let mut traffic = Traffic::new(&Options { mix, flows: 5_000, ..Options::default() });
+    let (resets, start) = (Resets::AllKinds, Start::Handshakes);
+    let options = Options { mix, flows: 5_000, resets, start, ..Options::default() };
+    let mut traffic = Traffic::new(&options);
     let mut frame = Vec::new();
     let mut next = || (Timestamp(traffic.next_frame(&mut frame)), frame.clone());
     (0..FRAMES).map(|_| next()).collect()
@@ -100,19 +102,60 @@ fn stages(criterion: &mut Criterion) {
         group.bench_function(of("place, observe"), |bench| {
             bench.iter(|| known.iter().for_each(|known| observe(&mut table, known)));
         });
-        let watches = watches(&mut table, &known);
-        if !watches.is_empty() {
-            group.throughput(Throughput::Elements(watches.len() as u64));
-            group.bench_function(of("judge"), |bench| {
-                bench.iter(|| {
-                    for watch in &watches {
-                        black_box(judge(watch, true, &Setting::NONE));
-                    }
-                });
-            });
-        }
         group.finish();
+        resets(criterion, mix, &watches(&mut table, &known), &known);
     }
+}
+
+/// What becomes of a reset, in the worker and in the exporter.
+fn resets(criterion: &mut Criterion, mix: Mix, watches: &[Watch], known: &[Known]) {
+    if watches.is_empty() {
+        return;
+    }
+    let mut group = criterion.benchmark_group("resets");
+    group.throughput(Throughput::Elements(watches.len() as u64));
+    let of = |stage: &str| BenchmarkId::new(stage, mix.name());
+    for (stage, is_final) in [("judge at once", false), ("judge for good", true)] {
+        group.bench_function(of(stage), |bench| {
+            bench.iter(|| {
+                for watch in watches {
+                    black_box(judge(watch, is_final, &Setting::NONE));
+                }
+            });
+        });
+    }
+    let mut table = table();
+    known.iter().for_each(|known| observe(&mut table, known));
+    let mut pool = WatchPool::new(watches.len());
+    group.bench_function(of("watch: start, observe, end"), |bench| {
+        bench.iter(|| {
+            for watch in watches {
+                let hash = table.hash(&watch.key);
+                let place = table.find(hash);
+                pool.start(watch, place.map(|slot| (slot, &mut table)));
+                if let Some(record) = place.map(|slot| table.record(slot)) {
+                    pool.observe(record, watch.direction, &watch.reset);
+                }
+            }
+            pool.expire_all(&mut table, |watch| {
+                black_box(watch);
+            });
+        });
+    });
+    let verdicts: Vec<_> =
+        watches.iter().map(|watch| (watch, judge(watch, true, &Setting::NONE))).collect();
+    let mut context = Context::new();
+    group.bench_function(of("context: learn"), |bench| {
+        bench.iter(|| verdicts.iter().for_each(|(watch, verdict)| context.learn(watch, verdict)));
+    });
+    group.bench_function(of("context: ask"), |bench| {
+        bench.iter(|| {
+            for (watch, verdict) in &verdicts {
+                black_box(context.setting(watch, verdict, watch.reset.time));
+            }
+        });
+    });
+    group.finish();
 }
 
 criterion_group!(benches, stages);

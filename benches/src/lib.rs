@@ -8,9 +8,11 @@
 //! |---|---|
 //! | `random` | repeatable numbers |
 //! | `frame` | one segment as Ethernet bytes |
-//! | `traffic` | connections and mixes |
+//! | `traffic/` | connections, mixes, resets of every kind |
 //! | `capture` | the pcap file |
 //! | `bin/make_capture` | a capture of so many packets and flows |
+//! | `bin/budgets` | instructions a packet: counted, written down, compared |
+//! | `subject/` | the crate that is counted |
 //! | `benches/context` | what judging by other connections costs, thread by thread |
 //! | `benches/tables` | flow tables against each other |
 //! | `benches/stages`, `benches/whole` | time of each stage, and of reading a whole capture |
@@ -25,4 +27,4 @@ mod traffic;
 
 pub use capture::CaptureWriter;
 pub use frame::Frame;
-pub use traffic::{Mix, Options, Traffic};
+pub use traffic::{Composition, Mix, Options, Resets, Start, Traffic, WARM_UP_RATE};
