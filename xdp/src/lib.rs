@@ -24,6 +24,7 @@
 //! | `queue.rs` | the receive loop's half: batches of packets |
 //! | `socket.rs`, `ring.rs`, `umem.rs`, `mapping.rs` | one AF_XDP socket and its shared memory |
 //! | `program.rs`, `bpf/` | the XDP program, its link and its counters |
+//! | `prefilter.rs` | the decisions of control mode in user space, for captures |
 //! | `interface.rs`, `ethtool.rs`, `netlink.rs`, `holder.rs` | what the kernel says of an interface |
 //! | `privileges.rs` | capabilities and the locked-memory limit, checked before anything is tried |
 //! | `huge.rs` | huge pages under the tables of others |
@@ -46,6 +47,7 @@ mod interface;
 mod mapping;
 mod netlink;
 mod options;
+mod prefilter;
 mod privileges;
 mod program;
 mod queue;
@@ -62,7 +64,8 @@ pub use flood::Flood;
 pub use holder::Holder;
 pub use huge::prefer_huge_pages;
 pub use interface::{Interface, InterfaceStatistics};
-pub use options::{AttachMode, BusyPoll, Capture, HugePages, Options, Others, ZeroCopy};
+pub use options::{AttachMode, BusyPoll, Capture, HugePages, Options, Others, Ration, ZeroCopy};
+pub use prefilter::Prefilter;
 pub use program::Counters;
 pub use queue::{BATCH_MAX, Queue, Statistics};
 pub use socket::Mode;
