@@ -3,6 +3,7 @@
 mod cost;
 mod observe;
 mod packed;
+mod thinned;
 
 use packed::{Opening, Tallies};
 use wire::SeqNumber;

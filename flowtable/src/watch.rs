@@ -36,6 +36,8 @@ pub struct Watch {
     pub ordinal: u8,
     /// What followed.
     pub aftermath: Aftermath,
+    /// Packets of the connection may have been left out on purpose: `before` knows nothing of them.
+    pub is_thinned: bool,
     /// The clock that stamped the packets has steps no longer than this.
     pub clock_step: Ticks,
     /// When the verdict becomes final.
@@ -275,6 +277,7 @@ impl Watch {
             earlier: None,
             ordinal: 0,
             aftermath: Aftermath::default(),
+            is_thinned: false,
             clock_step: Ticks(0),
             deadline: reset.time.plus_ns(deadline_ns(&before)),
             receipt: [0; 2],
