@@ -54,6 +54,11 @@ impl<'w> Case<'w> {
         &self.watch.before
     }
 
+    /// Whether segments may have passed that were left out on purpose (control mode).
+    pub(crate) const fn is_thinned(&self) -> bool {
+        self.watch.is_thinned
+    }
+
     /// What the named sender had sent.
     pub(crate) const fn from(&self) -> &'w Side {
         self.watch.before.side(self.watch.direction)
