@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use events::{CpuTime, InputReport, Memory, MemoryItem, Report, Start, StartInput};
+use events::{ControlReport, CpuTime, InputReport, Memory, MemoryItem, Report, Start, StartInput};
 use flowtable::TableOptions;
 
 use crate::capture::CaptureSource;
@@ -15,6 +15,7 @@ use crate::handover::Handover;
 use crate::names::NameReader;
 use crate::options::Options;
 use crate::outbox::{Patience, Telling, exchange};
+use crate::prefiltered::Prefiltered;
 use crate::shard::Shard;
 use crate::sink::Sink;
 use crate::source::{BATCH_MAX, Source};
@@ -45,7 +46,17 @@ pub fn read(
     let bytes_read = source.bytes_read();
     let source_bytes = source.memory_bytes();
     let mut counted = CountedSink { sink, bytes_read: &bytes_read, progress: progress.as_deref() };
-    let (source, mut report) = replay(source, source_bytes, &names, options, stop, &mut counted)?;
+    let (source, mut report) = match options.ration() {
+        None => replay(source, source_bytes, &names, options, stop, &mut counted)?,
+        Some(ration) => {
+            let source = Prefiltered::new(source, &ration, options.seed_in_force());
+            let bytes = source_bytes + ration.memory_bytes();
+            let (source, mut report) = replay(source, bytes, &names, options, stop, &mut counted)?;
+            let (source, left_out) = source.into_parts();
+            report.control = Some(ControlReport { first_packets: ration.first_packets, left_out });
+            (source, report)
+        }
+    };
     for (index, input) in report.inputs.iter_mut().enumerate() {
         input.problem = problem_of(&source, index);
     }
@@ -67,7 +78,7 @@ pub fn replay<S: Source + Send>(
     sink: &mut dyn Sink,
 ) -> Result<(S, Report), Error> {
     let table = table_options(options, 1);
-    let shard = Shard::new(&table, options.watches);
+    let shard = Shard::new(&table, options.watches).rationed(options.first_packets());
     let memory = memory(&shard, source_bytes, names.len());
     let start = Start { memory: memory.clone(), inputs: start_inputs(names), workers: 1 };
     sink.start(&start).map_err(Error::Sink)?;

@@ -47,6 +47,8 @@ pub(crate) struct Shard {
     table: FlowTable,
     watches: WatchPool,
     clock: ClockStep,
+    /// In control mode: packets of a direction before any may be left out.
+    first_packets: Option<u8>,
 }
 
 impl Shard {
@@ -57,7 +59,18 @@ impl Shard {
         if let Err(error) = advised {
             tracing::debug!("no huge pages under the flow table: {error}");
         }
-        Self { table, watches: WatchPool::new(watches), clock: ClockStep::new() }
+        Self {
+            table,
+            watches: WatchPool::new(watches),
+            clock: ClockStep::new(),
+            first_packets: None,
+        }
+    }
+
+    /// Of connections only a ration is seen: the first so many packets of a direction at least.
+    pub(crate) const fn rationed(mut self, first_packets: Option<u8>) -> Self {
+        self.first_packets = first_packets;
+        self
     }
 
     pub(crate) const fn table(&self) -> &FlowTable {
@@ -126,9 +139,14 @@ impl Shard {
             // will when it takes the reset in.
             before.guess_roles(ports_of_roles(staged));
         }
+        let is_thinned = self.is_thinned(&before, &staged.segment);
+        if is_thinned {
+            before.forget_unseen();
+        }
         let mut watch = Watch::new(staged.key, staged.direction, staged.segment, before);
         watch.note = staged.note;
         watch.receipt = pack(staged.receipt);
+        watch.is_thinned = is_thinned;
         watch.clock_step = self.clock.ticks();
         let (on_port, on_address) = self.hosts_of(&before, staged);
         watch.accepted_s = on_port.map(|host| host.last_accept_s());
@@ -151,6 +169,12 @@ impl Shard {
             outbox.window().counts.unwatched += 1;
             outbox.finish(&watch, false);
         }
+    }
+
+    /// Whether packets of the connection may have been left out; those of tunnels never are.
+    fn is_thinned(&self, before: &FlowRecord, reset: &Segment) -> bool {
+        let is_rationed = |first| before.is_thinned(first, reset.time.tick());
+        reset.tunnel.is_none() && self.first_packets.is_some_and(is_rationed)
     }
 
     /// Tells what other connections are judged by; nothing for most segments.

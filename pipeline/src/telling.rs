@@ -96,8 +96,9 @@ impl Teller {
             capture: CaptureQuality {
                 midstream: before.is_midstream(),
                 asymmetric: is_one_sided(before),
-                gap_seen: before.has_gap(),
+                gap_seen: before.has_gap() && !watch.is_thinned,
                 reused_tuple: before.is_reused(),
+                control_only: watch.is_thinned,
             },
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
-use events::{Connections, GroupCount, InputReport, Report, Resets, Start, Status};
+use events::{Connections, ControlReport, GroupCount, InputReport, Report, Resets, Start, Status};
 
 use crate::terminal;
 
@@ -23,6 +23,9 @@ pub(crate) fn write(
     let packets = count_text(report.packets, "packet");
     let (bytes, span) = (bytes_text(report.bytes), span_text(report.span_s()));
     lines.write(out, "Seen", &format!("{packets}, {bytes} in {span}"))?;
+    if let Some(control) = &report.control {
+        lines.write(out, "Captured", &control_text(control))?;
+    }
     lines.write(out, "Connections", &connections_text(connections))?;
     lines.write(out, "Resets", &resets_text(report, told))?;
     lines.write(out, "Lost", &counts_text(&report.losses))?;
@@ -48,6 +51,16 @@ pub(crate) fn no_resets_text(report: &Report) -> String {
         count_text(report.packets, "packet"),
         count_text(connections.opened + connections.midstream, "connection"),
         grouped(connections.closed_well)
+    )
+}
+
+/// What control mode showed, and what it left out.
+fn control_text(control: &ControlReport) -> String {
+    format!(
+        "control packets only: SYN, FIN, RST, {} first segments of each direction, then one a \
+         second, and all after an end; {} left out on purpose",
+        control.first_packets,
+        count_text(control.left_out, "segment")
     )
 }
 
