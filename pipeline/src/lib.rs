@@ -42,4 +42,4 @@ pub use read::{read, replay};
 pub use run::{RunOptions, run};
 pub use sink::Sink;
 pub use source::{BATCH_MAX, Frame, Receipt, Received, Source, SourceError};
-pub use xdp::{AttachMode, Capture, Others, Ration, ZeroCopy};
+pub use xdp::{AttachMode, Capture, Interface, Others, Ration, ZeroCopy};

@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// Watch interfaces and tell every reset as it comes
     #[command(after_long_help = VERDICTS)]
     Run(RunArguments),
+    /// Print what to tell a network card (ethtool), so that both directions of a connection meet and
+    /// little but TCP comes; nothing is changed
+    Hints(HintsArguments),
     /// Read capture files and tell every reset in them
     #[command(after_long_help = VERDICTS)]
     Read(ReadArguments),
@@ -89,6 +92,16 @@ pub(crate) struct RunArguments {
     pub(crate) output: OutputArguments,
     #[command(flatten)]
     pub(crate) sensor: SensorArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HintsArguments {
+    /// Interfaces, separated by commas
+    #[arg(short, long, value_name = "IF", value_delimiter = ',', required = true)]
+    pub(crate) interface: Vec<String>,
+    /// Cores that shall work; those that this process may use if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) workers: Option<u32>,
 }
 
 /// How interfaces are attached to.

@@ -24,6 +24,7 @@
 //! | `queue.rs` | the receive loop's half: batches of packets |
 //! | `socket.rs`, `ring.rs`, `umem.rs`, `mapping.rs` | one AF_XDP socket and its shared memory |
 //! | `program.rs`, `bpf/` | the XDP program, its link and its counters |
+//! | `hints.rs` | what a card could be told, as commands |
 //! | `prefilter.rs` | the decisions of control mode in user space, for captures |
 //! | `interface.rs`, `ethtool.rs`, `netlink.rs`, `holder.rs` | what the kernel says of an interface |
 //! | `privileges.rs` | capabilities and the locked-memory limit, checked before anything is tried |
@@ -41,6 +42,7 @@ mod attachment;
 mod error;
 mod ethtool;
 mod flood;
+mod hints;
 mod holder;
 mod huge;
 mod interface;
@@ -61,6 +63,7 @@ mod warning;
 pub use attachment::Attachment;
 pub use error::Error;
 pub use flood::Flood;
+pub use hints::Hint;
 pub use holder::Holder;
 pub use huge::prefer_huge_pages;
 pub use interface::{Interface, InterfaceStatistics};

@@ -164,10 +164,10 @@ pub(crate) unsafe trait EthtoolStructure: Plain {
     fn command_mut(&mut self) -> &mut u32;
 }
 
-/// Asks the driver of interface `name` one question.
-pub(crate) fn ethtool<T: EthtoolStructure>(name: &str) -> io::Result<T> {
+/// Asks the driver of interface `name` one question; fields of `question` that it reads are set.
+pub(crate) fn ethtool<T: EthtoolStructure>(name: &str, question: T) -> io::Result<T> {
     let fd = socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?;
-    let mut answer = T::zeroed();
+    let mut answer = question;
     *answer.command_mut() = T::COMMAND;
     let mut request = libc::ifreq {
         ifr_name: interface_name(name)?,
