@@ -1,6 +1,8 @@
 //! One reset and everything known about it, in the terms the clues and rules speak in.
 
-use flowtable::{Direction, FlowRecord, HostBaseline, Marks, Segment, Side, Stack, Ticks, Watch};
+use flowtable::{
+    Direction, FlowRecord, HostBaseline, Marks, Segment, Side, Sight, Stack, Ticks, Watch,
+};
 use wire::SeqNumber;
 
 use crate::context::Setting;
@@ -55,8 +57,8 @@ impl<'w> Case<'w> {
     }
 
     /// Whether segments may have passed that were left out on purpose (control mode).
-    pub(crate) const fn is_thinned(&self) -> bool {
-        self.watch.is_thinned
+    pub(crate) fn is_thinned(&self) -> bool {
+        self.watch.sight == Sight::Thinned
     }
 
     /// What the named sender had sent.

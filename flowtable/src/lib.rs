@@ -43,7 +43,7 @@ pub use hosts::{HostBaseline, HostTable, Look};
 pub use key::{Direction, Endpoint, FlowKey, KeyScope};
 pub use note::{Happening, NameNote, Note, PlainName};
 pub use payload::PayloadClass;
-pub use record::{Change, FlowRecord, RoleSource, Side};
+pub use record::{Change, FlowRecord, RoleSource, Side, Sight};
 pub use segment::{MIXED_MACS, Marks, Segment, TapPort};
 pub use silence::Silence;
 pub use stack::Stack;

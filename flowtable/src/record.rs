@@ -5,6 +5,8 @@ mod observe;
 mod packed;
 mod thinned;
 
+pub use thinned::Sight;
+
 use packed::{Opening, Tallies};
 use wire::SeqNumber;
 

@@ -2,8 +2,8 @@
 
 use flowtable::{
     Change, ClockStep, Direction, EarlierReset, Endpoint, FlowHash, FlowKey, FlowRecord, FlowTable,
-    Happening, HostBaseline, Look, Note, ResetNote, Segment, Side, Slot, Stack, TableOptions,
-    Ticks, Timestamp, WATCHES_PER_FLOW, Watch, WatchPool,
+    Happening, HostBaseline, Look, Note, ResetNote, Segment, Side, Sight, Slot, Stack,
+    TableOptions, Ticks, Timestamp, WATCHES_PER_FLOW, Watch, WatchPool,
 };
 use wire::SeqNumber;
 
@@ -139,14 +139,14 @@ impl Shard {
             // will when it takes the reset in.
             before.guess_roles(ports_of_roles(staged));
         }
-        let is_thinned = self.is_thinned(&before, &staged.segment);
-        if is_thinned {
+        let sight = self.sight(&before, &staged.segment);
+        if sight == Sight::Thinned {
             before.forget_unseen();
         }
-        let mut watch = Watch::new(staged.key, staged.direction, staged.segment, before);
+        let mut watch =
+            Watch::new(staged.key, staged.direction, staged.segment, before).of_sight(sight);
         watch.note = staged.note;
         watch.receipt = pack(staged.receipt);
-        watch.is_thinned = is_thinned;
         watch.clock_step = self.clock.ticks();
         let (on_port, on_address) = self.hosts_of(&before, staged);
         watch.accepted_s = on_port.map(|host| host.last_accept_s());
@@ -171,10 +171,12 @@ impl Shard {
         }
     }
 
-    /// Whether packets of the connection may have been left out; those of tunnels never are.
-    fn is_thinned(&self, before: &FlowRecord, reset: &Segment) -> bool {
-        let is_rationed = |first| before.is_thinned(first, reset.time.tick());
-        reset.tunnel.is_none() && self.first_packets.is_some_and(is_rationed)
+    /// How much of the connection was seen; packets in tunnels are never left out.
+    fn sight(&self, before: &FlowRecord, reset: &Segment) -> Sight {
+        match self.first_packets {
+            Some(first) if reset.tunnel.is_none() => before.sight(first, reset.time.tick()),
+            _ => Sight::Whole,
+        }
     }
 
     /// Tells what other connections are judged by; nothing for most segments.

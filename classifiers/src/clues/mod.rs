@@ -26,6 +26,8 @@ pub(crate) use opposite::unprovoked as unprovoked_opposite;
 pub(crate) use signature::must_be_dropped;
 pub(crate) use split::is_split;
 
+use flowtable::Sight;
+
 use crate::case::Case;
 use crate::verdict::{Evidence, EvidenceList, Value};
 use crate::vocabulary::Clue;
@@ -80,7 +82,10 @@ fn is_telling(case: &Case<'_>, found: &Evidence) -> bool {
 /// What speaks against the named sender only if its latest segment, or all of them, were seen: in
 /// control mode windows, numbers and what provoked the reset may be those of segments left out. Hop
 /// limits and clocks of a second ago still hold, and what agrees by chance hardly ever does.
+/// Causality also needs the shortest of many round trips.
 fn rests_on_unseen(case: &Case<'_>, found: &Evidence) -> bool {
+    let sight = case.watch.sight;
+    let is_causality = found.clue == Clue::Causality && sight != Sight::Whole;
     let is_of_latest = matches!(
         found.row,
         Some(
@@ -90,8 +95,8 @@ fn rests_on_unseen(case: &Case<'_>, found: &Evidence) -> bool {
                 | Row::ProfileSuricata
                 | Row::IpIdBreaks
         )
-    ) || matches!(found.clue, Clue::Numbers | Clue::Causality);
-    case.is_thinned() && found.decibans < 0.0 && is_of_latest
+    ) || found.clue == Clue::Numbers;
+    found.decibans < 0.0 && (is_causality || (sight == Sight::Thinned && is_of_latest))
 }
 
 /// A front end that resets in its own name writes as itself, not as the machine behind it; and that

@@ -5,17 +5,36 @@ use crate::key::Direction;
 use crate::time::{Tick, Ticks};
 use crate::tls_record::OpenRecord;
 
+/// How much of a connection was seen, up to the reset that is judged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Sight {
+    /// Every packet that passed.
+    #[default]
+    Whole,
+    /// Every packet since the FIN of a side, and some before it: its numbers are known, whether they
+    /// passed before is not.
+    SinceFin,
+    /// Others may have passed since those that are known.
+    Thinned,
+}
+
 impl FlowRecord {
-    /// Whether packets may have passed that this record knows nothing of, where each side has its
-    /// first `first_packets` taken, one more a second, and all for [`SEEN_AFTER_FIN`] after a FIN.
+    /// What this record can know, where each side has its first `first_packets` taken, one more a
+    /// second, and all for [`SEEN_AFTER_FIN`] after a FIN.
     ///
-    /// Yes in doubt: a connection met in mid-stream may have had its first packets long ago.
+    /// The less in doubt: a connection met in mid-stream may have had its first packets long ago.
     #[must_use]
-    pub fn is_thinned(&self, first_packets: u8, now: Tick) -> bool {
+    pub fn sight(&self, first_packets: u8, now: Tick) -> Sight {
         let [low, high] = &self.sides;
         let nobody = low.packets == 0 && high.packets == 0;
         let is_rationed = low.packets >= first_packets || high.packets >= first_packets;
-        !nobody && (self.is_midstream() || (is_rationed && !self.is_seen_since_fin(now)))
+        if nobody || !(is_rationed || self.is_midstream()) {
+            Sight::Whole
+        } else if !self.is_midstream() && self.is_seen_since_fin(now) {
+            Sight::SinceFin
+        } else {
+            Sight::Thinned
+        }
     }
 
     /// Whether all that the record knows of both sides is as new as a FIN after which everything was
@@ -81,12 +100,12 @@ mod tests {
     #[test]
     fn a_connection_of_few_packets_was_seen_whole() {
         let mut record = opened();
-        assert!(!FlowRecord::empty().is_thinned(4, tick(0)));
+        assert_eq!(FlowRecord::empty().sight(4, tick(0)), Sight::Whole);
         record.observe(LOW, &segment(40, 16, 100, 0), [4000, 80]);
         record.observe(LOW, &segment(41, 16, 100, 10), [4000, 80]);
-        assert!(!record.is_thinned(4, tick(50)));
+        assert_eq!(record.sight(4, tick(50)), Sight::Whole);
         record.observe(LOW, &segment(42, 16, 110, 10), [4000, 80]);
-        assert!(record.is_thinned(4, tick(50)));
+        assert_eq!(record.sight(4, tick(50)), Sight::Thinned);
     }
 
     #[test]
@@ -97,10 +116,11 @@ mod tests {
         }
         record.observe(HIGH, &segment(60, 16, 1, 5), [4000, 80]);
         record.observe(LOW, &segment(70, 17, 500, 0), [4000, 80]);
-        assert!(record.is_thinned(4, tick(80)), "what the other side sent last may be unseen");
+        let why = "what the other side sent last may be unseen";
+        assert_eq!(record.sight(4, tick(80)), Sight::Thinned, "{why}");
         record.observe(HIGH, &segment(90, 16, 6, 5), [4000, 80]);
-        assert!(!record.is_thinned(4, tick(100)));
-        assert!(record.is_thinned(4, tick(6_000)));
+        assert_eq!(record.sight(4, tick(100)), Sight::SinceFin);
+        assert_eq!(record.sight(4, tick(6_000)), Sight::Thinned);
     }
 
     #[test]
@@ -117,7 +137,7 @@ mod tests {
         answer.ack = SeqNumber(114);
         answer.time = segment(120, 0, 0, 0).time;
         midstream.observe(HIGH, &answer, [4000, 80]);
-        assert!(midstream.is_thinned(4, tick(130)));
+        assert_eq!(midstream.sight(4, tick(130)), Sight::Thinned);
         for record in [&mut record, &mut midstream] {
             assert!(record.round_trip(HIGH).is_some() && !record.has_gap());
             record.forget_unseen();
