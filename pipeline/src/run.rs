@@ -29,7 +29,8 @@ use crate::worker::Worker;
 /// What to watch, and how.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// How each interface is attached to; at least one.
+    /// How each interface is attached to; at least one. Which packets are captured is said for all of
+    /// them by [`Options::capture`].
     pub interfaces: Vec<xdp::Options>,
     /// How the sensor remembers and tells.
     pub options: Options,
