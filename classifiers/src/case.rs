@@ -1,6 +1,8 @@
 //! One reset and everything known about it, in the terms the clues and rules speak in.
 
-use flowtable::{Direction, FlowRecord, HostBaseline, Marks, Segment, Side, Stack, Ticks, Watch};
+use flowtable::{
+    Direction, FlowRecord, HostBaseline, Marks, Segment, Side, Sight, Stack, Ticks, Watch,
+};
 use wire::SeqNumber;
 
 use crate::context::Setting;
@@ -52,6 +54,11 @@ impl<'w> Case<'w> {
 
     pub(crate) const fn before(&self) -> &'w FlowRecord {
         &self.watch.before
+    }
+
+    /// Whether segments may have passed that were left out on purpose (control mode).
+    pub(crate) fn is_thinned(&self) -> bool {
+        self.watch.sight == Sight::Thinned
     }
 
     /// What the named sender had sent.

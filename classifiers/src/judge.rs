@@ -103,6 +103,10 @@ fn read(
         let is_agreed = finding.cause == other.cause;
         confidence = confidence.min(if is_agreed { UNDECIDED_MAX } else { UNKNOWN_SENDER_MAX });
     }
+    if case.is_thinned() && reason.is_none() {
+        // What was left out may have told it apart.
+        confidence = confidence.min(UNDECIDED_MAX);
+    }
     let seen = attribution.weighed.evidence.as_slice().iter().map(|item| (item.clue, item.row));
     confidence = confidence.min(cause_confidence_max(finding.cause, seen, reason.is_some()));
     Reading { finding, confidence, other }

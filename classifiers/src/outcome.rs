@@ -37,6 +37,9 @@ pub(crate) fn effect(case: &Case<'_>) -> (Effect, EffectBasis) {
 /// What a connection lost that ended here; of one that went on, what it would have lost.
 pub(crate) fn cost(case: &Case<'_>, effect: Effect) -> Cost {
     let before = case.before();
+    if case.is_thinned() {
+        return Cost { in_flight: [None; 2], record_missing: [None; 2], unread_possible: None };
+    }
     let sides = [before.client(), before.client().opposite()];
     // What the receiver had sent before it heard of the reset met nobody.
     let may_have_ended = matches!(effect, Effect::Accepted | Effect::Unobservable);

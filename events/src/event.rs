@@ -314,6 +314,10 @@ pub struct CaptureQuality {
     pub gap_seen: bool,
     /// The 4-tuple had served an earlier connection.
     pub reused_tuple: bool,
+    /// Control mode may have left out segments of it: only its first ones, one a second and what
+    /// follows an end were seen. Spans and silences may be up to 1.1 s shorter than said.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub control_only: bool,
 }
 
 #[cfg(test)]

@@ -373,6 +373,7 @@ fn view(event: &Event) -> Option<String> {
         (capture.midstream, "its beginning was not seen"),
         (capture.asymmetric, "only one direction was seen"),
         (capture.gap_seen, "segments are missing in the capture"),
+        (capture.control_only, CONTROL_ONLY),
         (capture.reused_tuple, "the same addresses and ports served an earlier connection"),
         (event.role_source == RoleSource::Port, "who is the server was guessed by port"),
     ]
@@ -381,6 +382,10 @@ fn view(event: &Event) -> Option<String> {
     .collect();
     (!missing.is_empty()).then(|| format!("Limited: {}.", missing.join("; ")))
 }
+
+/// What control mode shows of a long connection.
+const CONTROL_ONLY: &str = "captured: control packets only (the first of each side, then one a second, \
+                            and what followed an end)";
 
 fn connection(event: &Event) -> String {
     let mut text = format!(

@@ -55,8 +55,8 @@ pub use event::{
     SCHEMA, Side, TunnelFields, event_id,
 };
 pub use report::{
-    Connections, CpuTime, GroupCount, InputReport, Memory, MemoryItem, Report, Resets, Start,
-    StartInput, Status,
+    Connections, ControlReport, CpuTime, GroupCount, InputReport, Memory, MemoryItem, Report,
+    Resets, Start, StartInput, Status,
 };
 pub use sentence::sentence;
 pub use time::UtcTime;

@@ -110,6 +110,18 @@ pub struct Report {
     /// Processor time that was used.
     #[serde(default)]
     pub cpu: CpuTime,
+    /// What control mode left out; absent where all packets were captured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<ControlReport>,
+}
+
+/// What was left out on purpose, before the sensor saw it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ControlReport {
+    /// Segments of a direction that were taken at once.
+    pub first_packets: u8,
+    /// Segments that were left out; no loss.
+    pub left_out: u64,
 }
 
 /// Processor time of the sensor's threads, in seconds; 0 where it was not measured.

@@ -11,6 +11,8 @@ use crate::time::Ticks;
 /// the other side; nothing here is a judgement.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Aftermath {
+    /// Data of the sender up to so long after the reset may be copies of what was not seen before.
+    pub data_after_min: Ticks,
     /// The sender's first new data, FIN or SYN/ACK that it cannot have sent before the reset.
     pub alive: Option<Alive>,
     /// Segments of the sender after the reset, resets left out, saturating.
@@ -169,7 +171,7 @@ impl Aftermath {
         }
         let what = if segment.flags.syn() {
             AliveBy::SynAck
-        } else if segment.payload_len > 0 && is_new {
+        } else if segment.payload_len > 0 && is_new && after > self.data_after_min {
             AliveBy::Data
         } else if segment.flags.fin() && !side.has(Side::FIN) && is_new {
             AliveBy::Fin

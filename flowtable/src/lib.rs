@@ -46,7 +46,7 @@ pub use key::{Direction, EndV4, EndV6, Endpoint, Ends, FlowKey, KeyScope};
 pub use note::{Happening, NameNote, Note, PlainName};
 pub use payload::PayloadClass;
 pub use plain::Plain;
-pub use record::{Change, FlowRecord, RoleSource, Side};
+pub use record::{Change, FlowRecord, RoleSource, Side, Sight};
 pub use segment::{MIXED_MACS, Marks, Segment, TapPort};
 pub use set::Set;
 pub use silence::Silence;

@@ -3,6 +3,9 @@
 mod cost;
 mod observe;
 mod packed;
+mod thinned;
+
+pub use thinned::Sight;
 
 use packed::{Opening, Tallies};
 use wire::SeqNumber;

@@ -8,7 +8,7 @@ use wire::SeqNumber;
 use crate::aftermath::Aftermath;
 use crate::hosts::HostBaseline;
 use crate::key::{Direction, FlowKey};
-use crate::record::FlowRecord;
+use crate::record::{FlowRecord, Sight};
 use crate::segment::Segment;
 use crate::table::{FlowTable, Slot};
 use crate::time::{Ticks, Timestamp};
@@ -36,6 +36,8 @@ pub struct Watch {
     pub ordinal: u8,
     /// What followed.
     pub aftermath: Aftermath,
+    /// How much of the connection `before` can know.
+    pub sight: Sight,
     /// The clock that stamped the packets has steps no longer than this.
     pub clock_step: Ticks,
     /// When the verdict becomes final.
@@ -290,6 +292,7 @@ impl Watch {
             earlier: None,
             ordinal: 0,
             aftermath: Aftermath::default(),
+            sight: Sight::Whole,
             clock_step: Ticks(0),
             deadline: reset.time.plus_ns(deadline_ns(&before)),
             receipt: [0; 2],
@@ -297,6 +300,18 @@ impl Watch {
             next_of_flow: 0,
             next_due: 0,
         }
+    }
+
+    /// Says that packets before the reset may have been left out: data of its sender prove it alive
+    /// only when no late copy of theirs can be meant, so it is watched for longer.
+    #[must_use]
+    pub fn of_sight(mut self, sight: Sight) -> Self {
+        self.sight = sight;
+        if sight != Sight::Whole {
+            self.aftermath.data_after_min = LATE_COPY_WITHIN;
+            self.deadline = self.deadline.max(self.reset.time.plus_ns(RATIONED_WATCH_MIN_NS));
+        }
+        self
     }
 
     fn unused() -> Self {
@@ -325,6 +340,10 @@ const fn wheel_slot(turn: u64) -> usize {
 /// Resets of one flow that are watched at a time; more are counted only.
 pub const WATCHES_PER_FLOW: u8 = 16;
 const WATCH_MIN_NS: u64 = 1_000_000_000;
+/// A sender that goes on does so for longer than copies take.
+const RATIONED_WATCH_MIN_NS: u64 = 2_000_000_000;
+/// No mirror shows a packet again after so long.
+const LATE_COPY_WITHIN: Ticks = Ticks::from_ms(1_000);
 /// With the wheel's 134 ms a verdict is final within 5 s.
 const WATCH_MAX_NS: u64 = 4_800_000_000;
 /// 2^27 ns: 134 ms a slot.

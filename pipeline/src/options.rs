@@ -1,12 +1,15 @@
 //! What can be set, with defaults that work on a bare appliance.
 
 use flowtable::{KeyScope, Timeouts};
+use xdp::{Capture, Ration};
 
 use crate::names::NamesKept;
 
 /// How the sensor remembers and tells; the same for captures and interfaces.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Which packets are looked at; for captures, which of them would have been on a live link.
+    pub capture: Capture,
     /// Flows remembered by all workers together; rounded up to a power of two for each.
     pub flows: usize,
     /// Servers whose answers are remembered.
@@ -35,6 +38,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            capture: Capture::All,
             flows: 1 << 20,
             servers: 1 << 16,
             // 2 % resets at 1.5 million packets a second, each watched for a second.
@@ -55,6 +59,20 @@ impl Options {
     /// Names that are read; only judgement by other connections needs any.
     pub(crate) const fn names_read(&self) -> NamesKept {
         if self.context { self.names } else { NamesKept::Off }
+    }
+
+    /// The ration of control mode.
+    pub(crate) const fn ration(&self) -> Option<Ration> {
+        match self.capture {
+            Capture::All => None,
+            Capture::Control(ration) => Some(ration),
+        }
+    }
+
+    /// In control mode: so many packets of a direction are seen at least before one is left out.
+    pub(crate) fn first_packets(&self) -> Option<u8> {
+        // Connections that only their VLAN tells apart share a budget: nothing is sure then.
+        self.ration().map(|ration| if self.key_scope.vlan { 0 } else { ration.first_packets })
     }
 
     /// The hash seed in force.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use events::{CpuTime, InputReport, Memory, MemoryItem, Report, Start, StartInput};
+use events::{ControlReport, CpuTime, InputReport, Memory, MemoryItem, Report, Start, StartInput};
 use flowtable::TableOptions;
 
 use crate::capture::CaptureSource;
@@ -15,6 +15,7 @@ use crate::handover::Handover;
 use crate::names::NameReader;
 use crate::options::Options;
 use crate::outbox::{Patience, Telling, exchange};
+use crate::prefiltered::Prefiltered;
 use crate::shard::Shard;
 use crate::sink::Sink;
 use crate::source::{BATCH_MAX, Source};
@@ -51,31 +52,46 @@ pub fn read(
     let bytes_read = source.bytes_read();
     let mut counted = CountedSink { sink, bytes_read: &bytes_read, progress: progress.as_deref() };
     let sources = shares(source, &options);
-    let source_bytes = sources.iter().map(CaptureSource::memory_bytes).sum();
-    let is_shared = sources.len() > 1;
-    let sources =
-        sources.into_iter().map(|source| (is_shared.then(|| source.walked()), source)).collect();
-    let (sources, mut report) =
-        replay_by_all(sources, source_bytes, &names, &options, stop, &mut counted)?;
+    let source_bytes = sources.iter().map(|(_, source)| source.memory_bytes()).sum::<usize>();
+    let (sources, mut report) = match options.ration() {
+        None => replay_by_all(sources, source_bytes, &names, &options, stop, &mut counted)?,
+        Some(ration) => {
+            let bytes = source_bytes + sources.len() * ration.memory_bytes();
+            let rationed = |source| Prefiltered::new(source, &ration, options.seed_in_force());
+            let sources =
+                sources.into_iter().map(|(walked, source)| (walked, rationed(source))).collect();
+            let (sources, mut report) =
+                replay_by_all(sources, bytes, &names, &options, stop, &mut counted)?;
+            let (sources, left_out): (Vec<_>, Vec<u64>) =
+                sources.into_iter().map(Prefiltered::into_parts).unzip();
+            let (first_packets, left_out) = (ration.first_packets, left_out.iter().sum());
+            report.control = Some(ControlReport { first_packets, left_out });
+            (sources, report)
+        }
+    };
     for (index, input) in report.inputs.iter_mut().enumerate() {
         input.problem = sources.first().and_then(|source| problem_of(source, index));
     }
     Ok(report)
 }
 
+/// Where a source is in the frames that it and others walk past; `None` for one alone.
+type Walked = Option<Arc<AtomicU64>>;
+
 /// The source, or as many as there shall be workers.
-fn shares(source: CaptureSource, options: &Options) -> Vec<CaptureSource> {
+fn shares(source: CaptureSource, options: &Options) -> Vec<(Walked, CaptureSource)> {
     if options.read_workers < 2 {
-        return vec![source];
+        return vec![(None, source)];
     }
     if source.can_be_shared() {
-        return source.shared(options.read_workers, options.seed_in_force());
+        let sources = source.shared(options.read_workers, options.seed_in_force());
+        return sources.into_iter().map(|source| (Some(source.walked()), source)).collect();
     }
     tracing::warn!(
         "one worker reads all: standard input, a pipe or a compressed file is among the inputs, and \
          such a one can be read by one worker only (unpack it first)"
     );
-    vec![source]
+    vec![(None, source)]
 }
 
 /// Runs one worker over any source of recorded frames to its end, or until `stop` is set: the road
@@ -100,7 +116,7 @@ pub fn replay<S: Source + Send>(
 
 /// Runs a worker over each of the sources, of which each knows how far it is in what they share.
 fn replay_by_all<S: Source + Send>(
-    sources: Vec<(Option<Arc<AtomicU64>>, S)>,
+    sources: Vec<(Walked, S)>,
     source_bytes: usize,
     names: &[String],
     options: &Options,
@@ -113,7 +129,7 @@ fn replay_by_all<S: Source + Send>(
     let (mut workers, mut inboxes) = (Vec::with_capacity(count), Vec::with_capacity(count));
     let mut memory = Memory::default();
     for (walked, source) in sources {
-        let shard = Shard::new(&table, options.watches);
+        let shard = Shard::new(&table, options.watches).rationed(options.first_packets());
         memory = memory_of_all(count, &shard, source_bytes, names.len());
         let (mut outbox, inbox) = exchange(names.len(), Patience::Wait, Telling::of(options));
         if let Some(walked) = walked {

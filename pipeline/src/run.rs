@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use events::{InputReport, Memory, Report, Start, StartInput};
+use events::{ControlReport, InputReport, Memory, Report, Start, StartInput};
 use flowtable::KeyScope;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::unistd::Pid;
-use xdp::{Attachment, Queue};
+use xdp::{Attachment, Queue, Ration};
 
 use crate::error::Error;
 use crate::exporter::{EndsWorkers, Exporter, named};
@@ -29,7 +29,8 @@ use crate::worker::Worker;
 /// What to watch, and how.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// How each interface is attached to; at least one.
+    /// How each interface is attached to; at least one. Which packets are captured is said for all of
+    /// them by [`Options::capture`].
     pub interfaces: Vec<xdp::Options>,
     /// How the sensor remembers and tells.
     pub options: Options,
@@ -66,7 +67,8 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     // One secret for all: every worker must find the same owner for a flow.
     let table = table_options(&options.options, worker_count);
     for handover in Handover::mesh(worker_count, sharding) {
-        let shard = Shard::new(&table, options.options.watches.div_ceil(worker_count));
+        let shard = Shard::new(&table, options.options.watches.div_ceil(worker_count))
+            .rationed(options.options.first_packets());
         let (outbox, inbox) = exchange(inputs, Patience::GoOn, Telling::of(&options.options));
         parts.extend(shard.memory_bytes());
         parts.push(("hand-over rings", handover.memory_bytes()));
@@ -78,6 +80,8 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     let window = Window::memory_bytes(inputs, Patience::GoOn.findings_max());
     parts.push(("windows", worker_count * WINDOWS_PER_WORKER * window));
     parts.push(("frames of the queues", links.frame_bytes));
+    let budgets = options.options.ration().map_or(0, |ration| ration.memory_bytes());
+    parts.push(("budgets of the XDP programs", inputs * budgets));
     parts.extend(Exporter::memory_bytes());
     let memory = summed(parts);
     lock_memory(options.lock_memory);
@@ -101,6 +105,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     report.losses.extend(links.losses());
     report.inputs = links.reports(exporter.input_frames());
     report.memory = memory;
+    report.control = options.options.ration().map(|ration| links.control(&ration));
     outcome.map(|()| report)
 }
 
@@ -186,6 +191,8 @@ impl Links {
         };
         let mut queues_of_workers: Vec<Vec<LiveQueue>> = Vec::new();
         for (input, interface) in options.interfaces.iter().enumerate() {
+            let capture = options.options.capture;
+            let interface = &xdp::Options { capture, ..interface.clone() };
             let (attachment, queues) = Attachment::open(interface)?;
             for warning in attachment.warnings() {
                 tracing::warn!("{}: {warning}", interface.interface);
@@ -232,6 +239,13 @@ impl Links {
             }
         }
         named(sums)
+    }
+
+    /// What the XDP programs left out on purpose.
+    fn control(&self, ration: &Ration) -> ControlReport {
+        let counters = self.attachments.iter().filter_map(|attachment| attachment.counters().ok());
+        let left_out = counters.map(|counters| counters.left_out).sum();
+        ControlReport { first_packets: ration.first_packets, left_out }
     }
 
     fn reports(&self, frames: &[u64]) -> Vec<InputReport> {

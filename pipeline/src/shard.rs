@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use flowtable::{
     Change, ClockStep, Direction, EarlierReset, Endpoint, FlowHash, FlowKey, FlowRecord, FlowTable,
-    Happening, HostBaseline, Look, Note, Pages, ResetNote, Segment, Side, Slot, Stack,
+    Happening, HostBaseline, Look, Note, Pages, ResetNote, Segment, Side, Sight, Slot, Stack,
     TableOptions, Ticks, Timestamp, WATCHES_PER_FLOW, Watch, WatchPool,
 };
 use wire::SeqNumber;
@@ -61,12 +61,21 @@ pub(crate) struct Shard {
     table: FlowTable,
     watches: WatchPool,
     clock: ClockStep,
+    /// In control mode: packets of a direction before any may be left out.
+    first_packets: Option<u8>,
 }
 
 impl Shard {
     pub(crate) fn new(table: &TableOptions, watches: usize) -> Self {
         let table = FlowTable::on_pages(table, &mut HugePages);
-        Self { table, watches: WatchPool::new(watches), clock: ClockStep::new() }
+        let watches = WatchPool::new(watches);
+        Self { table, watches, clock: ClockStep::new(), first_packets: None }
+    }
+
+    /// Of connections only a ration is seen: the first so many packets of a direction at least.
+    pub(crate) const fn rationed(mut self, first_packets: Option<u8>) -> Self {
+        self.first_packets = first_packets;
+        self
     }
 
     pub(crate) const fn table(&self) -> &FlowTable {
@@ -159,7 +168,12 @@ impl Shard {
             // will when it takes the reset in.
             before.guess_roles(ports_of_roles(staged));
         }
-        let mut watch = Watch::new(staged.key, staged.direction, staged.segment, before);
+        let sight = self.sight(&before, &staged.segment);
+        if sight == Sight::Thinned {
+            before.forget_unseen();
+        }
+        let mut watch =
+            Watch::new(staged.key, staged.direction, staged.segment, before).of_sight(sight);
         watch.note = staged.note;
         watch.receipt = pack(staged.receipt);
         watch.clock_step = self.clock.ticks();
@@ -183,6 +197,14 @@ impl Shard {
         if self.watches.start(&watch, place).is_none() {
             outbox.window().counts.unwatched += 1;
             outbox.finish(&watch, false);
+        }
+    }
+
+    /// How much of the connection was seen; packets in tunnels are never left out.
+    fn sight(&self, before: &FlowRecord, reset: &Segment) -> Sight {
+        match self.first_packets {
+            Some(first) if reset.tunnel.is_none() => before.sight(first, reset.time.tick()),
+            _ => Sight::Whole,
         }
     }
 

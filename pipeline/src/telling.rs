@@ -7,7 +7,7 @@ use events::{
     Baseline, CaptureQuality, ContextFields, Endpoint, Event, EventStatus, PerSide, ResetFields,
     RoleSource, SCHEMA, TunnelFields, UtcTime, VerdictFields, community_id, event_id,
 };
-use flowtable::{Direction, FlowRecord, Marks, PayloadClass, Side, Ticks, Watch};
+use flowtable::{Direction, FlowRecord, Marks, PayloadClass, Side, Sight, Ticks, Watch};
 use wire::TunnelKind;
 
 use crate::window::{Finding, unpack};
@@ -50,6 +50,7 @@ impl Teller {
             Names::Interfaces(names) => (None, name(names)),
         };
         let is_live = interface.is_some();
+        let is_thinned = watch.sight == Sight::Thinned;
         let run = file.as_deref().unwrap_or(&self.run);
         let (client_end, server_end) = (end(finding, client), end(finding, client.opposite()));
         let sides = |direction: Direction| before.side(direction);
@@ -96,8 +97,9 @@ impl Teller {
             capture: CaptureQuality {
                 midstream: before.is_midstream(),
                 asymmetric: is_one_sided(before),
-                gap_seen: before.has_gap(),
+                gap_seen: before.has_gap() && !is_thinned,
                 reused_tuple: before.is_reused(),
+                control_only: is_thinned,
             },
         }
     }

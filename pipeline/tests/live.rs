@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use events::{Event, EventStatus, Report, Start, Status};
 use nix::sched::{CloneFlags, unshare};
-use pipeline::{RunOptions, Sink};
+use pipeline::{Capture, Ration, RunOptions, Sink};
 use support::{
     CLIENT, Conversation, Kept, MS, SECOND, SERVER, START_NS, Timed, read_frames, verdict,
 };
@@ -215,6 +215,32 @@ fn a_live_run_tells_what_a_replay_tells() {
         let alike = (0..ROUNDS).filter(is_alike).count();
         assert!(alike > 0, "{:#?}", (sorted(kept.finals()), sorted(replayed.finals())));
         println!("{alike} of {ROUNDS} rounds alike");
+    });
+}
+
+#[test]
+fn in_control_mode_the_driver_leaves_out_the_rest_of_a_transfer() {
+    with_veth(1, || {
+        let talk = Conversation::new(1, START_NS, MS).handshake().data(CLIENT, 100);
+        let talk = (0..400).fold(talk, |talk, _| talk.data(SERVER, 900)).abort(SERVER);
+        let sent = talk.frames.len() as u64;
+        let ration = Ration { first_packets: 4, connections: 16 };
+        let mut options = run_options();
+        options.options.capture = Capture::Control(ration);
+        let (kept, outcome) = watch(&options, move |watched| {
+            send(&talk.frames, 1);
+            wait_until("final", || watched.finals.load(Ordering::Relaxed) >= 1);
+        });
+        let report = outcome.unwrap();
+        let control = report.control.unwrap();
+        assert_eq!(control.first_packets, 4);
+        assert_eq!(control.left_out + report.packets, sent);
+        // Each second that passes meanwhile brings one more.
+        assert!(control.left_out > 300, "{control:?}");
+        assert!(report.losses.is_empty(), "{:?}", report.losses);
+        let event = kept.finals().next().unwrap();
+        assert!(event.capture.control_only);
+        assert_eq!(format!("{:?}", event.verdict.origin), "Server");
     });
 }
 

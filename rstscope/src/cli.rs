@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// Watch interfaces and tell every reset as it comes
     #[command(after_long_help = VERDICTS)]
     Run(RunArguments),
+    /// Print what to tell a network card (ethtool), so that both directions of a connection meet and
+    /// little but TCP comes; nothing is changed
+    Hints(HintsArguments),
     /// Read capture files and tell every reset in them
     #[command(after_long_help = VERDICTS)]
     Read(ReadArguments),
@@ -89,6 +92,16 @@ pub(crate) struct RunArguments {
     pub(crate) output: OutputArguments,
     #[command(flatten)]
     pub(crate) sensor: SensorArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HintsArguments {
+    /// Interfaces, separated by commas
+    #[arg(short, long, value_name = "IF", value_delimiter = ',', required = true)]
+    pub(crate) interface: Vec<String>,
+    /// Cores that shall work; those that this process may use if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) workers: Option<u32>,
 }
 
 /// How interfaces are attached to.
@@ -269,6 +282,15 @@ pub(crate) struct SensorArguments {
     /// directions of one connection different tags and tunnel numbers
     #[arg(long, value_enum, value_name = "PART", value_delimiter = ',')]
     pub(crate) key_scope: Vec<KeyPart>,
+    /// Which packets are looked at. `control` is for links too fast for all of them: SYN, FIN and RST,
+    /// the first segments of each direction, then one a second, and all for 5 s after an end; the
+    /// network driver leaves out the rest. What is not known then is said so. Captures are read as
+    /// such a link would have shown them
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
+    pub(crate) capture: CaptureChoice,
+    /// With --capture control: segments of a direction that are seen at once
+    #[arg(long, value_name = "N", default_value_t = pipeline::Ration::FIRST_PACKETS, value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) first_packets: u8,
     /// What is kept of the server names that clients ask for (TLS SNI, HTTP Host), to tell resets by
     /// name from others; a hash cannot be turned back and differs from run to run. Names bear on
     /// the cause only, never on who sent a reset
@@ -286,6 +308,16 @@ pub(crate) enum NamesChoice {
     Hash,
     /// The names themselves, in memory and in reports
     Plain,
+}
+
+/// Values of --capture.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum CaptureChoice {
+    /// All TCP
+    #[default]
+    All,
+    /// What begins and ends connections, and a ration of the rest
+    Control,
 }
 
 /// Values of --key-scope.

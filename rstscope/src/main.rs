@@ -25,6 +25,7 @@ mod explain;
 mod filter;
 mod fit;
 mod generate;
+mod hints;
 mod live;
 mod output;
 mod progress;
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Run(arguments) => live::run(&arguments),
+        Command::Hints(arguments) => hints::run(&arguments),
         Command::Read(arguments) => read::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),

@@ -6,9 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use anyhow::Context as _;
 use events::Report;
-use pipeline::{AttachMode, KeyScope, NamesKept, Options, Others, RunOptions, Sink, ZeroCopy};
+use pipeline::{
+    AttachMode, Capture, KeyScope, NamesKept, Options, Others, Ration, RunOptions, Sink, ZeroCopy,
+};
 
-use crate::cli::{KeyPart, LinkArguments, NamesChoice, SensorArguments, ZeroCopyChoice};
+use crate::cli::{
+    CaptureChoice, KeyPart, LinkArguments, NamesChoice, SensorArguments, ZeroCopyChoice,
+};
 
 /// Reads captures to their ends or until `stop` is set, merged by time; `progress` grows by the bytes read.
 pub(crate) fn read(
@@ -77,5 +81,10 @@ fn options(arguments: &SensorArguments, provisional: bool) -> Options {
         NamesChoice::Hash => NamesKept::Hash,
         NamesChoice::Plain => NamesKept::Plain,
     };
-    Options { community_id_seed, provisional, key_scope, flows, names, ..defaults }
+    let ration = Ration { first_packets: arguments.first_packets, connections: flows };
+    let capture = match arguments.capture {
+        CaptureChoice::All => Capture::All,
+        CaptureChoice::Control => Capture::Control(ration),
+    };
+    Options { capture, community_id_seed, provisional, key_scope, flows, names, ..defaults }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
-use events::{Connections, CpuTime, GroupCount, InputReport, Report, Resets, Start, Status};
+use events::{
+    Connections, ControlReport, CpuTime, GroupCount, InputReport, Report, Resets, Start, Status,
+};
 
 use crate::terminal;
 
@@ -23,6 +25,9 @@ pub(crate) fn write(
     let packets = count_text(report.packets, "packet");
     let (bytes, span) = (bytes_text(report.bytes), span_text(report.span_s()));
     lines.write(out, "Seen", &format!("{packets}, {bytes} in {span}"))?;
+    if let Some(control) = &report.control {
+        lines.write(out, "Captured", &control_text(control))?;
+    }
     lines.write(out, "Connections", &connections_text(connections))?;
     lines.write(out, "Resets", &resets_text(report, told))?;
     lines.write(out, "Lost", &counts_text(&report.losses))?;
@@ -48,6 +53,16 @@ pub(crate) fn no_resets_text(report: &Report) -> String {
         count_text(report.packets, "packet"),
         count_text(connections.opened + connections.midstream, "connection"),
         grouped(connections.closed_well)
+    )
+}
+
+/// What control mode showed, and what it left out.
+fn control_text(control: &ControlReport) -> String {
+    format!(
+        "control packets only: SYN, FIN, RST, {} first segments of each direction, then one a \
+         second, and all after an end; {} left out on purpose",
+        control.first_packets,
+        count_text(control.left_out, "segment")
     )
 }
 
@@ -282,7 +297,7 @@ const GROUPS_MAX: usize = 20;
 
 #[cfg(test)]
 mod tests {
-    use super::{Connections, connections_text, grouped, span_text};
+    use super::{Connections, CpuTime, Report, connections_text, grouped, span_text, write_cost};
 
     #[test]
     fn what_did_not_happen_is_not_told() {

@@ -261,3 +261,32 @@ fn connections_without_vlans_are_the_same_whatever_the_key_holds() {
     let scoped = read(&["--format", "json", "--key-scope", "vlan,tunnel"]);
     assert_eq!(text(&plain.stdout), text(&scoped.stdout));
 }
+
+#[test]
+fn control_capture_says_in_summary_and_proof_sheet_what_was_not_seen() {
+    let output = read(&["--capture", "control", "--first-packets", "1", "--summary"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("control packets only"), "{}", text(&output.stdout));
+    let output =
+        read(&["--capture", "control", "--first-packets", "1", "--summary", "--format", "json"]);
+    let report: Report = serde_json::from_slice(&output.stdout).expect("the summary is a report");
+    let control = report.control.expect("the mode is told");
+    assert!(control.left_out > 0 && report.losses.is_empty(), "{control:?} {:?}", report.losses);
+    let capture = capture();
+    let capture = capture.to_str().expect("the path is text");
+    let sheets = |more: &[&str]| run(&[&["explain", capture, "--each"], more].concat()).stdout;
+    let control = sheets(&["--capture", "control", "--first-packets", "1"]);
+    assert!(text(&control).contains("captured: control packets only"), "{}", text(&control));
+    assert!(!text(&sheets(&[])).contains("control packets"));
+}
+
+#[test]
+fn hints_are_printed_and_nothing_else_happens() {
+    let output = run(&["hints", "--interface", "lo"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let told = text(&output.stdout);
+    assert!(told.contains("nothing below has been run"), "{told}");
+    assert!(told.contains("neither a hash key nor rules can be set"), "{told}");
+    assert!(told.lines().all(|line| !line.starts_with("ethtool -X")), "{told}");
+    assert_eq!(run(&["hints", "--interface", "rs-nobody"]).status.code(), Some(1));
+}

@@ -23,7 +23,7 @@ typedef unsigned long long u64;
 #define MAP_UINT(name, value) int(*name)[value]
 #define MAP_TYPE(name, type) typeof(type) *name
 
-enum map_type { MAP_PERCPU_ARRAY = 6, MAP_XSKMAP = 17 };
+enum map_type { MAP_ARRAY = 2, MAP_PERCPU_ARRAY = 6, MAP_XSKMAP = 17 };
 
 enum xdp_action { XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX, XDP_REDIRECT };
 
@@ -39,6 +39,7 @@ struct xdp_md {
 static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static u32 (*bpf_get_prandom_u32)(void) = (void *)7;
 static long (*bpf_redirect)(u32 interface, u64 flags) = (void *)23;
+static u64 (*bpf_ktime_get_coarse_ns)(void) = (void *)160;
 /* Since Linux 5.3 the lower two bits of `flags` are the verdict when the map has no such entry. */
 static long (*bpf_redirect_map)(void *map, u64 key, u64 flags) = (void *)51;
 

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use xdp::{AttachMode, Attachment, Capture, Options, Others, Queue, ZeroCopy};
+use xdp::{AttachMode, Attachment, Capture, Options, Others, Queue, Ration, ZeroCopy};
 
 /// What a worker does beside receiving.
 #[derive(Clone, Copy, Default)]
@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ("touch", "") => work.touch = true,
             ("generic", "") => options.attach_mode = AttachMode::GenericOnly,
             ("copy", "") => options.zero_copy = ZeroCopy::Never,
-            ("control", "") => options.capture = Capture::Control,
+            ("control", "") => options.capture = Capture::Control(Ration::of(1 << 20)),
             ("pass", "") => options.others = Others::Pass,
             _ => return Err(format!("unknown argument {argument}").into()),
         }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use crate::error::Error;
 use crate::interface::{Interface, InterfaceStatistics, wait_for_carrier};
-use crate::options::{HugePages, Options};
+use crate::options::{Capture, HugePages, Options};
 use crate::privileges;
 use crate::program::{Attached, Counters, Link, Program};
 use crate::queue::{Plan, Queue};
@@ -133,6 +133,11 @@ fn check(options: &Options) -> Result<(), Error> {
     {
         return bad("receive_ring", ring.into(), "a power of two from 64 up to the frames");
     }
+    if let Capture::Control(ration) = options.capture
+        && ration.first_packets == 0
+    {
+        return bad("first_packets", 0, "at least 1");
+    }
     if options.tunnel_ports.len() > Options::PORTS_MAX {
         return bad("tunnel_ports", options.tunnel_ports.len() as u64, "at most 8 ports");
     }
@@ -232,6 +237,7 @@ fn warnings(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::Ration;
 
     fn refused(change: impl FnOnce(&mut Options)) -> String {
         let mut options = Options::new("eth1");
@@ -253,5 +259,7 @@ mod tests {
         assert!(refused(|options| options.frame_size = Some(1024)).contains("2048 or 4096"));
         assert!(refused(|options| options.receive_ring = Some(16384)).contains("receive_ring"));
         assert!(refused(|options| options.tunnel_ports = vec![1; 9]).contains("at most 8"));
+        let nothing = Capture::Control(Ration { first_packets: 0, connections: 1 });
+        assert!(refused(|options| options.capture = nothing).contains("at least 1"));
     }
 }

@@ -41,8 +41,34 @@ struct ReceiveOffload {
     data: u32,
 }
 
+/// `struct ethtool_rxfh` without what follows it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct HashKey {
+    command: u32,
+    context: u32,
+    table_len: u32,
+    key_len: u32,
+    function: u32,
+    reserved: u32,
+}
+
+/// `struct ethtool_rxnfc`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Classification<const COMMAND: u32> {
+    command: u32,
+    flow_type: u32,
+    data: u64,
+    rule: [u64; 21],
+    rule_count: u32,
+    padding: u32,
+}
+
 const _: () = assert!(size_of::<DriverInformation>() == 196);
 const _: () = assert!(size_of::<Channels>() == 36);
+const _: () = assert!(size_of::<HashKey>() == 24);
+const _: () = assert!(size_of::<Classification<0>>() == 192);
 
 macro_rules! structure {
     ($name:ident, $command:literal) => {
@@ -62,17 +88,33 @@ structure!(DriverInformation, 0x03);
 structure!(Channels, 0x3c);
 structure!(Flags, 0x25);
 structure!(ReceiveOffload, 0x2b);
+structure!(HashKey, 0x46);
+
+/// `ETHTOOL_GRXFH`: which fields are hashed.
+type HashFields = Classification<0x29>;
+/// `ETHTOOL_GRXCLSRLCNT`: how many rules there are.
+type RuleCount = Classification<0x2e>;
+
+// SAFETY: integers only (`Plain`, 1 and 2).
+unsafe impl<const COMMAND: u32> Plain for Classification<COMMAND> {}
+// SAFETY: the structure of both commands, of the length asserted above; neither writes more.
+unsafe impl<const COMMAND: u32> EthtoolStructure for Classification<COMMAND> {
+    const COMMAND: u32 = COMMAND;
+    fn command_mut(&mut self) -> &mut u32 {
+        &mut self.command
+    }
+}
 
 /// The name of the driver.
 pub(crate) fn driver(interface: &str) -> io::Result<String> {
-    let answer: DriverInformation = ethtool(interface)?;
+    let answer = ethtool(interface, DriverInformation::zeroed())?;
     let len = answer.driver.iter().position(|byte| *byte == 0).unwrap_or(answer.driver.len());
     Ok(String::from_utf8_lossy(&answer.driver[..len]).into_owned())
 }
 
 /// How many receive queues are in use.
 pub(crate) fn receive_queues(interface: &str) -> io::Result<u32> {
-    let answer: Channels = ethtool(interface)?;
+    let answer = ethtool(interface, Channels::zeroed())?;
     Ok(answer.receive + answer.combined)
 }
 
@@ -91,10 +133,44 @@ pub(crate) struct Offloads {
 pub(crate) fn offloads(interface: &str) -> Offloads {
     const RX_VLAN: u32 = 1 << 8;
     const LRO: u32 = 1 << 15;
-    let flags = ethtool::<Flags>(interface).map_or(0, |answer| answer.data);
+    let flags = ethtool(interface, Flags::zeroed()).map_or(0, |answer| answer.data);
     Offloads {
         vlan: flags & RX_VLAN != 0,
         large_receive: flags & LRO != 0,
-        generic_receive: ethtool::<ReceiveOffload>(interface).is_ok_and(|answer| answer.data != 0),
+        generic_receive: ethtool(interface, ReceiveOffload::zeroed())
+            .is_ok_and(|answer| answer.data != 0),
+    }
+}
+
+/// What a card can be told about the spreading of packets over its queues; what a driver does not
+/// tell, it cannot be told either.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Spreading {
+    /// Most queues for both ways, and most for receiving alone; 0 where they cannot be set.
+    pub(crate) combined_max: u32,
+    pub(crate) receive_max: u32,
+    /// Bytes of the hash key; 0 where it cannot be set.
+    pub(crate) key_len: u32,
+    /// Whether both addresses and both ports of TCP over IPv4 are hashed, and nothing else.
+    pub(crate) by_connection: bool,
+    /// Whether it takes rules (`ntuple`).
+    pub(crate) rules: bool,
+}
+
+/// Asks for [`Spreading`].
+pub(crate) fn spreading(interface: &str) -> Spreading {
+    const TCP_V4_FLOW: u32 = 1;
+    /// `RXH_IP_SRC`, `RXH_IP_DST`, `RXH_L4_B_0_1`, `RXH_L4_B_2_3`.
+    const CONNECTION: u64 = 0xf0;
+    let channels = ethtool(interface, Channels::zeroed()).unwrap_or(Channels::zeroed());
+    let [receive_max, _, _, combined_max] = channels.maxima;
+    let key = ethtool(interface, HashKey::zeroed());
+    let fields = HashFields { flow_type: TCP_V4_FLOW, ..HashFields::zeroed() };
+    Spreading {
+        combined_max,
+        receive_max,
+        key_len: key.map_or(0, |answer| answer.key_len),
+        by_connection: ethtool(interface, fields).is_ok_and(|answer| answer.data == CONNECTION),
+        rules: ethtool(interface, RuleCount::zeroed()).is_ok(),
     }
 }

@@ -24,6 +24,8 @@
 //! | `queue.rs` | the receive loop's half: batches of packets |
 //! | `socket.rs`, `ring.rs`, `umem.rs`, `mapping.rs` | one AF_XDP socket and its shared memory |
 //! | `program.rs`, `bpf/` | the XDP program, its link and its counters |
+//! | `hints.rs` | what a card could be told, as commands |
+//! | `prefilter.rs` | the decisions of control mode in user space, for captures |
 //! | `interface.rs`, `ethtool.rs`, `netlink.rs`, `holder.rs` | what the kernel says of an interface |
 //! | `privileges.rs` | capabilities and the locked-memory limit, checked before anything is tried |
 //! | `huge.rs` | huge pages under the tables of others |
@@ -41,6 +43,7 @@ mod attachment;
 mod error;
 mod ethtool;
 mod flood;
+mod hints;
 mod holder;
 mod huge;
 mod interface;
@@ -48,6 +51,7 @@ mod mapping;
 mod netlink;
 mod options;
 mod prefetch;
+mod prefilter;
 mod privileges;
 mod program;
 mod queue;
@@ -61,11 +65,13 @@ mod warning;
 pub use attachment::Attachment;
 pub use error::Error;
 pub use flood::Flood;
+pub use hints::Hint;
 pub use holder::Holder;
 pub use huge::{bytes_on_huge_pages, prefer_huge_pages};
 pub use interface::{Interface, InterfaceStatistics};
-pub use options::{AttachMode, BusyPoll, Capture, HugePages, Options, Others, ZeroCopy};
+pub use options::{AttachMode, BusyPoll, Capture, HugePages, Options, Others, Ration, ZeroCopy};
 pub use prefetch::prefetch;
+pub use prefilter::Prefilter;
 pub use program::Counters;
 pub use queue::{BATCH_MAX, Queue, Statistics};
 pub use socket::Mode;

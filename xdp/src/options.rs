@@ -95,9 +95,46 @@ pub enum Others {
 pub enum Capture {
     /// All of them.
     All,
-    /// Those with SYN, FIN or RST only; tunnels and fragments come whole. Cheaper, but the sensor
-    /// then knows neither windows nor data before a reset.
-    Control,
+    /// Every SYN, FIN and RST, and of all other segments a ration; tunnels, fragments and whatever
+    /// the program cannot read come whole. For links too fast to be looked at packet by packet.
+    Control(Ration),
+}
+
+/// How many segments with ACK and none of SYN, FIN and RST are captured in control mode.
+///
+/// A direction has a budget of [`Ration::first_packets`]; it grows by one every 1.07 s (2^30 ns) up to
+/// as many again. A SYN fills it. A FIN or RST lifts it for both directions for at least 5.3 s.
+/// `bpf/budget.h` says how that is kept in bounded memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ration {
+    /// Segments of a direction that are taken at once; 1 to 255.
+    pub first_packets: u8,
+    /// Connections whose budgets are remembered; those beyond get more than their ration.
+    pub connections: usize,
+}
+
+impl Ration {
+    /// What [`Ration::first_packets`] is unless somebody chooses: a TLS handshake and a request.
+    pub const FIRST_PACKETS: u8 = 8;
+
+    /// The usual ration of so many connections.
+    #[must_use]
+    pub const fn of(connections: usize) -> Self {
+        Self { first_packets: Self::FIRST_PACKETS, connections }
+    }
+
+    /// Bytes of the table of budgets.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.buckets() as usize * BUCKET_LEN
+    }
+
+    /// Buckets of eight budgets, a power of two: twice as many budgets as directions, since buckets
+    /// fill unevenly.
+    pub(crate) fn buckets(&self) -> u32 {
+        let wanted = self.connections.div_ceil(2).clamp(1, BUCKETS_MAX as usize);
+        (wanted as u32).next_power_of_two()
+    }
 }
 
 /// Where in the receive path the program runs.
@@ -143,3 +180,8 @@ pub struct BusyPoll {
     /// Packets that one call takes at most.
     pub budget: u16,
 }
+
+/// `struct bucket` of `bpf/budget.h`.
+const BUCKET_LEN: usize = 64;
+/// 1 GiB.
+const BUCKETS_MAX: u32 = 1 << 24;

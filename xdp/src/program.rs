@@ -1,5 +1,6 @@
 //! The XDP program: loaded, attached by a link, and its counters.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -10,7 +11,7 @@ use aya::{Ebpf, EbpfLoader};
 use crate::error::Error;
 use crate::holder::Holder;
 use crate::interface::Interface;
-use crate::options::{AttachMode, Capture, Options, Others};
+use crate::options::{AttachMode, Capture, Options, Others, Ration};
 use crate::socket::Socket;
 use crate::system;
 
@@ -33,8 +34,8 @@ pub struct Counters {
     pub not_tcp_dropped: u64,
     /// Not TCP and passed to the host ([`Others::Pass`]).
     pub not_tcp_passed: u64,
-    /// TCP without SYN, FIN or RST, left out by [`Capture::Control`].
-    pub tcp_data: u64,
+    /// TCP beyond the ration of [`Capture::Control`]: left out on purpose.
+    pub left_out: u64,
     /// Ended within a header.
     pub too_short: u64,
     /// To be captured, but its queue has no socket.
@@ -54,7 +55,7 @@ impl Counters {
         self.redirected()
             + self.not_tcp_dropped
             + self.not_tcp_passed
-            + self.tcp_data
+            + self.left_out
             + self.too_short
             + self.no_socket
     }
@@ -69,6 +70,18 @@ pub(crate) struct Program {
 impl Program {
     /// Loads the program as `options` want it, with room for sockets of `queues` queues.
     pub(crate) fn load(options: &Options, queues: u32) -> Result<Self, Error> {
+        // `RandomState` draws its keys from the operating system.
+        let seed = RandomState::new().hash_one(PROGRAM);
+        Self::load_with(options, queues, seed, Clock::Kernel)
+    }
+
+    /// The same with the secret of the budgets' hash given; `clock` is where time comes from.
+    pub(crate) fn load_with(
+        options: &Options,
+        queues: u32,
+        seed: u64,
+        clock: Clock,
+    ) -> Result<Self, Error> {
         const XDP_DROP: u32 = 1;
         const XDP_PASS: u32 = 2;
         let others = match options.others {
@@ -76,7 +89,13 @@ impl Program {
             Others::Pass => XDP_PASS,
         };
         let tunnels = u32::from(options.tunnels);
-        let control_only = u32::from(options.capture == Capture::Control);
+        let (control_only, ration) = match options.capture {
+            Capture::All => (0_u32, Ration { first_packets: 1, connections: 1 }),
+            Capture::Control(ration) => (1, ration),
+        };
+        let (buckets, first_packets) = (ration.buckets(), u32::from(ration.first_packets));
+        let bucket_mask = buckets - 1;
+        let clock_in_metadata = u32::from(clock == Clock::Metadata);
         let mut ports = [0_u16; Options::PORTS_MAX];
         for (to, from) in ports.iter_mut().zip(&options.tunnel_ports) {
             *to = from.to_be();
@@ -88,7 +107,12 @@ impl Program {
             .override_global("tunnels", &tunnels, true)
             .override_global("control_only", &control_only, true)
             .override_global("tunnel_ports", &ports, true)
+            .override_global("clock_in_metadata", &clock_in_metadata, true)
+            .override_global("seed", &seed, true)
+            .override_global("bucket_mask", &bucket_mask, true)
+            .override_global("first_packets", &first_packets, true)
             .map_max_entries(XSKS, queues)
+            .map_max_entries(BUDGETS, buckets)
             .load(&OBJECT.0)
             .map_err(Box::new)?;
         xdp(&mut ebpf).load().map_err(Box::new)?;
@@ -130,11 +154,20 @@ impl Program {
         sockets.set(queue, std::os::fd::AsRawFd::as_raw_fd(&socket.fd()), 0).map_err(fail)
     }
 
+    /// Runs the program on one frame that goes nowhere, at a time of the caller's ([`Clock::Metadata`]).
+    #[cfg(test)]
+    pub(crate) fn try_on(&self, frame: &[u8], now_ns: u64) -> io::Result<()> {
+        let program = self.ebpf.program(PROGRAM).expect("the object has this program");
+        let program: &Xdp = program.try_into().expect("it is an XDP program");
+        let fd = program.fd().expect("the program was loaded");
+        system::run_with_metadata(fd.as_fd(), &now_ns.to_ne_bytes(), frame)
+    }
+
     /// What the program counted so far.
     pub(crate) fn counters(&self) -> Result<Counters, Error> {
         let values =
             self.sums().map_err(|source| Error::Map { map: COUNTERS, source: Box::new(source) })?;
-        let [tcp_redirected, maybe_tcp_redirected, not_tcp, tcp_data, too_short, no_socket] =
+        let [tcp_redirected, maybe_tcp_redirected, not_tcp, left_out, too_short, no_socket] =
             values;
         let (not_tcp_dropped, not_tcp_passed) = match self.others {
             Others::Drop => (not_tcp, 0),
@@ -145,7 +178,7 @@ impl Program {
             maybe_tcp_redirected,
             not_tcp_dropped,
             not_tcp_passed,
-            tcp_data,
+            left_out,
             too_short,
             no_socket,
         })
@@ -160,6 +193,15 @@ impl Program {
         }
         Ok(sums)
     }
+}
+
+/// Where the program takes the time from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Clock {
+    /// The kernel.
+    Kernel,
+    /// The eight bytes before the frame: for tests.
+    Metadata,
 }
 
 /// What keeps the program on the interface; dropped or closed by death, it goes.
@@ -183,7 +225,7 @@ pub(crate) enum Attached {
 }
 
 fn xdp(ebpf: &mut Ebpf) -> &mut Xdp {
-    ebpf.program_mut("rstscope")
+    ebpf.program_mut(PROGRAM)
         .and_then(|program| program.try_into().ok())
         .expect("the object has this XDP program")
 }
@@ -218,6 +260,8 @@ fn explain_attach(interface: &Interface, mode: &'static str, source: io::Error) 
 
 const XSKS: &str = "xsks";
 const COUNTERS: &str = "counters";
+const BUDGETS: &str = "budgets";
+const PROGRAM: &str = "rstscope";
 /// `COUNTERS` of `enum counter` in `bpf/rstscope.bpf.c`.
 const COUNTERS_LEN: usize = 6;
 /// `linux/if_link.h`.

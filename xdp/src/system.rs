@@ -164,10 +164,10 @@ pub(crate) unsafe trait EthtoolStructure: Plain {
     fn command_mut(&mut self) -> &mut u32;
 }
 
-/// Asks the driver of interface `name` one question.
-pub(crate) fn ethtool<T: EthtoolStructure>(name: &str) -> io::Result<T> {
+/// Asks the driver of interface `name` one question; fields of `question` that it reads are set.
+pub(crate) fn ethtool<T: EthtoolStructure>(name: &str, question: T) -> io::Result<T> {
     let fd = socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?;
-    let mut answer = T::zeroed();
+    let mut answer = question;
     *answer.command_mut() = T::COMMAND;
     let mut request = libc::ifreq {
         ifr_name: interface_name(name)?,
@@ -280,6 +280,50 @@ pub(crate) fn run_live_frames(
     let len = size_of::<TestRun>();
     // SAFETY: `pointer` is readable and writable for `len` bytes, and `data_in` for the length
     // given; with live frames no data come back.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_TEST_RUN, pointer, len) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// `struct xdp_md` of `linux/bpf.h`.
+#[cfg(test)]
+#[repr(C)]
+#[derive(Default)]
+struct XdpContext {
+    data: u32,
+    data_end: u32,
+    data_meta: u32,
+    ingress_interface: u32,
+    receive_queue: u32,
+    egress_interface: u32,
+}
+
+/// Runs an XDP program on one frame with `metadata` before it; the frame goes nowhere.
+#[cfg(test)]
+pub(crate) fn run_with_metadata(
+    program: BorrowedFd<'_>,
+    metadata: &[u8; 8],
+    frame: &[u8],
+) -> io::Result<()> {
+    const BPF_PROG_TEST_RUN: libc::c_long = 10;
+    let data = [&metadata[..], frame].concat();
+    let context = XdpContext {
+        data: metadata.len() as u32,
+        data_end: data.len() as u32,
+        ..XdpContext::default()
+    };
+    let mut attributes = TestRun {
+        program_fd: program.as_raw_fd() as u32,
+        data_size_in: data.len() as u32,
+        data_in: data.as_ptr() as u64,
+        context_size_in: size_of::<XdpContext>() as u32,
+        context_in: &raw const context as u64,
+        repeat: 1,
+        ..TestRun::default()
+    };
+    let pointer = &raw mut attributes;
+    let len = size_of::<TestRun>();
+    // SAFETY: `pointer` is readable and writable for `len` bytes, `data_in` and `context_in` for the
+    // lengths given; no buffer for what comes out is given.
     let result = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_TEST_RUN, pointer, len) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -3,7 +3,7 @@
 //! Hop limits are compared as distances from the next higher initial value, because a kernel may
 //! reset with another initial value than the socket had, over the same path.
 
-use flowtable::Side;
+use flowtable::{Side, Sight};
 
 use crate::case::{Case, hops, initial_hop_limit};
 use crate::clues::split;
@@ -80,7 +80,9 @@ fn reference(case: &Case<'_>) -> Option<(u8, Trust)> {
     } else {
         side.hop_limit
     };
-    let trust = if side.has(Side::DATA) && side.hop_limit_is_stable() {
+    // Of a path that flaps, a few packets of many may all show the same.
+    let is_sample = case.watch.sight != Sight::Whole && side.packets < SAMPLE_MIN;
+    let trust = if side.has(Side::DATA) && side.hop_limit_is_stable() && !is_sample {
         Trust::Firm
     } else if confirmed_by_others(case, expected)
         || (side.hop_spread == 0
@@ -104,3 +106,7 @@ fn confirmed_by_others(case: &Case<'_>, expected: u8) -> bool {
 const fn value(hop_limit: u8) -> Value {
     Value::HopLimit { raw: hop_limit, hops: hops(hop_limit) }
 }
+
+/// Where packets were left out, so many show where a side is: if three in ten came by another path,
+/// one side in seventeen would show none of them.
+const SAMPLE_MIN: u8 = 8;

@@ -26,6 +26,8 @@ pub(crate) use opposite::unprovoked as unprovoked_opposite;
 pub(crate) use signature::must_be_dropped;
 pub(crate) use split::is_split;
 
+use flowtable::Sight;
+
 use crate::case::Case;
 use crate::verdict::{Evidence, EvidenceList, Value};
 use crate::vocabulary::Clue;
@@ -50,7 +52,7 @@ pub(crate) fn weigh(case: &Case<'_>) -> Weighed {
     let mut headers = 0.0f32;
     let mut has_anomaly = false;
     for clue in HEADER_CLUES {
-        if let Some(found) = clue(case).filter(|found| !is_other_stack(case, found)) {
+        if let Some(found) = clue(case).filter(|found| is_telling(case, found)) {
             headers += found.decibans;
             has_anomaly |= found.row.is_some_and(Row::is_anomaly);
             evidence.push(found);
@@ -59,7 +61,8 @@ pub(crate) fn weigh(case: &Case<'_>) -> Weighed {
     let mut decibans = prior.decibans + headers.clamp(HEADERS_MIN, HEADERS_MAX);
     let mut has_proof = false;
     let proofs = PROOF_CLUES.into_iter().map(|clue| clue(case));
-    for found in proofs.chain([alive::weigh(case, has_anomaly)]).flatten() {
+    let proofs = proofs.chain([alive::weigh(case, has_anomaly)]).flatten();
+    for found in proofs.filter(|found| !rests_on_unseen(case, found)) {
         decibans += found.decibans;
         has_proof |= found.row.is_some_and(Row::is_proof);
         evidence.push(found);
@@ -69,6 +72,31 @@ pub(crate) fn weigh(case: &Case<'_>) -> Weighed {
         evidence.push(found);
     }
     Weighed { decibans, evidence, has_proof }
+}
+
+/// Whether a header clue says anything of the named sender.
+fn is_telling(case: &Case<'_>, found: &Evidence) -> bool {
+    !is_other_stack(case, found) && !rests_on_unseen(case, found)
+}
+
+/// What speaks against the named sender only if its latest segment, or all of them, were seen: in
+/// control mode windows, numbers and what provoked the reset may be those of segments left out. Hop
+/// limits and clocks of a second ago still hold, and what agrees by chance hardly ever does.
+/// Causality also needs the shortest of many round trips.
+fn rests_on_unseen(case: &Case<'_>, found: &Evidence) -> bool {
+    let sight = case.watch.sight;
+    let is_causality = found.clue == Clue::Causality && sight != Sight::Whole;
+    let is_of_latest = matches!(
+        found.row,
+        Some(
+            Row::WindowCopied
+                | Row::WindowZeroLinux
+                | Row::WindowZeroApple
+                | Row::ProfileSuricata
+                | Row::IpIdBreaks
+        )
+    ) || found.clue == Clue::Numbers;
+    found.decibans < 0.0 && (is_causality || (sight == Sight::Thinned && is_of_latest))
 }
 
 /// A front end that resets in its own name writes as itself, not as the machine behind it; and that

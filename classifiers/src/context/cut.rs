@@ -150,7 +150,8 @@ pub(crate) fn is_turned_away(case: &Case<'_>) -> bool {
 /// Front ends end idle connections by FIN and reset, too, but nothing is under way on those.
 pub(crate) fn is_orphan(case: &Case<'_>) -> bool {
     let (from, to, before) = (case.from(), case.to(), case.before());
-    let is_stuck = before.unacknowledged(case.sender) > 1 || before.zero_windows(case.receiver) > 0;
+    let waits = !case.is_thinned() && before.unacknowledged(case.sender) > 1;
+    let is_stuck = waits || before.zero_windows(case.receiver) > 0;
     case.shape == Shape::Active
         && is_stuck
         && from.has(Side::FIN)

@@ -16,6 +16,8 @@ pub(super) fn cause(case: &Case<'_>) -> Option<Finding> {
     let is_outside = before.unacknowledged(case.receiver) > window.saturating_add(SLACK);
     let was_alive = from.packets >= 3 && case.since(from).is_some_and(|span| span < ALIVE_WITHIN);
     let is_answer = case.is_bare() && case.answers_receiver() && case.receiver_spoke_last();
+    // What acknowledged it may have been left out on purpose.
+    let is_outside = is_outside && !case.is_thinned();
     (is_outside && was_alive && is_answer && before.handshake_complete()).then_some(
         Finding::new("R29", Cause::NatDesync, 0.7, Cause::StaleConnection)
             .with_caveat("a host that lost the connection that very moment would look the same"),

@@ -29,6 +29,10 @@ impl Tallies {
         self.0 += (self.0 & Self::SAMPLES != Self::SAMPLES) as u8;
     }
 
+    pub(super) const fn forget_samples(&mut self) {
+        self.0 &= !Self::SAMPLES;
+    }
+
     pub(super) const fn add_zero_window(&mut self) {
         if self.0 & Self::ZERO_WINDOWS != Self::ZERO_WINDOWS {
             self.0 += Self::ZERO_WINDOW;
