@@ -1,6 +1,6 @@
 //! The worker's end of the exchange of windows with the exporter.
 
-use classifiers::{Setting, judge};
+use classifiers::{Setting, decide};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use flowtable::{NameNote, Note, TableCounts, Watch};
 
@@ -98,7 +98,7 @@ impl Outbox {
     pub(crate) fn finish(&mut self, watch: &Watch, was_watched: bool) {
         let finding = finding(watch, was_watched, true);
         // Counted even if it finds no room: the loss has a name of its own.
-        self.window.counts.roles[finding.verdict.role as usize] += 1;
+        self.window.counts.roles[finding.ruling.role as usize] += 1;
         self.push(finding);
     }
 
@@ -174,6 +174,6 @@ impl Outbox {
 
 /// The connection judged by itself: what others tell is added where all workers meet.
 fn finding(watch: &Watch, was_watched: bool, is_final: bool) -> Finding {
-    let verdict = judge(watch, was_watched, &Setting::NONE);
-    Finding { watch: *watch, verdict, is_final, was_watched }
+    let ruling = decide(watch, was_watched, &Setting::NONE);
+    Finding { watch: *watch, ruling, is_final, was_watched }
 }

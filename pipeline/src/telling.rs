@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use classifiers::{Setting, hops};
+use classifiers::{Setting, hops, judge};
 use events::{
     Baseline, CaptureQuality, ContextFields, Endpoint, Event, EventStatus, PerSide, ResetFields,
     RoleSource, SCHEMA, TunnelFields, UtcTime, VerdictFields, community_id, event_id,
@@ -36,9 +36,10 @@ impl Teller {
         matches!(self.names, Names::Interfaces(_))
     }
 
-    /// The event of a finding, and of what other connections tell of it.
+    /// The event of a finding, judged by what other connections tell of it.
     pub(crate) fn event(&self, finding: &Finding, setting: &Setting) -> Event {
         let watch = &finding.watch;
+        let verdict = judge(watch, finding.was_watched, setting);
         let (before, reset) = (&watch.before, &watch.reset);
         let client = before.client();
         let receipt = unpack(watch.receipt);
@@ -72,8 +73,8 @@ impl Teller {
             }),
             community_id: community_id(client_end, server_end, self.community_id_seed),
             claimed: side_name(before, watch.direction),
-            verdict: VerdictFields::from(&finding.verdict),
-            idle_before_s: finding.verdict.idle.map(|idle| round(idle.seconds(), 6)),
+            verdict: VerdictFields::from(&verdict),
+            idle_before_s: verdict.idle.map(|idle| round(idle.seconds(), 6)),
             answered_after_s: answered_after(watch).map(|(span, _)| round(span.seconds(), 6)),
             one_way_ms_max: answered_after(watch).map(|(_, span)| milliseconds(span) / 2.0),
             longest_silence_s: Some(before.longest_gap().seconds() as u32)

@@ -6,7 +6,7 @@ use wire::Address;
 
 use super::Setting;
 use crate::case::Case;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::{Origin, Role, Shape, Stage};
 
 /// Somebody tried something, and a reset was the end of it.
@@ -41,7 +41,7 @@ impl Attempt {
     }
 
     /// The attempt that ended with this reset; `None` if it was more than an attempt.
-    pub(crate) fn of(watch: &Watch, verdict: &Verdict) -> Option<Self> {
+    pub(crate) fn of(watch: &Watch, verdict: &Ruling) -> Option<Self> {
         if verdict.role != Role::Primary {
             return None;
         }
@@ -59,7 +59,7 @@ impl Attempt {
     }
 }
 
-fn outcome(case: &Case<'_>, verdict: &Verdict) -> Option<Outcome> {
+fn outcome(case: &Case<'_>, verdict: &Ruling) -> Option<Outcome> {
     let (from, to) = (case.from(), case.to());
     if from.packets == 0 && to.has(Side::SYN) {
         return (case.stage == Stage::PostSyn && !case.sender_is_client())

@@ -5,7 +5,7 @@ use wire::Address;
 
 use super::Setting;
 use crate::case::Case;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::{Cause, Origin, Role, Shape, Stage};
 
 /// One reset as its service's table takes it in.
@@ -46,7 +46,7 @@ pub(crate) struct Cut {
 
 impl Blow {
     /// What a reset means for its server; `None` if nothing, or if a device sent it.
-    pub(crate) fn of(watch: &Watch, verdict: &Verdict) -> Option<Self> {
+    pub(crate) fn of(watch: &Watch, verdict: &Ruling) -> Option<Self> {
         if verdict.role != Role::Primary {
             return None;
         }

@@ -14,7 +14,7 @@ use super::bounded::Bounded;
 use super::distinct::PerMinute;
 use crate::case::Case;
 use crate::rules::meets_wrong_ack;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::{Cause, Role, Shape};
 
 /// What went on at a server in the last minute.
@@ -82,7 +82,7 @@ impl Floods {
         Bounded::<Address, Record>::memory_bytes(SERVERS)
     }
 
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict, attempt: Option<&Attempt>) {
+    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Ruling, attempt: Option<&Attempt>) {
         let Some((server, other, part)) = part(watch, verdict, attempt) else { return };
         let (hash, time) = (self.hasher.hash_one(other), watch.reset.time);
         let record = self.servers.entry(server, || Record::NONE);
@@ -103,7 +103,7 @@ impl Floods {
     pub(crate) fn ask(
         &self,
         watch: &Watch,
-        verdict: &Verdict,
+        verdict: &Ruling,
         attempt: Option<&Attempt>,
     ) -> Option<Flood> {
         let (server, _, _) = part(watch, verdict, attempt)?;
@@ -112,7 +112,7 @@ impl Floods {
     }
 
     /// Whether the flood that a reset may be part of is yet to show.
-    pub(crate) fn may_show(&self, watch: &Watch, verdict: &Verdict) -> bool {
+    pub(crate) fn may_show(&self, watch: &Watch, verdict: &Ruling) -> bool {
         let is_part = part(watch, verdict, None).is_some();
         is_part && self.ask(watch, verdict, None).is_none()
     }
@@ -130,7 +130,7 @@ impl Floods {
 /// The server, the other address, and what happened between them.
 fn part(
     watch: &Watch,
-    verdict: &Verdict,
+    verdict: &Ruling,
     attempt: Option<&Attempt>,
 ) -> Option<(Address, Address, Part)> {
     if verdict.role != Role::Primary {

@@ -13,8 +13,9 @@ use wire::Address;
 use crate::case::hops;
 use crate::context::bounded::Bounded;
 use crate::context::few::Few;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::{Clue, Role};
+use crate::weights::{Rows, rows_where};
 
 /// What a line tells of one of its resets.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -94,7 +95,7 @@ impl IdLines {
     }
 
     /// Puts a reset that its named sender's own counter does not explain on its line.
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
+    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Ruling) {
         let reset = &watch.reset;
         let is_v4 = !reset.marks.has(Marks::V6);
         if !is_v4 || reset.ip_id == 0 || verdict.role == Role::Duplicate || fits(watch, verdict) {
@@ -185,12 +186,12 @@ const fn member(watch: &Watch) -> Member {
 }
 
 /// Whether the reset is on its named sender's own counter or clock, or from its own distance.
-fn fits(watch: &Watch, verdict: &Verdict) -> bool {
+fn fits(watch: &Watch, verdict: &Ruling) -> bool {
     let side = watch.before.side(watch.direction);
-    let is_own = verdict.evidence.as_slice().iter().any(|evidence| {
-        matches!(evidence.clue, Clue::IpId | Clue::Timestamps) && evidence.decibans >= OWN
+    const SAYS_OWN: Rows = rows_where!(|weight| {
+        matches!(weight.clue, Clue::IpId | Clue::Timestamps) && weight.decibans >= OWN
     });
-    is_own || (side.packets > 0 && !comes_from_elsewhere(watch))
+    verdict.rows.meets(SAYS_OWN) || (side.packets > 0 && !comes_from_elsewhere(watch))
 }
 
 /// Neither as far away as the named sender's handshake nor as its last packet.

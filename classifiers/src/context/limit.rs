@@ -8,7 +8,7 @@ use wire::Address;
 use super::attempt::{Attempt, Outcome};
 use super::bounded::Bounded;
 use super::live::Live;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::Role;
 
 /// A limit that a refusal fits.
@@ -100,7 +100,7 @@ impl Limits {
     }
 
     /// Takes in the end of a connection by reset, and attempts that were none.
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict, attempt: Option<&Attempt>) {
+    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Ruling, attempt: Option<&Attempt>) {
         if let Some(attempt) = attempt.filter(|attempt| attempt.outcome == Outcome::Refused) {
             let key = (attempt.prober, attempt.target);
             if let Some(holding) = self.holdings.peek_mut(&key) {
@@ -253,7 +253,7 @@ fn shifted(bits: u128, by: u64) -> u128 {
 }
 
 /// Whether a living connection ended with this reset.
-pub(super) fn ends_connection(watch: &Watch, verdict: &Verdict) -> bool {
+pub(super) fn ends_connection(watch: &Watch, verdict: &Ruling) -> bool {
     let before = &watch.before;
     verdict.role == Role::Primary && before.handshake_complete() && !before.is_over()
 }

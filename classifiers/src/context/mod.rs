@@ -97,7 +97,7 @@ use flowtable::{NameNote, Note, Timestamp, Watch};
 
 use attempt::Attempt;
 
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 
 /// Everything that is remembered across connections.
 ///
@@ -189,7 +189,7 @@ impl Context {
     }
 
     /// Takes in a reset with the verdict that its connection alone gives, as soon as that is final.
-    pub fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
+    pub fn learn(&mut self, watch: &Watch, verdict: &Ruling) {
         let attempt = Attempt::of(watch, verdict);
         self.services.learn(watch, verdict);
         self.limits.learn(watch, verdict, attempt.as_ref());
@@ -213,7 +213,7 @@ impl Context {
 
     /// Whether the next half minute may tell what nothing tells yet: worth holding the verdict for.
     #[must_use]
-    pub fn is_open(&self, watch: &Watch, verdict: &Verdict) -> bool {
+    pub fn is_open(&self, watch: &Watch, verdict: &Ruling) -> bool {
         let attempt = Attempt::of(watch, verdict);
         let is_connection = !attempt.is_some_and(|attempt| attempt.was_refused());
         (is_connection && self.rhythms.may_begin(watch, verdict))
@@ -224,7 +224,7 @@ impl Context {
     }
 
     /// What other connections tell of a reset; asked some seconds after it was learned.
-    pub fn setting(&mut self, watch: &Watch, verdict: &Verdict, _now: Timestamp) -> Setting {
+    pub fn setting(&mut self, watch: &Watch, verdict: &Ruling, _now: Timestamp) -> Setting {
         let attempt = Attempt::of(watch, verdict);
         let stranger = attempt.filter(|attempt| !self.limits.is_customer(attempt));
         let id_line = self.id_lines.ask(watch);
@@ -257,7 +257,7 @@ impl Context {
 
     /// What tells of a flood as a whole, for those of its resets that are too many to be learned.
     #[must_use]
-    pub fn setting_in_flood(&self, watch: &Watch, verdict: &Verdict) -> Setting {
+    pub fn setting_in_flood(&self, watch: &Watch, verdict: &Ruling) -> Setting {
         let attempt = Attempt::of(watch, verdict);
         let stranger = attempt.filter(|attempt| !self.limits.is_customer(attempt));
         Setting {

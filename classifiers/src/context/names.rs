@@ -14,7 +14,7 @@ use foldhash::quality::RandomState;
 use crate::context::bounded::Bounded;
 use crate::context::devices::is_device;
 use crate::context::few::Few;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::{Origin, Role, Stage};
 
 /// How connections of one server fare, with the name of this reset's connection and with others.
@@ -152,7 +152,7 @@ impl Names {
     }
 
     /// A connection was reset; only what comes soon after the name may be about it.
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
+    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Ruling) {
         let age_s = watch.reset.time.seconds().saturating_sub(watch.before.opened_s());
         let is_soon = match verdict.stage {
             Stage::PostAck | Stage::PostPsh => verdict.idle.is_none_or(|idle| idle <= SOON),

@@ -10,7 +10,7 @@ use super::Setting;
 use super::bounded::Bounded;
 use crate::case::Case;
 use crate::rules::meets_wrong_ack;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::{Origin, Role};
 
 /// The beat that a probe keeps.
@@ -76,20 +76,20 @@ impl Rhythms {
     }
 
     /// Takes in a reset, if it may be the end of a probe.
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
+    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Ruling) {
         if let Some(key) = key_of(watch, verdict) {
             self.probes.entry(key, Probes::none).push(watch.reset.time);
         }
     }
 
     /// The beat that this reset keeps with others before and after it.
-    pub(crate) fn ask(&self, watch: &Watch, verdict: &Verdict) -> Option<Rhythm> {
+    pub(crate) fn ask(&self, watch: &Watch, verdict: &Ruling) -> Option<Rhythm> {
         let key = key_of(watch, verdict)?;
         self.probes.peek(&key)?.rhythm_at(watch.reset.time, key.talks())
     }
 
     /// Whether this may be the first probe of a rhythm that only shows later.
-    pub(crate) fn may_begin(&self, watch: &Watch, verdict: &Verdict) -> bool {
+    pub(crate) fn may_begin(&self, watch: &Watch, verdict: &Ruling) -> bool {
         key_of(watch, verdict).is_some_and(|key| !key.talks()) && self.ask(watch, verdict).is_none()
     }
 
@@ -111,7 +111,7 @@ impl Rhythms {
 }
 
 /// What may be a probe: the client resets a connection that said little or nothing.
-fn key_of(watch: &Watch, verdict: &Verdict) -> Option<Key> {
+fn key_of(watch: &Watch, verdict: &Ruling) -> Option<Key> {
     if verdict.role != Role::Primary || !matches!(verdict.origin, Origin::Client | Origin::Unknown)
     {
         return None;

@@ -10,7 +10,7 @@ use super::bounded::Bounded;
 use super::burst::{Burst, BurstKind, Bursts, CUTS_MIN, Cluster, Outage};
 use super::cut::{Blow, Cut, server_of};
 use super::recent::{Moments, Seconds, Usual, is_improbable};
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::{Cause, Role};
 
 /// The services of the link, and the bursts they went through.
@@ -157,7 +157,7 @@ impl Services {
     }
 
     /// Takes in a reset.
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
+    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Ruling) {
         let server = server_of(watch);
         let Some(blow) = Blow::of(watch, verdict) else { return };
         let Some(service) = self.known.peek_mut(&server) else { return };
@@ -171,7 +171,7 @@ impl Services {
     }
 
     /// What is known of the service that a reset names, if it is known at all.
-    pub(crate) fn ask(&mut self, watch: &Watch, verdict: &Verdict) -> Option<ServiceFacts> {
+    pub(crate) fn ask(&mut self, watch: &Watch, verdict: &Ruling) -> Option<ServiceFacts> {
         if verdict.role != Role::Primary {
             return None;
         }
@@ -180,7 +180,7 @@ impl Services {
     }
 
     /// The burst that a reset belongs to.
-    pub(crate) fn burst(&mut self, watch: &Watch, verdict: &Verdict) -> Option<BurstFacts> {
+    pub(crate) fn burst(&mut self, watch: &Watch, verdict: &Ruling) -> Option<BurstFacts> {
         let blow = Blow::of(watch, verdict)?;
         let ids = self.known.peek(&server_of(watch))?.burst;
         ids.into_iter().flatten().find_map(|id| {
@@ -374,7 +374,7 @@ impl Service {
             .find(|&accept| accept.0 > 0 && accept <= time)
     }
 
-    fn facts(&self, watch: &Watch, verdict: &Verdict) -> ServiceFacts {
+    fn facts(&self, watch: &Watch, verdict: &Ruling) -> ServiceFacts {
         let time = watch.reset.time;
         let strained = watch.host.map_or(0, |host| host.strained_handshakes(time));
         ServiceFacts {

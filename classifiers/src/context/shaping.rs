@@ -12,7 +12,7 @@ use super::bounded::Bounded;
 use super::distinct::PerMinute;
 use super::limit::ends_connection;
 use super::live::Live;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::Origin;
 
 /// One client's connections are reset by a device, whoever its servers are.
@@ -102,7 +102,7 @@ impl Loads {
         }
     }
 
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
+    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Ruling) {
         if !ends_connection(watch, verdict) {
             return;
         }
@@ -120,7 +120,7 @@ impl Loads {
     }
 
     /// What is known of the client whose connection a device reset.
-    pub(crate) fn ask(&self, watch: &Watch, verdict: &Verdict) -> Option<Shaping> {
+    pub(crate) fn ask(&self, watch: &Watch, verdict: &Ruling) -> Option<Shaping> {
         if !is_by_device(verdict) {
             return None;
         }
@@ -129,7 +129,7 @@ impl Loads {
     }
 }
 
-fn is_by_device(verdict: &Verdict) -> bool {
+fn is_by_device(verdict: &Ruling) -> bool {
     matches!(
         verdict.origin,
         Origin::MiddleboxToClient | Origin::MiddleboxToServer | Origin::MiddleboxBoth

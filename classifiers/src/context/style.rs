@@ -13,8 +13,9 @@ use wire::Address;
 use crate::context::bounded::Bounded;
 use crate::context::devices::is_device;
 use crate::context::few::Few;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::{Clue, Origin, Role};
+use crate::weights::{Rows, rows_where};
 
 /// What a learned style tells of a reset written in it.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -75,7 +76,7 @@ impl Styles {
     }
 
     /// Learns from a reset whose sender its own connection proves, one way or the other.
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
+    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Ruling) {
         if verdict.role != Role::Primary {
             return;
         }
@@ -161,25 +162,22 @@ impl Field {
 }
 
 /// A device sent it, and a single piece of its own packets says so.
-fn is_proven_device(verdict: &Verdict) -> bool {
-    is_device(verdict)
-        && verdict.evidence.as_slice().iter().any(|evidence| {
-            let proves = matches!(
-                evidence.clue,
-                Clue::Hops | Clue::Causality | Clue::AliveAfter | Clue::Port
-            );
-            proves && evidence.decibans <= PROOF
-        })
+fn is_proven_device(ruling: &Ruling) -> bool {
+    const PROVE: Rows = rows_where!(|weight| {
+        matches!(weight.clue, Clue::Hops | Clue::Causality | Clue::AliveAfter | Clue::Port)
+            && weight.decibans <= PROOF
+    });
+    is_device(ruling) && ruling.rows.meets(PROVE)
 }
 
 /// Its named sender sent it, and its own distance, counter or clock says so.
-fn is_proven_genuine(verdict: &Verdict) -> bool {
-    matches!(verdict.origin, Origin::Client | Origin::Server)
-        && verdict.origin_confidence >= 0.9
-        && verdict.evidence.as_slice().iter().any(|evidence| {
-            matches!(evidence.clue, Clue::Hops | Clue::IpId | Clue::Timestamps)
-                && evidence.decibans > 2.0
-        })
+fn is_proven_genuine(ruling: &Ruling) -> bool {
+    const PROVE: Rows = rows_where!(|weight| {
+        matches!(weight.clue, Clue::Hops | Clue::IpId | Clue::Timestamps) && weight.decibans > 2.0
+    });
+    matches!(ruling.origin, Origin::Client | Origin::Server)
+        && ruling.origin_confidence >= 0.9
+        && ruling.rows.meets(PROVE)
 }
 
 /// Weight of a clue that decides by itself whether a device sent a reset.

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use flowtable::{Direction, Endpoint, Happening, Note, Side, Timestamp, Watch};
 
 use super::bounded::Bounded;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::Role;
 
 /// A lone segment fits a known connection but for one of its ends.
@@ -50,7 +50,7 @@ impl Tuples {
     }
 
     /// A connection that was reset is none any more; its late packets are something else.
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
+    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Ruling) {
         if verdict.role == Role::Primary && watch.before.handshake_complete() {
             let client = watch.before.client();
             self.forget(watch.key.sender(client), watch.key.sender(client.opposite()));

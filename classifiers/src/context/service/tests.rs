@@ -7,9 +7,9 @@ use flowtable::{
 use wire::{Address, SeqNumber, TcpFlags};
 
 use crate::context::{BurstKind, Context, Setting};
-use crate::judge;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::Cause;
+use crate::{decide, judge};
 
 const SYN: u16 = 2;
 const FIN: u16 = 1;
@@ -30,7 +30,7 @@ struct Flow {
 #[derive(Default)]
 struct World {
     context: Context,
-    resets: Vec<(Watch, Verdict)>,
+    resets: Vec<(Watch, Ruling)>,
 }
 
 fn at(ms: u64) -> Timestamp {
@@ -104,7 +104,7 @@ impl World {
     }
 
     fn reset(&mut self, watch: Watch) {
-        let verdict = judge(&watch, true, &Setting::NONE);
+        let verdict = decide(&watch, true, &Setting::NONE);
         self.context.learn(&watch, &verdict);
         self.resets.push((watch, verdict));
     }

@@ -28,7 +28,7 @@ use std::num::NonZeroUsize;
 use flowtable::{Endpoint, Happening, Note, Watch};
 
 use super::bounded::Bounded;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::Origin;
 use sight::Sight;
 use track::{End, Track};
@@ -99,7 +99,7 @@ impl Timers {
     }
 
     /// Takes in a reset.
-    pub(super) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
+    pub(super) fn learn(&mut self, watch: &Watch, verdict: &Ruling) {
         let Some(sight) = Sight::of(watch, verdict).filter(Sight::teaches) else { return };
         let is_decided = verdict.origin != Origin::Unknown;
         self.each_path(server_of(watch), |path, track| {
@@ -121,7 +121,7 @@ impl Timers {
     }
 
     /// The timer that a reset is due to, or that it is not due to any.
-    pub(super) fn ask(&mut self, watch: &Watch, verdict: &Verdict) -> Option<TimerFacts> {
+    pub(super) fn ask(&mut self, watch: &Watch, verdict: &Ruling) -> Option<TimerFacts> {
         let sight = Sight::of(watch, verdict)?;
         let server = server_of(watch);
         let mut best: Option<TimerFacts> = None;

@@ -5,7 +5,7 @@ use flowtable::{Side, Silence, Ticks, Watch};
 use super::facts::TimerOwner;
 use crate::case::Case;
 use crate::context::Setting;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::{Cause, Origin, Role};
 
 /// What a reset shows.
@@ -32,7 +32,7 @@ impl Sight {
     }
 
     /// Nothing if it is not the connection's first reset or has another reason than silence.
-    pub(super) fn of(watch: &Watch, verdict: &Verdict) -> Option<Self> {
+    pub(super) fn of(watch: &Watch, verdict: &Ruling) -> Option<Self> {
         let silence = watch.before.silence(watch.reset.time)?;
         let by_timer_of_tcp =
             matches!(verdict.cause, Cause::KeepaliveTimeout | Cause::RetransmissionTimeout);
