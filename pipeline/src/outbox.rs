@@ -109,25 +109,19 @@ impl Outbox {
 
     /// Notes what a connection did, for the judgement of others.
     pub(crate) fn note(&mut self, note: Note) {
-        if self.window.notes.len() >= NOTES_MAX {
-            self.swap();
-        }
-        if self.window.notes.len() >= NOTES_MAX {
-            self.window.counts.notes_lost += 1;
-        } else {
+        if self.has_room(|window| window.notes.len() < NOTES_MAX) {
             self.window.notes.push(note);
+        } else {
+            self.window.counts.notes_lost += 1;
         }
     }
 
     /// Tells the name that a client asked for.
     pub(crate) fn name(&mut self, name: NameNote) {
-        if self.window.names.len() >= NAMES_MAX {
-            self.swap();
-        }
-        if self.window.names.len() >= NAMES_MAX {
-            self.window.counts.names.lost += 1;
-        } else {
+        if self.has_room(|window| window.names.len() < NAMES_MAX) {
             self.window.names.push(name);
+        } else {
+            self.window.counts.names.lost += 1;
         }
     }
 
@@ -149,13 +143,18 @@ impl Outbox {
     }
 
     fn push(&mut self, finding: Finding) {
-        if self.window.is_full() {
-            self.swap();
-        }
-        if self.window.is_full() {
-            self.window.counts.findings_lost += 1;
-        } else {
+        if self.has_room(|window| !window.is_full()) {
             self.window.findings.push(finding);
+        } else {
+            self.window.counts.findings_lost += 1;
+        }
+    }
+
+    /// Whether there is room in this window, or in the next one.
+    fn has_room(&mut self, in_window: impl Fn(&Window) -> bool) -> bool {
+        in_window(&self.window) || {
+            self.swap();
+            in_window(&self.window)
         }
     }
 
