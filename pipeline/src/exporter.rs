@@ -17,7 +17,6 @@ use crate::held::{Held, Hold};
 use crate::outbox::Inbox;
 use crate::sink::Sink;
 use crate::telling::Teller;
-use crate::told;
 use crate::window::{Counts, Finding, Window};
 
 /// The exporter of one run.
@@ -305,6 +304,7 @@ impl Exporter {
     pub(crate) fn report(&self) -> Report {
         let (counts, table) = (&self.counts, self.table());
         let role = |role: Role| counts.roles[role as usize];
+        let by = self.groups_by_count();
         let skips = Skip::ALL.iter().map(|skip| (skip.name(), counts.skips[*skip as usize]));
         Report {
             packets: counts.frames,
@@ -330,15 +330,15 @@ impl Exporter {
                 secondary: role(Role::Secondary),
                 duplicate: role(Role::Duplicate),
             },
-            by: self.groups_by_count(),
             by_unlisted: self.ungrouped,
             skips: named(skips.chain([("unknown_link_type", counts.unknown_link)])),
             losses: self.losses(),
             workers: self.tables.len() as u32,
             context: ContextReport {
                 names_cut: counts.names.cut,
-                ..told::report(&self.context, &self.groups_by_count())
+                ..ContextReport::of(&self.context, &by)
             },
+            by,
             ..Report::default()
         }
     }

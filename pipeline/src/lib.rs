@@ -27,7 +27,6 @@ mod shard;
 mod sink;
 mod source;
 mod telling;
-mod told;
 mod window;
 mod worker;
 
