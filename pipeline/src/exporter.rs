@@ -174,8 +174,7 @@ impl Exporter {
         if !self.budget.admits(finding.watch.reset.time) {
             return self.tell_unlearned(finding, sink);
         }
-        self.context.learn(&finding.watch, &finding.ruling);
-        let is_open = self.context.is_open(&finding.watch, &finding.ruling);
+        let is_open = self.context.learn(&finding.watch, &finding.ruling);
         let hold = if is_open { Hold::Rhythm } else { Hold::Burst };
         let oldest = self.held.make_room(hold);
         self.held.push(self.clock.0, finding, hold);
@@ -201,7 +200,8 @@ impl Exporter {
 
     /// Tells a finding by what other connections tell of it.
     fn tell(&mut self, finding: &Finding, sink: &mut dyn Sink) -> Result<(), Error> {
-        let setting = self.context.setting(&finding.watch, &finding.ruling, self.clock.0);
+        let is_told = sink.wants_events();
+        let setting = self.context.setting(&finding.watch, &finding.ruling, is_told);
         self.count_and_emit(finding, &setting, sink)
     }
 
@@ -212,7 +212,7 @@ impl Exporter {
         setting: &Setting,
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
-        if setting.bears() {
+        if setting.bears_on(&finding.watch) {
             self.count(finding, &decide(&finding.watch, finding.was_watched, setting));
         } else {
             self.count(finding, &finding.ruling);

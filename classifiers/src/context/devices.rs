@@ -92,7 +92,7 @@ impl Devices {
         verdict: &Ruling,
         line: Option<IdLineFacts>,
     ) -> Option<DeviceFacts> {
-        if verdict.role == Role::Duplicate || !(is_device(verdict) || line.is_some()) {
+        if verdict.role == Role::Duplicate || !(verdict.origin.is_device() || line.is_some()) {
             return None;
         }
         let reset = &watch.reset;
@@ -166,14 +166,6 @@ impl Device {
         }
         self.line = Some(known.max(line));
     }
-}
-
-/// Whether a device in the path sent it, by its own packets.
-pub(crate) const fn is_device(verdict: &Ruling) -> bool {
-    matches!(
-        verdict.origin,
-        Origin::MiddleboxToClient | Origin::MiddleboxToServer | Origin::MiddleboxBoth
-    )
 }
 
 /// Half of the time in which it answered, if that is less than its named sender needs.
