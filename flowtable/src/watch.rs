@@ -7,7 +7,7 @@ use wire::SeqNumber;
 
 use crate::aftermath::Aftermath;
 use crate::hosts::HostBaseline;
-use crate::key::{Direction, FlowKey};
+use crate::key::{Direction, Endpoint, FlowKey};
 use crate::record::FlowRecord;
 use crate::segment::Segment;
 use crate::table::{FlowTable, Slot};
@@ -289,8 +289,20 @@ impl Watch {
         }
     }
 
+    /// Who opened the connection, or is taken for that.
+    #[must_use]
+    pub const fn client(&self) -> Endpoint {
+        self.key.sender(self.before.client())
+    }
+
+    /// Who was called.
+    #[must_use]
+    pub const fn server(&self) -> Endpoint {
+        self.key.sender(self.before.client().opposite())
+    }
+
     fn unused() -> Self {
-        let end = crate::key::Endpoint::default();
+        let end = Endpoint::default();
         let key = FlowKey { low: end, high: end, scope: 0 };
         Self::new(key, Direction::FromLow, Segment::blank(), FlowRecord::empty())
     }

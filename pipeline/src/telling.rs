@@ -52,7 +52,7 @@ impl Teller {
         };
         let is_live = interface.is_some();
         let run = file.as_deref().unwrap_or(&self.run);
-        let (client_end, server_end) = (end(finding, client), end(finding, client.opposite()));
+        let (client_end, server_end) = (end(watch.client()), end(watch.server()));
         let sides = |direction: Direction| before.side(direction);
         Event {
             id: event_id(run, receipt.queue, receipt.frame, ts),
@@ -107,7 +107,7 @@ impl Teller {
 impl Finding {
     /// The server of the connection.
     pub(crate) fn server(&self) -> Endpoint {
-        end(self, self.watch.before.client().opposite())
+        end(self.watch.server())
     }
 }
 
@@ -145,8 +145,7 @@ fn late_after_close(watch: &Watch) -> Option<Ticks> {
     (from.has(Side::FIN) && to.has(Side::DATA) && late > Ticks(0)).then_some(late)
 }
 
-fn end(finding: &Finding, direction: Direction) -> Endpoint {
-    let endpoint = finding.watch.key.sender(direction);
+fn end(endpoint: flowtable::Endpoint) -> Endpoint {
     Endpoint { ip: IpAddr::from(endpoint.address), port: endpoint.port }
 }
 

@@ -164,7 +164,7 @@ impl IdLines {
             let ahead = reset.ip_id.wrapping_sub(line.last_id);
             // Workers tell their resets up to a second apart, so some come late.
             let is_near = ahead <= STEP_MAX || ahead.wrapping_neg() <= LATE_MAX;
-            let apart = reset.time.since_ns(line.last).max(line.last.since_ns(reset.time));
+            let apart = reset.time.apart_ns(line.last);
             (is_near && apart <= PAUSE_MAX_NS).then_some(number)
         })
     }
@@ -173,7 +173,7 @@ impl IdLines {
 impl Crowd {
     /// Counts a reset and says how many there were lately, this one included.
     fn take(&mut self, now: Timestamp) -> f32 {
-        let apart = now.since_ns(self.last).max(self.last.since_ns(now));
+        let apart = now.apart_ns(self.last);
         self.recent = self.recent * (-(apart as f32) / PAUSE_MAX_NS as f32).exp() + 1.0;
         self.last = now;
         self.all = self.all.saturating_add(1);
@@ -199,7 +199,7 @@ fn comes_from_elsewhere(watch: &Watch) -> bool {
     let (side, reset) = (watch.before.side(watch.direction), watch.reset.hop_limit);
     let syn = watch.before.syn_hop_limit(watch.direction);
     let differs = |limit: u8| limit != 0 && hops(limit) != hops(reset);
-    let flapped = (side.hop_spread >> 4).max(side.hop_spread & 15);
+    let flapped = side.hop_flap();
     side.packets > 0
         && reset != 0
         && differs(side.hop_limit)

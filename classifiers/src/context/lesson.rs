@@ -26,13 +26,12 @@ pub(crate) struct Lesson<'w> {
 impl<'w> Lesson<'w> {
     pub(crate) fn of(watch: &'w Watch, ruling: &'w Ruling) -> Self {
         let case = Case::new(watch, true, &Setting::NONE);
-        let client = watch.before.client();
         let attempt = Attempt::of(&case, ruling);
         Self {
             watch,
             ruling,
-            client: watch.key.sender(client),
-            server: watch.key.sender(client.opposite()),
+            client: watch.client(),
+            server: watch.server(),
             part: Part::of(&case, ruling, attempt.as_ref()),
             attempt,
             case,

@@ -193,7 +193,7 @@ impl Holding {
     /// Refused only beside more connections than any other was accepted beside.
     fn limit(&self, time: Timestamp, accepts: Option<&Accepts>) -> Option<Limit> {
         let open = self.live.at(time)?;
-        let is_near = |at: &&Timestamp| time.since_ns(**at).max(at.since_ns(time)) <= MINUTE_NS;
+        let is_near = |at: &&Timestamp| time.apart_ns(**at) <= MINUTE_NS;
         let near = self.refused.iter().filter(is_near).filter_map(|&at| self.live.at(at));
         let at = near.min()?.min(open);
         let accepted_beside = self.accepted_beside[0].max(self.accepted_beside[1]);

@@ -171,9 +171,7 @@ impl Recent {
     }
 
     fn near(&self, now: Timestamp, within_ns: u64) -> Vec<End> {
-        let is_near = |end: &&End| {
-            now.since_ns(end.time).max(end.time.since_ns(now)) <= within_ns && end.time.0 > 0
-        };
+        let is_near = |end: &&End| now.apart_ns(end.time) <= within_ns && end.time.0 > 0;
         self.ends.iter().filter(is_near).copied().collect()
     }
 }

@@ -57,11 +57,8 @@ impl Siblings {
         if !case.sender_is_client() || case.before().handshake_complete() {
             return None;
         }
-        let apart = |time: Timestamp| {
-            // When it was given up: before the answer, if that is what the reset replies to.
-            let now = watch.reset.time;
-            now.since_ns(time).max(time.since_ns(now))
-        };
+        // When it was given up: before the answer, if that is what the reset replies to.
+        let apart = |time: Timestamp| watch.reset.time.apart_ns(time);
         let opened = self.clients.peek(&lesson.client.address)?;
         let closest = opened
             .last
