@@ -204,20 +204,17 @@ impl Context {
         self.floods.learn(&lesson);
         self.id_lines.learn(watch, ruling);
         self.styles.learn(watch, ruling);
+        let mut may_show = false;
         if !lesson.was_refused() {
             self.timers.learn(&lesson);
             self.names.learn(&lesson);
-            self.rhythms.learn(&lesson);
+            may_show = self.rhythms.learn(&lesson);
             self.loads.learn(&lesson);
             self.tuples.learn(&lesson);
             self.guessers.learn(&lesson);
         }
-        self.is_open(&lesson)
-    }
-
-    fn is_open(&self, lesson: &Lesson<'_>) -> bool {
-        (!lesson.was_refused() && self.rhythms.may_begin(lesson))
-            || self.floods.may_show(lesson)
+        may_show
+            || self.floods.may_show(&lesson)
             || lesson.attempt.is_some_and(|attempt| {
                 self.limits.may_show(&attempt) || self.sources.may_show(&attempt)
             })

@@ -74,26 +74,19 @@ impl Rhythms {
         self.probes.evicted()
     }
 
-    /// Takes in a reset, if it may be the end of a probe.
-    pub(crate) fn learn(&mut self, lesson: &Lesson<'_>) {
-        if let Some(key) = key_of(lesson) {
-            self.probes.entry(key, Probes::none).push(lesson.watch.reset.time);
-        }
+    /// Takes in a reset, if it may be the end of a probe, and says whether it may be the first one
+    /// of a rhythm that only shows later.
+    pub(crate) fn learn(&mut self, lesson: &Lesson<'_>) -> bool {
+        let (Some(key), time) = (key_of(lesson), lesson.watch.reset.time) else { return false };
+        let probes = self.probes.entry(key, Probes::none);
+        probes.push(time);
+        !key.talks() && probes.rhythm_at(time, false).is_none()
     }
 
     /// The beat that this reset keeps with others before and after it.
     pub(crate) fn ask(&self, lesson: &Lesson<'_>) -> Option<Rhythm> {
-        self.ask_key(&key_of(lesson)?, lesson.watch.reset.time)
-    }
-
-    fn ask_key(&self, key: &Key, time: Timestamp) -> Option<Rhythm> {
-        self.probes.peek(key)?.rhythm_at(time, key.talks())
-    }
-
-    /// Whether this may be the first probe of a rhythm that only shows later.
-    pub(crate) fn may_begin(&self, lesson: &Lesson<'_>) -> bool {
-        let time = lesson.watch.reset.time;
-        key_of(lesson).is_some_and(|key| !key.talks() && self.ask_key(&key, time).is_none())
+        let key = key_of(lesson)?;
+        self.probes.peek(&key)?.rhythm_at(lesson.watch.reset.time, key.talks())
     }
 
     /// Every checker, the one with most probes first.
@@ -247,7 +240,7 @@ fn comb(times: &[Timestamp], place: usize) -> Option<Rhythm> {
         if other == place {
             continue;
         }
-        let period = neighbour.since_ns(times[place]).max(times[place].since_ns(neighbour));
+        let period = neighbour.apart_ns(times[place]);
         let chance = density * period as f64 * 2.0 * TOOTH;
         if !(PERIOD_NS_MIN..PERIOD_NS_MAX).contains(&(period as f64)) || chance > TOOTH_CHANCE_MAX {
             continue;
@@ -268,7 +261,7 @@ fn teeth(times: &[Timestamp], place: usize, period: u64, forward: bool) -> u32 {
         // At either end of time nothing is due any more: a due time that stays would be met for ever.
         let due = if forward { at.0.checked_add(period) } else { at.0.checked_sub(period) };
         let Some(due) = due.map(Timestamp) else { return found };
-        let apart = |time: &Timestamp| time.since_ns(due).max(due.since_ns(*time));
+        let apart = |time: &Timestamp| time.apart_ns(due);
         let Some(tooth) = times.iter().min_by_key(|time| apart(time)).filter(|t| apart(t) <= slack)
         else {
             return found;
