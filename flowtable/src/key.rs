@@ -1,11 +1,13 @@
 //! Who talks to whom: the key of a connection, the same for both of its directions.
 
-use wire::{Address, Packet};
+use std::hash::{Hash, Hasher};
+
+use wire::{Address, CommonV4, CommonV6, Packet, Tunnel};
 
 /// Both endpoints in address order, and what separates them from namesakes.
 ///
 /// 40 bytes; `low` is the smaller `(address, port)` pair, so both directions share one key.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FlowKey {
     /// The smaller endpoint.
     pub low: Endpoint,
@@ -70,7 +72,7 @@ impl FlowKey {
         let source = Endpoint { address: packet.ip.source, port: packet.tcp.source_port };
         let destination =
             Endpoint { address: packet.ip.destination, port: packet.tcp.destination_port };
-        let scope = scope_hash(packet, scope);
+        let scope = scope_hash(scope, packet.path.vlan, packet.path.tunnel);
         if source <= destination {
             (Self { low: source, high: destination, scope }, Direction::FromLow)
         } else {
@@ -88,15 +90,121 @@ impl FlowKey {
     }
 }
 
+/// The hash of [`Ends`]: a look-up must find what either was made of.
+impl Hash for FlowKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { low, high, scope } = *self;
+        match (low.address.to_v4(), high.address.to_v4()) {
+            (Some(from), Some(to)) => {
+                Ends { low: EndV4::of(from, low.port), high: EndV4::of(to, high.port), scope }
+                    .hash(state);
+            }
+            _ => Ends { low: EndV6::of(low), high: EndV6::of(high), scope }.hash(state),
+        }
+    }
+}
+
+/// The key of a common frame as a look-up needs it, in as few words as its addresses have.
+///
+/// Equal to [`FlowKey`] in order, direction and hash.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ends<E> {
+    low: E,
+    high: E,
+    scope: u32,
+}
+
+/// IPv4 address above port: 48 bits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct EndV4(u64);
+
+/// IPv6 address and port.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct EndV6(u128, u16);
+
+impl EndV4 {
+    #[inline(always)]
+    const fn of(address: u32, port: u16) -> Self {
+        Self((address as u64) << 16 | port as u64)
+    }
+}
+
+impl EndV6 {
+    const fn of(end: Endpoint) -> Self {
+        Self(u128::from_be_bytes(end.address.0), end.port)
+    }
+}
+
+impl Ends<EndV4> {
+    /// The ends of a frame, and its direction.
+    #[inline(always)]
+    #[must_use]
+    pub fn of_v4(frame: &CommonV4<'_>, scope: KeyScope) -> (Self, Direction) {
+        let ([from, to], [from_port, to_port]) = (frame.addresses(), frame.ports());
+        let ends = [EndV4::of(from, from_port), EndV4::of(to, to_port)];
+        Self::ordered(ends, scope_hash(scope, [frame.vlan(), 0], None))
+    }
+}
+
+impl Ends<EndV6> {
+    /// The ends of a frame, and its direction; `None` for the odd one that bears mapped IPv4
+    /// addresses, whose key is that of IPv4.
+    #[inline(always)]
+    #[must_use]
+    pub fn of_v6(frame: &CommonV6<'_>, scope: KeyScope) -> Option<(Self, Direction)> {
+        let ([from, to], [from_port, to_port]) = (frame.addresses(), frame.ports());
+        if from >> 32 == V4_MAPPED || to >> 32 == V4_MAPPED {
+            return None;
+        }
+        let ends = [EndV6(from, from_port), EndV6(to, to_port)];
+        Some(Self::ordered(ends, scope_hash(scope, [frame.vlan(), 0], None)))
+    }
+}
+
+impl<E: Ord + Copy> Ends<E> {
+    #[inline(always)]
+    fn ordered([from, to]: [E; 2], scope: u32) -> (Self, Direction) {
+        if from <= to {
+            (Self { low: from, high: to, scope }, Direction::FromLow)
+        } else {
+            (Self { low: to, high: from, scope }, Direction::FromHigh)
+        }
+    }
+}
+
+impl Hash for Ends<EndV4> {
+    #[inline(always)]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.low.0);
+        state.write_u64(self.high.0);
+        if self.scope != 0 {
+            state.write_u32(self.scope);
+        }
+    }
+}
+
+impl Hash for Ends<EndV6> {
+    #[inline(always)]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.low.0);
+        state.write_u128(self.high.0);
+        let ports = u32::from(self.low.1) << 16 | u32::from(self.high.1);
+        state.write_u64(u64::from(ports) << 32 | u64::from(self.scope));
+    }
+}
+
 /// Folds the chosen identities into 32 bits; not keyed, because it only enters the keyed hash.
-fn scope_hash(packet: &Packet<'_>, scope: KeyScope) -> u32 {
+#[inline(always)]
+fn scope_hash(scope: KeyScope, [outer, inner]: [u16; 2], tunnel: Option<Tunnel>) -> u32 {
     let mut hash = 0u32;
     if scope.vlan {
-        let [outer, inner] = packet.path.vlan;
         hash = (u32::from(outer) << 16 | u32::from(inner)).wrapping_mul(0x9e37_79b1);
     }
-    if let (true, Some(tunnel)) = (scope.tunnel, packet.path.tunnel) {
+    if let (true, Some(tunnel)) = (scope.tunnel, tunnel) {
         hash ^= (tunnel.id ^ (tunnel.kind as u32) << 28).wrapping_mul(0x85eb_ca6b) | 1;
     }
     hash
 }
+
+/// The upper 96 bits of a mapped address (RFC 4291, section 2.5.5.2).
+const V4_MAPPED: u128 = 0xffff;

@@ -13,7 +13,7 @@
 //! | `stack` | which stack wrote a SYN |
 //! | `record` | the 128 bytes of a connection, and what its end would cost |
 //! | `hosts` | what a server's answers look like |
-//! | `table` | the bounded, set-associative table |
+//! | `set`, `table` | sixteen flows in a line, and the bounded table made of such sets |
 //! | `aftermath`, `watch` | what follows a reset |
 //! | `clock_step` | how coarse the clock is |
 //! | `silence` | how long nothing was said |
@@ -28,8 +28,10 @@ mod hosts;
 mod key;
 mod note;
 mod payload;
+mod plain;
 mod record;
 mod segment;
+mod set;
 mod silence;
 mod stack;
 mod table;
@@ -40,14 +42,16 @@ mod watch;
 pub use aftermath::{Aftermath, Alive, AliveBy, Opposite, Train};
 pub use clock_step::ClockStep;
 pub use hosts::{HostBaseline, HostTable, Look};
-pub use key::{Direction, Endpoint, FlowKey, KeyScope};
+pub use key::{Direction, EndV4, EndV6, Endpoint, Ends, FlowKey, KeyScope};
 pub use note::{Happening, NameNote, Note, PlainName};
 pub use payload::PayloadClass;
+pub use plain::Plain;
 pub use record::{Change, FlowRecord, RoleSource, Side};
 pub use segment::{MIXED_MACS, Marks, Segment, TapPort};
+pub use set::Set;
 pub use silence::Silence;
 pub use stack::Stack;
-pub use table::{FlowHash, FlowTable, Set, Slot, TableCounts, TableOptions, Timeouts, WAYS};
+pub use table::{FlowHash, FlowTable, Pages, Slot, TableCounts, TableOptions, Timeouts, WAYS};
 pub use time::{Tick, Ticks, Timestamp};
 pub use tls_record::OpenRecord;
 pub use watch::{EarlierReset, ResetNote, WATCHES_PER_FLOW, Watch, WatchPool};

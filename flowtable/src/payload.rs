@@ -66,7 +66,16 @@ impl PayloadClass {
 
     /// The class of captured bytes; `wire_len` is what the payload had on the wire.
     #[must_use]
+    #[inline]
     pub fn of(payload: &[u8], wire_len: u32) -> Self {
+        if payload.first().is_some_and(|&first| !BEGINS.has(first)) && payload.get(4) != Some(&0xff)
+        {
+            return Self::Other;
+        }
+        Self::of_any(payload, wire_len)
+    }
+
+    fn of_any(payload: &[u8], wire_len: u32) -> Self {
         match payload {
             [] if wire_len == 0 => Self::Empty,
             [] => Self::Unseen,
@@ -108,6 +117,29 @@ impl PayloadClass {
     }
 }
 
+/// A set of bytes.
+struct Bytes([u64; 4]);
+
+impl Bytes {
+    const fn of(bytes: &[u8]) -> Self {
+        let mut bits = [0; 4];
+        let mut at = 0;
+        while at < bytes.len() {
+            bits[bytes[at] as usize / 64] |= 1 << (bytes[at] % 64);
+            at += 1;
+        }
+        Self(bits)
+    }
+
+    const fn has(&self, byte: u8) -> bool {
+        self.0[byte as usize / 64] & (1 << (byte % 64)) != 0
+    }
+}
+
+/// What any class but the last begins with, MySQL's error apart: most payloads are the middle of
+/// something.
+const BEGINS: Bytes = Bytes::of(b"\x14\x15\x16\x17HSE12345GPDOC");
+
 /// "Exceeded MaxStartups" (sshd), "421 Too many ..." (RFC 959), or MySQL's error 1040.
 fn is_turned_away(payload: &[u8]) -> bool {
     payload.starts_with(b"Exceeded MaxStartups")
@@ -138,6 +170,7 @@ fn is_http_request(payload: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::PayloadClass;
+    use proptest::prelude::*;
 
     #[test]
     fn records_and_banners_are_told_apart() {
@@ -159,6 +192,26 @@ mod tests {
             assert_eq!(PayloadClass::of(bytes, bytes.len() as u32), class, "{bytes:?}");
         }
         assert_eq!(PayloadClass::of(b"", 100), PayloadClass::Unseen);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_passed_over_at_first_sight_is_nothing(
+            start in prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..12),
+                Just(b"PATCH / HTTP".to_vec()),
+                Just(b"\0\0\0\x01\xff\x10\x04#08004".to_vec()),
+            ],
+            change in any::<Option<(usize, u8)>>(),
+        ) {
+            let mut payload = start;
+            if let (Some((at, value)), false) = (change, payload.is_empty()) {
+                let at = at % payload.len();
+                payload[at] = value;
+            }
+            let len = payload.len() as u32;
+            prop_assert_eq!(PayloadClass::of(&payload, len), PayloadClass::of_any(&payload, len));
+        }
     }
 
     #[test]

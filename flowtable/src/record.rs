@@ -13,15 +13,16 @@ use crate::stack::Stack;
 use crate::time::{ShortSpan, Tick, Ticks};
 use crate::tls_record::OpenRecord;
 
-/// One connection; 128 bytes, two cache lines, owned by its table slot.
+/// One connection; 128 bytes, two cache lines, owned by its table slot. Aligned to both, because
+/// processors that load a line often load its neighbour in the same 128 bytes with it.
 ///
 /// Line 0 is touched by every packet, line 1 by handshakes, timestamps and resets. Pairs are
 /// indexed by [`Direction::index`]. Every field is what was *seen*; nothing here is a judgement.
 #[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
+#[repr(C, align(128))]
 pub struct FlowRecord {
-    /// Upper 48 bits of the flow's hash; 0 when the slot is free.
-    pub(crate) tag: u64,
+    /// Bits 16 to 47 of the flow's hash; 0 when the slot is free. The set keeps the upper 16.
+    pub(crate) tag: u32,
     sides: [Side; 2],
     ack_advanced: [Tick; 2],
     initial: [SeqNumber; 2],

@@ -3,6 +3,7 @@
 use wire::{Checksum, Mptcp, Packet, SeqNumber, TcpFlags, Timestamps, Tunnel};
 
 use crate::payload::PayloadClass;
+use crate::record::Side;
 use crate::time::Timestamp;
 use crate::tls_record::OpenRecord;
 
@@ -111,12 +112,7 @@ impl Segment {
             .with(Marks::FRAGMENT, ip.more_fragments)
             .with(Marks::TUNNELLED, packet.path.tunnel.is_some())
             .with(Marks::FAST_OPEN, options.fast_open);
-        let payload = PayloadClass::of(packet.payload, packet.payload_len);
-        let open_record = if payload.is_tls() {
-            OpenRecord::after(packet.payload, packet.payload_len)
-        } else {
-            OpenRecord::UNKNOWN
-        };
+        let (payload, open_record) = OpenRecord::with_class(packet.payload, packet.payload_len);
         Self {
             time,
             seq: tcp.seq,
@@ -181,6 +177,18 @@ impl Segment {
         self.seq + self.payload_len + controls
     }
 
+    /// What it adds to the marks of its side, see the constants of [`Side`].
+    pub(crate) fn side_marks(&self) -> u8 {
+        let mark = |condition: bool, bit: u8| if condition { bit } else { 0 };
+        mark(self.flags.syn(), Side::SYN)
+            | mark(self.flags.fin(), Side::FIN)
+            | mark(self.payload_len > 0, Side::DATA)
+            | mark(self.timestamps.is_some(), Side::TIMESTAMPS)
+            | mark(self.marks.has(Marks::DF), Side::DF)
+            | mark(self.marks.has(Marks::SIGNED), Side::SIGNED)
+            | mark(self.port != TapPort(0), Side::PORT)
+    }
+
     /// Whether the segment takes up sequence space or not.
     #[must_use]
     pub fn occupies(&self) -> bool {
@@ -192,11 +200,10 @@ impl Segment {
 pub const MIXED_MACS: u8 = 0xff;
 
 /// Folds a MAC address to eight bits, never 0 nor [`MIXED_MACS`].
-fn mac_hash(mac: [u8; 6]) -> u8 {
-    let folded = mac.iter().fold(0x5bu8, |hash, byte| hash.rotate_left(3) ^ byte);
-    match folded {
-        0 => 1,
-        MIXED_MACS => 2,
-        folded => folded,
-    }
+#[inline(always)]
+pub(crate) const fn mac_hash([a, b, c, d, e, f]: [u8; 6]) -> u8 {
+    let mac = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+    // Fibonacci hashing; the product's upper half times the number of hashes.
+    let folded = mac.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    1 + ((folded * (MIXED_MACS as u64 - 1)) >> 32) as u8
 }

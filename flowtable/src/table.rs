@@ -1,7 +1,7 @@
 //! The flows of one shard: sixteen-way sets, fixed in size for ever.
 //!
 //! ```text
-//! hash (64 bit, keyed)   | tag: upper 48 bits, in the record | 16-bit mark | set index |
+//! hash (64 bit, keyed)           bits 48-63: mark   16-47: tag, in the record   from 0: set index
 //! set (64 bytes, a cache line)   16 x u16 mark   16 x u16 age
 //! record (128 bytes)             at index set * 16 + way
 //! ```
@@ -10,12 +10,14 @@
 //! is ever moved, so the work per packet is bounded by sixteen ways.
 
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::mem::MaybeUninit;
 
 use foldhash::fast::FixedState;
 
 use crate::hosts::HostTable;
-use crate::key::{Endpoint, FlowKey};
+use crate::key::Endpoint;
 use crate::record::FlowRecord;
+use crate::set::{Idle, Set};
 use crate::time::Timestamp;
 
 /// How large a shard is and how long it remembers.
@@ -75,6 +77,19 @@ pub struct TableCounts {
     pub not_remembered: u64,
 }
 
+/// Pages under the large parts of a table: the crate that may ask the kernel is not known here.
+pub trait Pages {
+    /// Prepares memory that nobody has written to yet.
+    fn prepare<T>(&mut self, memory: &mut [MaybeUninit<T>]);
+}
+
+/// Pages as they come.
+struct AnyPages;
+
+impl Pages for AnyPages {
+    fn prepare<T>(&mut self, _: &mut [MaybeUninit<T>]) {}
+}
+
 /// The flows of one shard.
 pub struct FlowTable {
     sets: Box<[Set]>,
@@ -82,6 +97,8 @@ pub struct FlowTable {
     hosts: HostTable,
     hasher: FixedState,
     timeouts: Timeouts,
+    /// No flow that was seen so recently has expired.
+    young: Idle,
     swept: Swept,
     counts: TableCounts,
 }
@@ -89,53 +106,6 @@ pub struct FlowTable {
 impl std::fmt::Debug for FlowTable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FlowTable").field("counts", &self.counts).finish_non_exhaustive()
-    }
-}
-
-/// Marks and ages of sixteen records: one cache line.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-pub struct Set {
-    /// 0 is free.
-    marks: [u16; WAYS],
-    /// When the flow was last seen, and whether it is worth keeping.
-    ages: [Age; WAYS],
-}
-
-const _: () = assert!(size_of::<Set>() == 64);
-
-impl Set {
-    /// The ways that bear `mark`, as bits; the compiler makes two vector comparisons of this.
-    fn ways_with(&self, mark: u16) -> u16 {
-        let equal = self.marks.iter().map(|&other| u16::from(other == mark));
-        equal.enumerate().fold(0, |ways, (way, equal)| ways | equal << way)
-    }
-}
-
-/// Fifteen bits of time in units of two seconds (18 hours) below one bit of worth.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Age(u16);
-
-impl Age {
-    const ESTABLISHED: u16 = 1 << 15;
-    /// Units that time may have gone back: half an hour.
-    const BACK_MAX: u16 = 900;
-
-    const fn new(now: Timestamp, established: bool) -> Self {
-        let time = (now.seconds() >> 1) as u16 & !Self::ESTABLISHED;
-        Self(if established { time | Self::ESTABLISHED } else { time })
-    }
-
-    const fn is_established(self) -> bool {
-        self.0 & Self::ESTABLISHED != 0
-    }
-
-    /// Seconds of silence, in steps of two.
-    const fn silent_s(self, now: Timestamp) -> u32 {
-        let now = (now.seconds() >> 1) as u16;
-        let distance = now.wrapping_sub(self.0) & !Self::ESTABLISHED;
-        // A timestamp from before the last one (merged captures) must not look ancient.
-        if distance > Self::ESTABLISHED - Self::BACK_MAX { 0 } else { distance as u32 * 2 }
     }
 }
 
@@ -150,14 +120,22 @@ impl FlowTable {
     /// Allocates and touches everything the shard will ever use.
     #[must_use]
     pub fn new(options: &TableOptions) -> Self {
+        Self::on_pages(options, &mut AnyPages)
+    }
+
+    /// The same, on memory that the caller has prepared before it is first touched.
+    #[must_use]
+    pub fn on_pages(options: &TableOptions, pages: &mut impl Pages) -> Self {
         let sets = (options.flows / WAYS).next_power_of_two().max(1);
-        let empty = Set { marks: [0; WAYS], ages: [Age(0); WAYS] };
+        let timeouts = options.timeouts;
+        let shortest_s = timeouts.established_s.min(timeouts.closed_s).min(timeouts.half_open_s);
         Self {
-            sets: vec![empty; sets].into_boxed_slice(),
-            records: vec![FlowRecord::empty(); sets * WAYS].into_boxed_slice(),
+            sets: filled(Set::EMPTY, sets, pages),
+            records: filled(FlowRecord::empty(), sets * WAYS, pages),
             hosts: HostTable::new(options.hosts),
             hasher: FixedState::with_seed(options.seed),
-            timeouts: options.timeouts,
+            timeouts,
+            young: Idle::within_s(shortest_s),
             swept: Swept::default(),
             counts: TableCounts::default(),
         }
@@ -175,9 +153,10 @@ impl FlowTable {
         size_of_val(&*self.sets) + size_of_val(&*self.records) + self.hosts.memory_bytes()
     }
 
-    /// The large parts of its memory, for whoever can put huge pages under them.
-    pub fn memory_mut(&mut self) -> (&mut [Set], &mut [FlowRecord]) {
-        (&mut self.sets, &mut self.records)
+    /// The largest part of its memory, for whoever asks what pages it came to lie on.
+    #[must_use]
+    pub fn records(&self) -> &[FlowRecord] {
+        &self.records
     }
 
     /// What became of flows.
@@ -186,9 +165,10 @@ impl FlowTable {
         self.counts
     }
 
-    /// The keyed hash of a flow.
+    /// The keyed hash of a flow, by its [`crate::FlowKey`] or [`crate::Ends`].
+    #[inline]
     #[must_use]
-    pub fn hash(&self, key: &FlowKey) -> FlowHash {
+    pub fn hash(&self, key: &impl Hash) -> FlowHash {
         FlowHash(self.hasher.hash_one(key))
     }
 
@@ -213,45 +193,77 @@ impl FlowTable {
         &mut self.hosts
     }
 
-    /// Loads the line of a set ahead of its look-up. The value is worthless; use it, so that the
-    /// load is not dropped.
+    /// The line of marks and ages that a look-up reads, for whoever loads it ahead of time.
+    #[inline]
     #[must_use]
-    pub fn touch_set(&self, hash: FlowHash) -> u64 {
-        u64::from(self.sets[self.set_of(hash)].marks[0])
+    pub fn set(&self, hash: FlowHash) -> &Set {
+        &self.sets[self.set_of(hash)]
     }
 
-    /// Loads the second line of a record; finding it has loaded the first.
+    /// Where a flow is in all likelihood: the first way that bears its mark. No record is read, so that it
+    /// can be loaded ahead of time; [`FlowTable::established`] and [`FlowTable::place`] look at the tag.
     #[must_use]
-    pub fn touch_record(&self, slot: Slot) -> u64 {
-        u64::from(self.record(slot).opened_s())
+    #[inline]
+    pub fn likely(&self, hash: FlowHash) -> Option<Slot> {
+        let set = self.set_of(hash);
+        let ways = self.sets[set].ways_with(mark_of(hash));
+        let index = set * WAYS + ways.trailing_zeros() as usize;
+        (ways != 0).then_some(Slot(index as u32))
     }
 
     /// The record of a flow, if it is remembered.
     #[must_use]
+    #[inline]
     pub fn find(&self, hash: FlowHash) -> Option<Slot> {
         let set = self.set_of(hash);
-        self.find_in(set, hash)
+        let tag = tag_of(hash);
+        let mut ways = self.sets[set].ways_with(mark_of(hash));
+        while ways != 0 {
+            let index = set * WAYS + ways.trailing_zeros() as usize;
+            if self.records[index].tag == tag {
+                return Some(Slot(index as u32));
+            }
+            ways &= ways - 1;
+        }
+        None
     }
 
     /// The record of a flow, made if need be; `None` if its set is full of busier flows.
     ///
     /// `hint` is where [`FlowTable::find`] found it a moment ago; the tag tells whether it still is.
+    #[inline]
     pub fn place(&mut self, hash: FlowHash, hint: Option<Slot>, now: Timestamp) -> Option<Slot> {
-        let set = self.set_of(hash);
-        let is_there = |slot: &Slot| self.records[slot.0 as usize].tag == tag_of(hash);
-        if let Some(slot) = hint.filter(is_there).or_else(|| self.find_in(set, hash)) {
-            let way = slot.0 as usize % WAYS;
+        let tag = tag_of(hash);
+        let is_there =
+            |slot: &Slot| self.records.get(slot.0 as usize).is_some_and(|kept| kept.tag == tag);
+        let found = hint.filter(is_there).or_else(|| self.find(hash));
+        if let Some(slot) = found {
+            let (set, way) = (slot.0 as usize / WAYS, slot.0 as usize % WAYS);
+            if self.sets[set].is_fresh(way, self.young, now) {
+                return Some(slot);
+            }
+        }
+        self.renew(hash, found, now)
+    }
+
+    /// [`FlowTable::place`] for a flow that is not remembered, or was found but may have expired.
+    ///
+    /// Not inlined: with it, the short road of every other segment would save seven registers.
+    #[inline(never)]
+    fn renew(&mut self, hash: FlowHash, found: Option<Slot>, now: Timestamp) -> Option<Slot> {
+        if let Some(slot) = found {
+            let (set, way) = (slot.0 as usize / WAYS, slot.0 as usize % WAYS);
             if !self.is_expired(set, way, now) {
                 return Some(slot);
             }
             self.expire(set, way);
         }
+        let set = self.set_of(hash);
         let Some(way) = self.way_for_new(set, now) else {
             self.counts.not_remembered += 1;
             return None;
         };
-        self.sets[set].marks[way] = mark_of(hash);
-        self.sets[set].ages[way] = Age::new(now, false);
+        self.sets[set].occupy(way, mark_of(hash), now);
         let slot = set * WAYS + way;
         self.records[slot] = FlowRecord::empty();
         self.records[slot].tag = tag_of(hash);
@@ -259,22 +271,53 @@ impl FlowTable {
         Some(Slot(slot as u32))
     }
 
+    /// Whether a slot found a moment ago is still that flow's, and the flow has not expired.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_still(&self, slot: Slot, hash: FlowHash, now: Timestamp) -> bool {
+        let index = slot.0 as usize;
+        self.records[index].tag == tag_of(hash) && !self.is_expired(index / WAYS, index % WAYS, now)
+    }
+
     /// A record.
+    #[inline]
     #[must_use]
     pub fn record(&self, slot: Slot) -> &FlowRecord {
         &self.records[slot.0 as usize]
     }
 
     /// A record, to change.
+    #[inline]
     pub fn record_mut(&mut self, slot: Slot) -> &mut FlowRecord {
         &mut self.records[slot.0 as usize]
     }
 
     /// Notes that a flow was seen, and what it is worth.
+    #[inline]
     pub fn refresh(&mut self, slot: Slot, now: Timestamp) {
-        let (set, way) = (slot.0 as usize / WAYS, slot.0 as usize % WAYS);
         let record = &self.records[slot.0 as usize];
-        self.sets[set].ages[way] = Age::new(now, record.is_established() && !record.is_over());
+        let is_worth_keeping = record.is_established() && !record.is_over();
+        let (set, way) = (slot.0 as usize / WAYS, slot.0 as usize % WAYS);
+        self.sets[set].refresh(way, now, is_worth_keeping);
+    }
+
+    /// The record of an established flow where [`FlowTable::find`] found it a moment ago, for a segment that
+    /// leaves it established; notes that it was seen. `None` for all others, and nothing has changed: then
+    /// [`FlowTable::place`] and [`FlowTable::refresh`] tell more.
+    #[inline]
+    pub fn established(
+        &mut self,
+        hash: FlowHash,
+        slot: Slot,
+        now: Timestamp,
+    ) -> Option<&mut FlowRecord> {
+        let record = self.records.get_mut(slot.0 as usize)?;
+        if record.tag != tag_of(hash) {
+            return None;
+        }
+        let set = self.sets.get_mut(slot.0 as usize / WAYS)?;
+        let is_young = set.refresh_established(slot.0 as usize % WAYS, self.young, now);
+        is_young.then_some(record)
     }
 
     /// Forgets what has been silent too long: the whole table in nine seconds of packet
@@ -296,19 +339,20 @@ impl FlowTable {
     }
 
     fn expire_set(&mut self, set: usize, now: Timestamp) {
-        for way in 0..WAYS {
-            if self.sets[set].marks[way] != 0 && self.is_expired(set, way, now) {
+        let mut ways = self.sets[set].ways_idle_beyond(self.young, now);
+        while ways != 0 {
+            let way = ways.trailing_zeros() as usize;
+            if self.is_expired(set, way, now) {
                 self.expire(set, way);
             }
+            ways &= ways - 1;
         }
     }
 
-    /// Whether a flow has been silent for longer than its state allows; reads its record only if
-    /// the silence is longer than the shortest timeout.
+    /// Whether a flow has been silent for longer than its state allows.
     fn is_expired(&self, set: usize, way: usize, now: Timestamp) -> bool {
-        let silent_s = self.sets[set].ages[way].silent_s(now);
-        let shortest_s = self.timeouts.closed_s.min(self.timeouts.half_open_s);
-        silent_s > shortest_s && silent_s > self.limit_s(&self.records[set * WAYS + way])
+        let limit_s = self.limit_s(&self.records[set * WAYS + way]);
+        self.sets[set].idle(way, now) > Idle::within_s(limit_s)
     }
 
     fn expire(&mut self, set: usize, way: usize) {
@@ -332,50 +376,39 @@ impl FlowTable {
     }
 
     fn free(&mut self, set: usize, way: usize) {
-        self.sets[set].marks[way] = 0;
+        self.sets[set].free(way);
         self.records[set * WAYS + way].tag = 0;
         self.counts.occupied -= 1;
-    }
-
-    fn find_in(&self, set: usize, hash: FlowHash) -> Option<Slot> {
-        let tag = tag_of(hash);
-        let mut ways = self.sets[set].ways_with(mark_of(hash));
-        while ways != 0 {
-            let index = set * WAYS + ways.trailing_zeros() as usize;
-            if self.records[index].tag == tag {
-                return Some(Slot(index as u32));
-            }
-            ways &= ways - 1;
-        }
-        None
     }
 
     /// A free way; else the longest silent of the worthless; else the longest silent established
     /// one, if it has been silent long. A flood of half-open flows can evict nothing but its like.
     fn way_for_new(&mut self, set: usize, now: Timestamp) -> Option<usize> {
-        let Set { marks, ages } = self.sets[set];
-        if let Some(free) = marks.iter().position(|&mark| mark == 0) {
+        if let Some(free) = self.sets[set].free_way() {
             return Some(free);
         }
-        let longest = |established: bool| {
-            (0..WAYS)
-                .filter(|&way| ages[way].is_established() == established)
-                .max_by_key(|&way| ages[way].silent_s(now))
-        };
-        if let Some(way) = longest(false) {
+        let least = self.sets[set].least_worth(now);
+        if !least.is_established {
             self.counts.evicted_half_open += 1;
-            self.free(set, way);
-            return Some(way);
+        } else if least.idle.seconds() >= self.timeouts.yield_s {
+            self.counts.evicted_idle += 1;
+        } else {
+            return None;
         }
-        let way = longest(true).filter(|&way| ages[way].silent_s(now) >= self.timeouts.yield_s)?;
-        self.counts.evicted_idle += 1;
-        self.free(set, way);
-        Some(way)
+        self.free(set, least.way);
+        Some(least.way)
     }
 
     fn set_of(&self, hash: FlowHash) -> usize {
         hash.0 as usize & (self.sets.len() - 1)
     }
+}
+
+fn filled<T: Clone>(value: T, len: usize, pages: &mut impl Pages) -> Box<[T]> {
+    let mut values = Vec::with_capacity(len);
+    pages.prepare(values.spare_capacity_mut());
+    values.resize(len, value);
+    values.into_boxed_slice()
 }
 
 /// Bits 48 to 63, never 0, which marks a free way. The set index uses the lowest bits.
@@ -384,9 +417,10 @@ const fn mark_of(hash: FlowHash) -> u16 {
     if mark == 0 { 1 } else { mark }
 }
 
-/// The upper 48 bits, never 0, which marks a free record.
-const fn tag_of(hash: FlowHash) -> u64 {
-    (hash.0 & !0xffff) | 1
+/// Bits 16 to 47, never 0, which marks a free record. With the mark and the index of the set, that
+/// is nearly all of the hash.
+const fn tag_of(hash: FlowHash) -> u32 {
+    (hash.0 >> 16) as u32 | 1
 }
 
 /// Ways of a set.

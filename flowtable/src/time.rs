@@ -41,7 +41,15 @@ impl Timestamp {
 pub struct Tick(pub u32);
 
 impl Tick {
+    /// The later of two instants less than ten hours apart.
+    #[inline]
+    #[must_use]
+    pub(crate) const fn latest(self, other: Self) -> Self {
+        if (other.0.wrapping_sub(self.0) as i32) > 0 { other } else { self }
+    }
+
     /// Time from `earlier` to `self`; 0 if `earlier` lies in the future (reordered capture).
+    #[inline]
     #[must_use]
     pub const fn since(self, earlier: Self) -> Ticks {
         let distance = self.0.wrapping_sub(earlier.0);
@@ -100,6 +108,13 @@ impl ShortSpan {
         let shift = bits - Self::BITS - 1;
         let leading = span.0 >> shift & Self::MASK;
         Self(((shift + 1) << Self::BITS | leading) as u16)
+    }
+
+    /// The longer of it and `span`. Most spans are too short to be encoded.
+    #[inline(always)]
+    pub(crate) const fn or_longer(self, span: Ticks) -> Self {
+        let other = if span.0 < 1 << Self::BITS { Self(span.0 as u16) } else { Self::of(span) };
+        if other.0 > self.0 { other } else { self }
     }
 
     /// The span it stands for.

@@ -1,5 +1,7 @@
 //! How much of its last TLS record a payload leaves open.
 
+use crate::payload::PayloadClass;
+
 /// Bytes of a TLS record that are still to come, or that this is not known.
 ///
 /// Only a payload that *begins* with a record header tells: its records are walked header by
@@ -13,6 +15,15 @@ impl OpenRecord {
     pub const UNKNOWN: Self = Self(u16::MAX);
     /// Between two records.
     pub const CLOSED: Self = Self(0);
+
+    /// The class of a payload, and what it leaves open.
+    #[inline]
+    #[must_use]
+    pub(crate) fn with_class(payload: &[u8], wire_len: u32) -> (PayloadClass, Self) {
+        let class = PayloadClass::of(payload, wire_len);
+        let open = if class.is_tls() { Self::after(payload, wire_len) } else { Self::UNKNOWN };
+        (class, open)
+    }
 
     /// What `payload` leaves open, of which `wire_len` bytes were on the wire.
     ///

@@ -182,14 +182,14 @@ impl WatchPool {
     /// everything is due: no deadline means anything any more.
     ///
     /// Asked for every packet, and nearly always in vain.
-    #[inline]
+    #[inline(always)]
     pub fn expire(&mut self, now: Timestamp, table: &mut FlowTable, finish: impl FnMut(&Watch)) {
         if turn_of(now) != self.turned {
             self.turn(turn_of(now), table, finish);
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn turn(&mut self, until: u64, table: &mut FlowTable, mut finish: impl FnMut(&Watch)) {
         if until + WHEEL_SLOTS as u64 <= self.turned {
             self.expire_all(table, &mut finish);
@@ -266,6 +266,13 @@ impl WatchPool {
 }
 
 impl Watch {
+    /// When a pool takes it out, if time goes on evenly: at the end of its deadline's turn, and of
+    /// several of one turn the youngest first.
+    #[must_use]
+    pub const fn taken_out(&self) -> Timestamp {
+        Timestamp((turn_of(self.deadline) + 1) << WHEEL_SHIFT)
+    }
+
     /// A watch as the caller fills it in; links are the pool's.
     #[must_use]
     pub fn new(key: FlowKey, direction: Direction, reset: Segment, before: FlowRecord) -> Self {

@@ -125,6 +125,9 @@ impl Twins {
     fn segment(&mut self, id: u64, direction: Direction, flags: u16) {
         let (hash, now) = (hash_of(id, self.sets), Timestamp(self.now));
         let before = self.table.counts();
+        if flags == ACK && self.takes_short_road(id, direction) {
+            return;
+        }
         let was_known = self.slot(id).is_some();
         let hint = self.hints.get(&id).copied();
         let Some(slot) = self.table.place(hash, hint, now) else {
@@ -151,6 +154,26 @@ impl Twins {
         self.table.refresh(slot, now);
         self.known.insert(id, known);
         assert_eq!(self.slot(id), Some(slot), "a flow just refreshed is found where it was");
+        assert!(self.table.likely(hash).is_some(), "one of its mark is there: itself");
+    }
+
+    /// Plain segments of established flows may be taken in without looking at the rest.
+    fn takes_short_road(&mut self, id: u64, direction: Direction) -> bool {
+        let (hash, now) = (hash_of(id, self.sets), Timestamp(self.now));
+        let Some(slot) = self.hints.get(&id).copied() else { return false };
+        let before = self.table.counts();
+        let Some(record) = self.table.established(hash, slot, now) else {
+            assert_eq!(self.table.counts(), before);
+            return false;
+        };
+        record.observe(direction, &segment(ACK, self.now), [9, 80]);
+        assert!(record.is_established() && !record.is_over());
+        let known = self.known.get_mut(&id).unwrap();
+        assert!(known.is_worth_keeping(), "{known:?}");
+        assert!(known.silent_s(self.now) <= known.limit_s() + COARSE_S);
+        known.last = self.now;
+        assert_eq!(self.slot(id), Some(slot));
+        true
     }
 
     /// A flow is refused only if sixteen established ones, none long silent, hold its set.

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use classifiers::{Cause, Context, Impact, Origin, Role, Ruling, Setting, decide};
-use crossbeam_channel::Select;
 use events::{Connections, ContextReport, Endpoint, GroupCount, Report, Resets, Status, UtcTime};
 use flowtable::{TableCounts, Timestamp};
 use hashbrown::HashMap;
 use wire::Skip;
 
+use crate::arrivals::Arrivals;
 use crate::budget::Budget;
 use crate::error::Error;
 use crate::held::{Held, Hold};
@@ -24,6 +24,7 @@ use crate::window::{Counts, Finding, Window};
 pub(crate) struct Exporter {
     teller: Teller,
     inboxes: Vec<Inbox>,
+    arrivals: Arrivals,
     open: Vec<bool>,
     counts: Counts,
     input_frames: Vec<u64>,
@@ -58,6 +59,7 @@ impl Exporter {
         has_context: bool,
     ) -> Self {
         Self {
+            arrivals: Arrivals::new(inboxes.len(), !teller.is_live()),
             is_live: teller.is_live(),
             teller,
             open: vec![true; inboxes.len()],
@@ -96,9 +98,8 @@ impl Exporter {
     ) -> Result<(), Error> {
         let mut next_beat = Instant::now() + BEAT;
         while self.open.contains(&true) {
-            if let Some((worker, window)) = self.next_window(next_beat)? {
-                self.take(worker, window, sink)?;
-            }
+            let windows = self.arrivals.next(&self.inboxes, &self.open, next_beat)?;
+            self.take(windows, sink)?;
             if Instant::now() >= next_beat {
                 next_beat = Instant::now() + BEAT;
                 self.tell_due(sink)?;
@@ -113,41 +114,33 @@ impl Exporter {
         Ok(())
     }
 
-    /// The next window of any worker, or nothing until `deadline`.
-    fn next_window(&self, deadline: Instant) -> Result<Option<(usize, Box<Window>)>, Error> {
-        let mut select = Select::new();
-        let mut workers = Vec::with_capacity(self.inboxes.len());
-        for (worker, inbox) in
-            self.inboxes.iter().enumerate().filter(|(index, _)| self.open[*index])
-        {
-            select.recv(&inbox.full);
-            workers.push(worker);
-        }
-        let Ok(operation) = select.select_deadline(deadline) else { return Ok(None) };
-        let worker = workers[operation.index()];
-        match operation.recv(&self.inboxes[worker].full) {
-            Ok(window) => Ok(Some((worker, window))),
-            Err(_) => Err(Error::WorkerGone { worker }),
-        }
-    }
-
+    /// Takes in windows that end together.
     fn take(
         &mut self,
-        worker: usize,
-        mut window: Box<Window>,
+        windows: Vec<(usize, Box<Window>)>,
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
-        self.set_clock(&window);
-        for name in &window.names {
+        for (_, window) in &windows {
+            self.set_clock(window);
+        }
+        for name in in_order(&windows, |window| &window.names, |name| name.time) {
             self.context.name(name);
         }
-        for note in &window.notes {
+        for note in in_order(&windows, |window| &window.notes, |note| note.time) {
             self.context.note(note);
         }
-        for finding in &window.findings {
+        for finding in in_order(&windows, |window| &window.findings, Finding::order) {
             self.hear(finding, sink)?;
         }
         self.tell_due(sink)?;
+        for (worker, window) in windows {
+            self.give_back(worker, window);
+        }
+        Ok(())
+    }
+
+    /// Adds up what a window has counted and returns it, unless it is the worker's last.
+    fn give_back(&mut self, worker: usize, mut window: Box<Window>) {
         self.counts.add(&window.counts);
         for (sum, more) in self.input_frames.iter_mut().zip(&window.input_frames) {
             *sum += more;
@@ -155,12 +148,11 @@ impl Exporter {
         self.tables[worker] = window.table;
         if window.is_last {
             self.open[worker] = false;
-            return Ok(());
+            return;
         }
         window.clear();
         // The worker may have ended since: then nobody needs an empty window.
         let _ = self.inboxes[worker].empty.send(window);
-        Ok(())
     }
 
     /// Learns from a finding and lets it wait; provisional ones are told at once.
@@ -370,6 +362,19 @@ impl Exporter {
         });
         groups
     }
+}
+
+/// What windows that end together hold of one kind, as one worker would have told it.
+fn in_order<'w, T, K: Ord>(
+    windows: &'w [(usize, Box<Window>)],
+    of: impl Fn(&'w Window) -> &'w Vec<T>,
+    key: impl Fn(&T) -> K,
+) -> Vec<&'w T> {
+    let mut all: Vec<&T> = windows.iter().flat_map(|(_, window)| of(window)).collect();
+    if windows.len() > 1 {
+        all.sort_by_key(|item| key(item));
+    }
+    all
 }
 
 /// Whatever becomes of the exporter, its workers end: one that waits for an empty window would keep

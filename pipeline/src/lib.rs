@@ -10,6 +10,8 @@
 //! and the one exporter.
 #![forbid(unsafe_code)]
 
+mod arrivals;
+mod batch;
 mod budget;
 mod capture;
 mod clock;

@@ -86,12 +86,16 @@ impl NameReader {
 
     /// Whether a segment may tell a name: all that is asked of every segment.
     pub(crate) fn is_wanted(&self, segment: &Segment, hash: FlowHash) -> bool {
-        let asks =
-            matches!(segment.payload, PayloadClass::TlsClientHello | PayloadClass::HttpRequest);
         segment.payload_len > 0
-            && self.kept != NamesKept::Off
             && !segment.flags.rst()
-            && (asks || self.awaits(hash, segment.seq))
+            && self.may_want(segment.payload, hash, segment.seq)
+    }
+
+    /// The same of a payload.
+    #[inline(always)]
+    pub(crate) fn may_want(&self, payload: PayloadClass, hash: FlowHash, seq: SeqNumber) -> bool {
+        let asks = matches!(payload, PayloadClass::TlsClientHello | PayloadClass::HttpRequest);
+        self.kept != NamesKept::Off && (asks || self.awaits(hash, seq))
     }
 
     /// The name in a segment that is wanted.

@@ -15,6 +15,8 @@ pub struct Options {
     pub watches: usize,
     /// How long flows are remembered.
     pub timeouts: Timeouts,
+    /// Workers that read plain capture files together; interfaces have one a queue.
+    pub read_workers: usize,
     /// What tells connections apart besides the 4-tuple.
     pub key_scope: KeyScope,
     /// Secret of the flow hash; drawn at random if absent. Fixed for repeatable replays.
@@ -37,6 +39,7 @@ impl Default for Options {
             // 2 % resets at 1.5 million packets a second, each watched for a second.
             watches: 1 << 15,
             timeouts: Timeouts::default(),
+            read_workers: 1,
             key_scope: KeyScope::default(),
             seed: None,
             community_id_seed: 0,

@@ -1,5 +1,8 @@
 //! The worker's end of the exchange of windows with the exporter.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use classifiers::{Setting, decide};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use flowtable::{NameNote, Note, TableCounts, Watch};
@@ -36,6 +39,8 @@ pub(crate) struct Outbox {
     empty: Receiver<Box<Window>>,
     patience: Patience,
     telling: Telling,
+    /// How far the source is, if its order is kept.
+    walked: Option<Arc<AtomicU64>>,
 }
 
 /// What the exporter is told besides final verdicts.
@@ -71,11 +76,23 @@ pub(crate) fn exchange(inputs: usize, patience: Patience, telling: Telling) -> (
             .expect("the channel holds every window");
     }
     let window = Box::new(Window::new(inputs, findings_max));
-    let outbox = Outbox { window, full: full_sender, empty: empty_receiver, patience, telling };
+    let (full_end, empty_end) = (full_sender, empty_receiver);
+    let outbox =
+        Outbox { window, full: full_end, empty: empty_end, patience, telling, walked: None };
     (outbox, Inbox { full, empty })
 }
 
 impl Outbox {
+    /// Marks each window with how far the source is when it is given away.
+    pub(crate) fn follow(&mut self, walked: Arc<AtomicU64>) {
+        self.walked = Some(walked);
+    }
+
+    /// Whether its windows are told in the order of the source.
+    pub(crate) fn keeps_order(&self) -> bool {
+        self.walked.is_some()
+    }
+
     /// The window that is being filled.
     pub(crate) fn window(&mut self) -> &mut Window {
         &mut self.window
@@ -140,6 +157,7 @@ impl Outbox {
     pub(crate) fn close(mut self, table: TableCounts) {
         self.window.table = table;
         self.window.is_last = true;
+        self.mark();
         // An exporter that is gone has failed already and said why.
         let _ = self.full.send(self.window);
     }
@@ -162,6 +180,10 @@ impl Outbox {
         }
     }
 
+    fn mark(&mut self) {
+        self.window.walked = self.walked.as_ref().map_or(0, |it| it.load(Ordering::Relaxed));
+    }
+
     fn swap(&mut self) {
         let empty = match self.patience {
             Patience::Wait => self.empty.recv().ok(),
@@ -169,6 +191,7 @@ impl Outbox {
         };
         if let Some(mut empty) = empty {
             empty.table = self.window.table;
+            self.mark();
             let full = std::mem::replace(&mut self.window, empty);
             let _ = self.full.send(full);
         }

@@ -1,4 +1,4 @@
-//! A run over capture files: one worker, time as it was recorded.
+//! A run over capture files: time as it was recorded, by one worker or several.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +28,10 @@ use crate::worker::Worker;
 /// Damage is no error: what was read before it is told, and the problem stands in
 /// [`Report::inputs`]. `progress` grows by the bytes read.
 ///
+/// [`Options::read_workers`] workers read plain files together: each walks all of them and takes
+/// its share of the connections, so that nothing is handed over and nothing can be lost on the way.
+/// Pipes and compressed files are read by one.
+///
 /// # Errors
 /// No input was named, a thread could not be started, or the sink failed.
 pub fn read(
@@ -40,16 +44,37 @@ pub fn read(
     if inputs.is_empty() {
         return Err(Error::NoInput);
     }
+    // One secret for all workers: they must agree on whose a connection is.
+    let options = Options { seed: Some(options.seed_in_force()), ..options.clone() };
     let source = CaptureSource::open(inputs);
     let names = source.names().to_vec();
     let bytes_read = source.bytes_read();
-    let source_bytes = source.memory_bytes();
     let mut counted = CountedSink { sink, bytes_read: &bytes_read, progress: progress.as_deref() };
-    let (source, mut report) = replay(source, source_bytes, &names, options, stop, &mut counted)?;
+    let sources = shares(source, &options);
+    let source_bytes = sources.iter().map(CaptureSource::memory_bytes).sum();
+    let is_shared = sources.len() > 1;
+    let sources =
+        sources.into_iter().map(|source| (is_shared.then(|| source.walked()), source)).collect();
+    let (sources, mut report) =
+        replay_by_all(sources, source_bytes, &names, &options, stop, &mut counted)?;
     for (index, input) in report.inputs.iter_mut().enumerate() {
-        input.problem = problem_of(&source, index);
+        input.problem = sources.first().and_then(|source| problem_of(source, index));
     }
     Ok(report)
+}
+
+/// The source, or as many as there shall be workers.
+fn shares(source: CaptureSource, options: &Options) -> Vec<CaptureSource> {
+    if options.read_workers < 2 {
+        return vec![source];
+    }
+    source.shared(options.read_workers, options.seed_in_force()).unwrap_or_else(|source| {
+        tracing::warn!(
+            "one worker reads all: standard input, a pipe or a compressed file is among the inputs, \
+             and such a one can be read by one worker only (unpack it first)"
+        );
+        vec![source]
+    })
 }
 
 /// Runs one worker over any source of recorded frames to its end, or until `stop` is set: the road
@@ -66,47 +91,91 @@ pub fn replay<S: Source + Send>(
     stop: &AtomicBool,
     sink: &mut dyn Sink,
 ) -> Result<(S, Report), Error> {
-    let table = table_options(options, 1);
-    let shard = Shard::new(&table, options.watches);
-    let memory = memory(&shard, source_bytes, names.len());
-    let start = Start { memory: memory.clone(), inputs: start_inputs(names), workers: 1 };
+    let (mut sources, report) =
+        replay_by_all(vec![(None, source)], source_bytes, names, options, stop, sink)?;
+    let source = sources.pop().expect("every worker gives its source back");
+    Ok((source, report))
+}
+
+/// Runs a worker over each of the sources, of which each knows how far it is in what they share.
+fn replay_by_all<S: Source + Send>(
+    sources: Vec<(Option<Arc<AtomicU64>>, S)>,
+    source_bytes: usize,
+    names: &[String],
+    options: &Options,
+    stop: &AtomicBool,
+    sink: &mut dyn Sink,
+) -> Result<(Vec<S>, Report), Error> {
+    let count = sources.len();
+    let table = table_options(options, count);
+    let (mut workers, mut inboxes) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    let mut memory = Memory::default();
+    for (walked, source) in sources {
+        let shard = Shard::new(&table, options.watches.div_ceil(count));
+        memory = memory_of_all(count, &shard, source_bytes, names.len());
+        let (mut outbox, inbox) = exchange(names.len(), Patience::Wait, Telling::of(options));
+        if let Some(walked) = walked {
+            outbox.follow(walked);
+        }
+        // A file does not run away: every name in it is read.
+        let reader = NameReader::new(options.names_read(), table.seed, BATCH_MAX);
+        let (handover, scope) = (Handover::alone(), options.key_scope);
+        workers.push(Worker::new(source, shard, outbox, handover, reader, scope));
+        inboxes.push(inbox);
+    }
+    let inputs = start_inputs(names);
+    let start = Start { memory: memory.clone(), inputs, workers: count as u32 };
     sink.start(&start).map_err(Error::Sink)?;
-    let (outbox, inbox) = exchange(names.len(), Patience::Wait, Telling::of(options));
-    // A file does not run away: every name in it is read.
-    let reader = NameReader::new(options.names_read(), table.seed, BATCH_MAX);
-    let worker = Worker::new(source, shard, outbox, Handover::alone(), reader, options.key_scope);
     let teller = Teller {
         names: Names::Files(names.to_vec()),
         community_id_seed: options.community_id_seed,
         run: String::new(),
     };
-    let mut exporter = Exporter::new(teller, vec![inbox], names.len(), options.context);
+    let mut exporter = Exporter::new(teller, inboxes, names.len(), options.context);
     let started_ns = clock::thread_cpu_ns();
-    let (source, result, worker_ns, exported) = std::thread::scope(|scope| {
-        let crew = EndsWorkers { exporter: &mut exporter, stop };
-        let thread = std::thread::Builder::new()
-            .name("worker-0".to_owned())
-            .spawn_scoped(scope, || {
-                let (source, result) = worker.run(stop);
-                (source, result, clock::thread_cpu_ns())
-            })
-            .map_err(|source| Error::Spawn { worker: 0, source })?;
-        let exported = crew.exporter.run(sink, |_| {});
-        drop(crew);
-        let (source, result, cpu_ns) =
-            thread.join().map_err(|_| Error::WorkerGone { worker: 0 })?;
-        Ok::<_, Error>((source, result, cpu_ns, exported))
-    })?;
-    exported?;
-    result?;
+    let (sources, workers_ns) = run_all(workers, &mut exporter, stop, sink)?;
     let mut report = exporter.report();
     report.cpu = CpuTime {
-        workers_s: worker_ns as f64 / 1e9,
+        workers_s: workers_ns as f64 / 1e9,
         exporter_s: clock::thread_cpu_ns().saturating_sub(started_ns) as f64 / 1e9,
     };
     report.inputs = reports(names, exporter.input_frames());
     report.memory = memory;
-    Ok((source, report))
+    Ok((sources, report))
+}
+
+/// Gives back the sources and the processor time of all workers, in nanoseconds.
+fn run_all<S: Source + Send>(
+    workers: Vec<Worker<S>>,
+    exporter: &mut Exporter,
+    stop: &AtomicBool,
+    sink: &mut dyn Sink,
+) -> Result<(Vec<S>, u64), Error> {
+    std::thread::scope(|scope| {
+        let crew = EndsWorkers { exporter, stop };
+        let mut threads = Vec::with_capacity(workers.len());
+        for (index, worker) in workers.into_iter().enumerate() {
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{index}"))
+                .spawn_scoped(scope, || {
+                    let (source, result) = worker.run(stop);
+                    (source, result, clock::thread_cpu_ns())
+                })
+                .map_err(|source| Error::Spawn { worker: index, source })?;
+            threads.push(thread);
+        }
+        let mut outcome = crew.exporter.run(sink, |_| {});
+        drop(crew);
+        let (mut sources, mut all_ns) = (Vec::with_capacity(threads.len()), 0);
+        for (index, thread) in threads.into_iter().enumerate() {
+            let (source, result, cpu_ns) =
+                thread.join().map_err(|_| Error::WorkerGone { worker: index })?;
+            outcome = outcome.and(result.map_err(Error::from));
+            sources.push(source);
+            all_ns += cpu_ns;
+        }
+        outcome.map(|()| (sources, all_ns))
+    })
 }
 
 /// Lets a progress display follow without a call of its own.
@@ -150,13 +219,15 @@ pub(crate) fn table_options(options: &Options, workers: usize) -> TableOptions {
     }
 }
 
-fn memory(shard: &Shard, source_bytes: usize, inputs: usize) -> Memory {
+/// What `workers` workers with such shards hold together, and the exporter.
+fn memory_of_all(workers: usize, shard: &Shard, source_bytes: usize, inputs: usize) -> Memory {
     let windows = WINDOWS_PER_WORKER * Window::memory_bytes(inputs, Patience::Wait.findings_max());
     let parts = shard
         .memory_bytes()
         .into_iter()
-        .chain([("windows", windows), ("capture buffers", source_bytes)])
-        .chain([("names", NameReader::memory_bytes())]);
+        .chain([("windows", windows), ("names", NameReader::memory_bytes())])
+        .map(|(name, bytes)| (name, workers * bytes))
+        .chain([("capture buffers", source_bytes)]);
     memory_of(parts.chain(Exporter::memory_bytes()))
 }
 

@@ -1,12 +1,15 @@
 //! One shard of the flows: finds the connection, judges resets, lets the flow remember.
 
+use std::mem::MaybeUninit;
+
 use flowtable::{
     Change, ClockStep, Direction, EarlierReset, Endpoint, FlowHash, FlowKey, FlowRecord, FlowTable,
-    Happening, HostBaseline, Look, Note, ResetNote, Segment, Side, Slot, Stack, TableOptions,
-    Ticks, Timestamp, WATCHES_PER_FLOW, Watch, WatchPool,
+    Happening, HostBaseline, Look, Note, Pages, ResetNote, Segment, Side, Slot, Stack,
+    TableOptions, Ticks, Timestamp, WATCHES_PER_FLOW, Watch, WatchPool,
 };
 use wire::SeqNumber;
 
+use crate::batch::Short;
 use crate::outbox::Outbox;
 use crate::source::Receipt;
 use crate::window::pack;
@@ -41,6 +44,17 @@ impl Staged {
     }
 }
 
+/// Huge pages, where the kernel has them.
+struct HugePages;
+
+impl Pages for HugePages {
+    fn prepare<T>(&mut self, memory: &mut [MaybeUninit<T>]) {
+        if let Err(error) = xdp::prefer_huge_pages(memory) {
+            tracing::debug!("no huge pages under the flow table: {error}");
+        }
+    }
+}
+
 /// The flows of one worker and the resets it watches.
 #[derive(Debug)]
 pub(crate) struct Shard {
@@ -51,12 +65,7 @@ pub(crate) struct Shard {
 
 impl Shard {
     pub(crate) fn new(table: &TableOptions, watches: usize) -> Self {
-        let mut table = FlowTable::new(table);
-        let (sets, records) = table.memory_mut();
-        let advised = xdp::prefer_huge_pages(sets).and(xdp::prefer_huge_pages(records));
-        if let Err(error) = advised {
-            tracing::debug!("no huge pages under the flow table: {error}");
-        }
+        let table = FlowTable::on_pages(table, &mut HugePages);
         Self { table, watches: WatchPool::new(watches), clock: ClockStep::new() }
     }
 
@@ -65,7 +74,31 @@ impl Shard {
     }
 
     pub(crate) fn memory_bytes(&self) -> [(&'static str, usize); 2] {
-        [("flow table", self.table.memory_bytes()), ("reset watches", self.watches.memory_bytes())]
+        let records = self.table.records();
+        let on_huge_pages = xdp::bytes_on_huge_pages(records).unwrap_or(0);
+        // But for its edges.
+        let name = if on_huge_pages > size_of_val(records) / 8 * 7 {
+            "flow table on huge pages"
+        } else {
+            "flow table"
+        };
+        [(name, self.table.memory_bytes()), ("reset watches", self.watches.memory_bytes())]
+    }
+
+    /// The short road of a plain segment; false if it has to go the whole one, [`Shard::take`].
+    /// Nothing was done then.
+    #[inline(always)]
+    pub(crate) fn take_plain(&mut self, short: &Short, outbox: &mut Outbox) -> bool {
+        let Short { hash, time, slot, plain, direction, .. } = short;
+        let Some(slot) = *slot else { return false };
+        let Some(record) = self.table.established(*hash, slot, *time) else { return false };
+        if !record.takes_plain(*direction, plain) {
+            return false;
+        }
+        record.observe_plain(*direction, plain, time.tick());
+        self.clock.observe(*time);
+        self.watches.expire(*time, &mut self.table, |watch| outbox.finish(watch, true));
+        true
     }
 
     /// The road of one segment: find its flow, judge it if it is a reset, let the flow remember.

@@ -25,6 +25,8 @@ pub(crate) struct Window {
     pub(crate) table: TableCounts,
     /// Nothing follows.
     pub(crate) is_last: bool,
+    /// Frames of the captures before its end, if several workers share them.
+    pub(crate) walked: u64,
 }
 
 /// A reset and what is decided of it; all else that an event tells is judged when it is told.
@@ -35,6 +37,19 @@ pub(crate) struct Finding {
     pub(crate) is_final: bool,
     /// Its watch ran its course.
     pub(crate) was_watched: bool,
+}
+
+impl Finding {
+    /// In this order one worker that had all connections would have found them.
+    pub(crate) fn order(&self) -> (Timestamp, u64, u64) {
+        let (reset, [_, frame]) = (self.watch.reset.time, self.watch.receipt);
+        if self.is_final && self.was_watched {
+            // Of those that are taken out together the youngest comes first.
+            (self.watch.taken_out(), u64::MAX - reset.0, u64::MAX - frame)
+        } else {
+            (reset, reset.0, frame)
+        }
+    }
 }
 
 /// Sums of one span.
@@ -79,6 +94,7 @@ impl Window {
             input_frames: vec![0; inputs].into_boxed_slice(),
             table: TableCounts::default(),
             is_last: false,
+            walked: 0,
         }
     }
 
@@ -113,12 +129,18 @@ impl Window {
 }
 
 impl Counts {
-    /// Notes a frame.
-    pub(crate) fn frame(&mut self, len: usize, time: Timestamp) {
-        self.frames += 1;
-        self.bytes += len as u64;
-        self.first = self.first.or(Some(time));
-        self.last = self.last.max(Some(time));
+    /// Notes the frames of a batch; `latest` is the latest of their times.
+    pub(crate) fn frames(
+        &mut self,
+        frames: usize,
+        bytes: u64,
+        first: Timestamp,
+        latest: Timestamp,
+    ) {
+        self.frames += frames as u64;
+        self.bytes += bytes;
+        self.first = self.first.or(Some(first));
+        self.last = self.last.max(Some(latest));
     }
 
     /// Notes what a segment changed for its connection.

@@ -2,14 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flowtable::{FlowKey, KeyScope, ResetNote, Segment, Timestamp};
+use flowtable::{FlowKey, KeyScope, Plain, ResetNote, Segment, Timestamp};
 use wire::parse;
 
+use crate::batch::{Batch, Seen};
 use crate::handover::Handover;
 use crate::names::NameReader;
 use crate::outbox::Outbox;
 use crate::shard::{Shard, Staged};
-use crate::source::{BATCH_MAX, Frame, Received, Source, SourceError};
+use crate::source::{Frame, Received, Source, SourceError};
 
 /// One core's pipeline: its source, its shard, its window. Shares nothing.
 pub(crate) struct Worker<S> {
@@ -18,9 +19,7 @@ pub(crate) struct Worker<S> {
     outbox: Outbox,
     handover: Handover,
     names: NameReader,
-    /// Places of a batch, written in place: a segment is 250 bytes, and copies of it showed.
-    staged: Box<[Staged]>,
-    staged_len: usize,
+    batch: Batch,
     key_scope: KeyScope,
     now: Timestamp,
     handed_over: Timestamp,
@@ -41,8 +40,7 @@ impl<S: Source> Worker<S> {
             outbox,
             handover,
             names,
-            staged: vec![Staged::blank(); BATCH_MAX].into_boxed_slice(),
-            staged_len: 0,
+            batch: Batch::new(),
             key_scope,
             now: Timestamp(0),
             handed_over: Timestamp(0),
@@ -76,75 +74,113 @@ impl<S: Source> Worker<S> {
         let received = self.source.receive()?;
         if let Received::Frames(frames) = received {
             self.names.begin_turn();
-            for index in 0..frames {
-                self.stage(index);
-            }
-            // Every look-up's line is under way before the first is needed.
-            let staged = &mut self.staged[..std::mem::take(&mut self.staged_len)];
-            let table = self.shard.table();
-            let sets = staged.iter().fold(0, |sum, staged| sum ^ table.touch_set(staged.hash));
-            let records = staged.iter_mut().fold(0, |sum, staged| {
-                staged.slot = table.find(staged.hash);
-                sum ^ staged.slot.map_or(0, |slot| table.touch_record(slot))
-            });
-            std::hint::black_box(sets ^ records);
-            for staged in staged {
-                self.shard.take(staged, &mut self.outbox);
-            }
+            self.stage(frames);
+            self.batch.look_up(self.shard.table());
+            self.take();
         } else if let Some(clock) = self.source.clock() {
             self.now = self.now.max(clock);
         }
         self.take_handed_over();
         self.shard.advance(self.now, &mut self.outbox);
-        self.hand_over_window();
+        // Workers that share captures hand over where all of them do: behind a batch.
+        if received == Received::Idle || !self.outbox.keeps_order() {
+            self.hand_over_window();
+        }
         Ok(received)
     }
 
-    /// Reads the headers of one frame; what is left of it goes to its shard.
-    fn stage(&mut self, index: usize) {
-        let frame = self.source.frame(index);
+    /// Reads the headers of a batch: plain segments are staged in 64 bytes, all others as a whole.
+    ///
+    /// Each pass over the batch is a function of its own: together they need more registers than
+    /// there are.
+    #[inline(never)]
+    fn stage(&mut self, frames: usize) {
+        self.batch.clear();
+        let mut seen = Seen::from_input(self.source.frame(0).receipt.input);
+        for index in 0..frames {
+            let frame = self.source.frame(index);
+            seen.frame(&frame);
+            let (names, handover) = (&self.names, &self.handover);
+            let is_short = |plain: &Plain, hash| {
+                let is_named =
+                    plain.payload_len > 0 && names.may_want(plain.payload, hash, plain.seq);
+                !is_named && handover.is_ours(hash)
+            };
+            let table = self.shard.table();
+            if !self.batch.stage_plain(&frame, index, self.key_scope, table, is_short) {
+                self.stage_whole(index);
+            }
+        }
+        self.note_seen(frames, &seen);
+    }
+
+    /// Counts the frames of a batch, and sets the clock by them.
+    fn note_seen(&mut self, frames: usize, seen: &Seen) {
+        let (first, last) = (self.source.frame(0), self.source.frame(frames - 1));
         let window = self.outbox.window();
-        window.counts.frame(frame.bytes.len(), frame.time);
-        if let Some(frames) = window.input_frames.get_mut(usize::from(frame.receipt.input)) {
-            *frames += 1;
-        }
-        // A time from the future must not stop the clock for good.
-        if self.now.since_ns(frame.time) > CLOCK_BACK_NS {
-            self.now = frame.time;
-        }
-        self.now = self.now.max(frame.time);
-        let Some(link) = frame.link else {
-            window.counts.unknown_link += 1;
-            return;
-        };
-        let packet = match parse(link, frame.bytes) {
-            Ok(packet) => packet,
-            Err(skip) => {
-                window.counts.skips[skip as usize] += 1;
-                return;
+        window.counts.frames(frames, seen.bytes, first.time, seen.latest);
+        self.now = now_after(self.now.max(seen.latest), last.time);
+        let mut count = |input: u16, frames: u64| {
+            if let Some(sum) = window.input_frames.get_mut(usize::from(input)) {
+                *sum += frames;
             }
         };
-        let (key, direction) = FlowKey::of(&packet, self.key_scope);
-        let Frame { time, port, receipt, .. } = frame;
-        let place = &mut self.staged[self.staged_len];
-        place.segment = Segment::of(&packet, time, port);
-        if place.segment.flags.rst() {
-            place.note = ResetNote::of(packet.payload);
+        if seen.is_mixed() {
+            (0..frames).for_each(|index| count(self.source.frame(index).receipt.input, 1));
+        } else {
+            count(seen.input, frames as u64);
         }
-        place.hash = self.shard.table().hash(&key);
-        (place.key, place.direction, place.receipt) = (key, direction, receipt);
-        // Another worker's table would misread it.
-        place.slot = None;
+    }
+
+    /// Stages everything there is to know of a segment.
+    #[inline(never)]
+    fn stage_whole(&mut self, index: usize) {
+        let Some(place) = self.batch.next_whole() else { return };
+        let frame = self.source.frame(index);
+        let shard = &self.shard;
+        let Some(payload) = whole(&frame, self.key_scope, shard, &mut self.outbox, place) else {
+            return;
+        };
         if self.names.is_wanted(&place.segment, place.hash) {
-            let (table, counts) = (self.shard.table(), &mut self.outbox.window().counts.names);
-            if let Some(name) = self.names.read(packet.payload, place, table, counts) {
+            let (table, counts) = (shard.table(), &mut self.outbox.window().counts.names);
+            if let Some(name) = self.names.read(payload, place, table, counts) {
                 self.outbox.name(name);
             }
         }
         if self.handover.is_ours(place.hash) {
-            self.staged_len += 1;
+            self.batch.push_whole(self.shard.table());
         } else if !self.handover.send(place) {
             self.outbox.window().counts.handover_lost += 1;
+        }
+    }
+
+    /// The road of each staged segment into its flow, in the order they came.
+    #[inline(never)]
+    fn take(&mut self) {
+        for place in 0..self.batch.len() {
+            let short = &self.batch.shorts[place];
+            match short.whole {
+                None if self.shard.take_plain(short, &mut self.outbox) => {}
+                None => self.take_as_whole(place),
+                Some(whole) => {
+                    let staged = &mut self.batch.wholes[usize::from(whole)];
+                    staged.slot = short.slot;
+                    self.shard.take(staged, &mut self.outbox);
+                }
+            }
+        }
+    }
+
+    /// A plain segment that changes more than a plain one may: a handshake's last, the first data.
+    #[inline(never)]
+    fn take_as_whole(&mut self, place: usize) {
+        let short = &self.batch.shorts[place];
+        let staged = &mut self.batch.spare;
+        let frame = self.source.frame(usize::from(short.index));
+        let shard = &self.shard;
+        if whole(&frame, self.key_scope, shard, &mut self.outbox, staged).is_some() {
+            staged.slot = short.slot;
+            self.shard.take(staged, &mut self.outbox);
         }
     }
 
@@ -164,6 +200,46 @@ impl<S: Source> Worker<S> {
             self.outbox.hand_over(self.shard.table().counts());
         }
     }
+}
+
+/// Reads all headers of a frame into `place`, and gives its payload; `None` if there is no segment
+/// in it, which is counted by reason.
+fn whole<'b>(
+    frame: &Frame<'b>,
+    scope: KeyScope,
+    shard: &Shard,
+    outbox: &mut Outbox,
+    place: &mut Staged,
+) -> Option<&'b [u8]> {
+    let counts = &mut outbox.window().counts;
+    let Some(link) = frame.link else {
+        counts.unknown_link += 1;
+        return None;
+    };
+    let packet = match parse(link, frame.bytes) {
+        Ok(packet) => packet,
+        Err(skip) => {
+            counts.skips[skip as usize] += 1;
+            return None;
+        }
+    };
+    let (key, direction) = FlowKey::of(&packet, scope);
+    place.segment = Segment::of(&packet, frame.time, frame.port);
+    if place.segment.flags.rst() {
+        place.note = ResetNote::of(packet.payload);
+    }
+    place.hash = shard.table().hash(&key);
+    (place.key, place.direction, place.receipt) = (key, direction, frame.receipt);
+    // Another worker's table would misread it.
+    place.slot = None;
+    Some(packet.payload)
+}
+
+/// Packet time after a frame.
+#[inline(always)]
+pub(crate) fn now_after(now: Timestamp, frame: Timestamp) -> Timestamp {
+    // A time from the future must not stop the clock for good.
+    if now.since_ns(frame) > CLOCK_BACK_NS { frame } else { now.max(frame) }
 }
 
 const WINDOW_NS: u64 = 1_000_000_000;

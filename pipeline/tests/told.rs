@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::AtomicBool;
 
-use events::{Event, EventStatus};
-use pipeline::Sink;
+use events::{Event, EventStatus, Report};
+use pipeline::{Options, Sink};
 use support::{
     CLIENT, Conversation, MS, SECOND, SERVER, START_NS, Timed, capture, merged, options,
     read_files, read_frames, verdict_with_evidence,
@@ -254,4 +254,51 @@ fn connections_add_up() {
     assert_eq!((sums.opened, sums.midstream, sums.closed_well, sums.reset), (120, 0, 50, 40));
     assert_eq!(sums.established, 112);
     assert_eq!(sums.still_open + sums.timed_out + sums.unanswered, 30);
+}
+
+/// Several workers share the files, each its connections: all that is told and counted is the same.
+#[test]
+fn several_workers_tell_what_one_tells() {
+    let mut frames = varied();
+    frames.extend(bystanders(3_000, START_NS, 20 * MS));
+    frames.sort_by_key(|frame| frame.0);
+    let (front, rest): (Vec<_>, Vec<_>) =
+        frames.into_iter().enumerate().partition(|(index, _)| index % 3 == 0);
+    let files = [front, rest].map(|part| {
+        let frames: Vec<Timed> = part.into_iter().map(|(_, frame)| frame).collect();
+        capture(&frames)
+    });
+    let told = |read_workers| {
+        let (kept, report) = read_files(&files, &Options { read_workers, ..options() });
+        let mut events: Vec<String> = kept
+            .events
+            .iter()
+            .map(|event| {
+                format!("{:?} {:?} {}", event.frame, event.status, verdict_with_evidence(event))
+            })
+            .collect();
+        events.sort_unstable();
+        (events, report)
+    };
+    let (events, alone) = told(1);
+    assert_eq!((events.len(), alone.workers), (80, 1));
+    for workers in [2, 3, 5] {
+        let (events_of_all, report) = told(workers);
+        assert_eq!(events_of_all, events);
+        assert_eq!(report.workers, workers as u32);
+        assert!(report.memory.total_bytes() > alone.memory.total_bytes());
+        // What it took is another matter.
+        let (memory, cpu) = (alone.memory.clone(), alone.cpu);
+        assert_eq!(Report { workers: 1, memory, cpu, ..report }, alone);
+    }
+}
+
+#[test]
+fn what_can_be_read_once_only_is_read_by_one_worker() {
+    let whole = capture(&varied());
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, &whole).unwrap();
+    let files = [encoder.finish().unwrap()];
+    let (kept, report) = read_files(&files, &Options { read_workers: 4, ..options() });
+    assert_eq!((report.workers, kept.events.len()), (1, 80));
 }

@@ -6,7 +6,7 @@ use crate::Outcome;
 use crate::cli::ReadArguments;
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::{sensor, stop};
+use crate::{sensor, stop, summary};
 
 /// Reads all files, or until it is told to stop, and tells what was found.
 pub(crate) fn run(arguments: &ReadArguments) -> anyhow::Result<Outcome> {
@@ -17,7 +17,8 @@ pub(crate) fn run(arguments: &ReadArguments) -> anyhow::Result<Outcome> {
         .then(|| Progress::start(&arguments.files, rows_on_terminal))
         .flatten();
     let bytes = progress.as_ref().map(Progress::bytes);
-    let report = sensor::read(
+    let report = sensor::read_by(
+        arguments.workers,
         &arguments.files,
         &arguments.sensor,
         arguments.output.provisional,
@@ -26,5 +27,9 @@ pub(crate) fn run(arguments: &ReadArguments) -> anyhow::Result<Outcome> {
         &mut output,
     )?;
     drop(progress);
-    output.finish(&report)
+    let outcome = output.finish(&report)?;
+    if arguments.stats {
+        summary::write_cost(&mut std::io::stderr().lock(), &report)?;
+    }
+    Ok(outcome)
 }

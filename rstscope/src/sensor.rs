@@ -19,8 +19,21 @@ pub(crate) fn read(
     stop: &AtomicBool,
     sink: &mut dyn Sink,
 ) -> anyhow::Result<Report> {
-    pipeline::read(files, &options(arguments, provisional), progress, stop, sink)
-        .context("read captures")
+    read_by(1, files, arguments, provisional, progress, stop, sink)
+}
+
+/// [`read`] by so many workers.
+pub(crate) fn read_by(
+    workers: usize,
+    files: &[PathBuf],
+    arguments: &SensorArguments,
+    provisional: bool,
+    progress: Option<Arc<AtomicU64>>,
+    stop: &AtomicBool,
+    sink: &mut dyn Sink,
+) -> anyhow::Result<Report> {
+    let options = Options { read_workers: workers, ..options(arguments, provisional) };
+    pipeline::read(files, &options, progress, stop, sink).context("read captures")
 }
 
 /// Watches interfaces until `stop` is set.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
-use events::{Connections, GroupCount, InputReport, Report, Resets, Start, Status};
+use events::{Connections, CpuTime, GroupCount, InputReport, Report, Resets, Start, Status};
 
 use crate::terminal;
 
@@ -155,6 +155,22 @@ pub(crate) fn write_start(out: &mut impl Write, start: &Start) -> io::Result<()>
     writeln!(out, "{}", textwrap::fill(&text, terminal::width_of_stderr()))
 }
 
+/// One line of what the run cost.
+pub(crate) fn write_cost(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let CpuTime { workers_s, exporter_s } = report.cpu;
+    let whole_s = workers_s + exporter_s;
+    // Less than the clock can tell is no time.
+    let per_second = if whole_s > 0.0 { report.packets as f64 / whole_s } else { 0.0 };
+    writeln!(
+        out,
+        "{} in {whole_s:.3} s of processor time ({} {workers_s:.3} s, exporter {exporter_s:.3} s): \
+         {} a second of it",
+        count_text(report.packets, "packet"),
+        count_text(u64::from(report.workers), "worker"),
+        grouped(per_second as u64)
+    )
+}
+
 /// One line of how it goes.
 pub(crate) fn write_status(out: &mut impl Write, status: &Status) -> io::Result<()> {
     writeln!(
@@ -278,6 +294,23 @@ mod tests {
             connections_text(&connections),
             "40, 2 of them met in mid-stream: 26 closed well, 12 reset (30.0 %), 2 still open"
         );
+    }
+
+    #[test]
+    fn the_cost_of_a_run_is_one_line() {
+        let cost = |workers_s, exporter_s| {
+            let cpu = CpuTime { workers_s, exporter_s };
+            let mut out = Vec::new();
+            write_cost(&mut out, &Report { packets: 3_000, workers: 2, cpu, ..Report::default() })
+                .unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            cost(1.25, 0.25),
+            "3,000 packets in 1.500 s of processor time (2 workers 1.250 s, exporter 0.250 s): \
+             2,000 a second of it\n"
+        );
+        assert!(cost(0.0, 0.0).ends_with(": 0 a second of it\n"));
     }
 
     #[test]

@@ -51,8 +51,7 @@ pub use packet::{
 };
 pub use seq::SeqNumber;
 pub use server_name::{Asked, ServerName};
-
-use straight::Common;
+pub use straight::{Common, CommonV4, CommonV6};
 
 /// What the first byte of a frame is the start of (the capture world's "link type").
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -194,9 +193,9 @@ impl Skip {
 #[inline]
 pub fn parse(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, Skip> {
     if link == LinkType::Ethernet
-        && let Some(common) = Common::find_v4(frame)
+        && let Some(common) = CommonV4::find(frame)
     {
-        return Ok(common.packet_v4());
+        return Ok(common.packet());
     }
     parse_other(link, frame)
 }
@@ -205,9 +204,9 @@ pub fn parse(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, Skip> {
 #[inline(never)]
 fn parse_other(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, Skip> {
     if link == LinkType::Ethernet
-        && let Some(common) = Common::find_v6(frame)
+        && let Some(common) = CommonV6::find(frame)
     {
-        return Ok(common.packet_v6());
+        return Ok(common.packet());
     }
     walk::walk(link, frame)
 }

@@ -42,6 +42,16 @@ pub(crate) fn read(bytes: &[u8], end: End) -> TcpOptions {
     read_any(bytes, end)
 }
 
+/// TSval of [`USUAL_START`]; `Some(None)` without options, `None` with any others.
+#[inline(always)]
+pub(crate) fn usual_timestamp(bytes: &[u8]) -> Option<Option<u32>> {
+    if bytes.is_empty() {
+        return Some(None);
+    }
+    let [start @ .., v0, v1, v2, v3, _, _, _, _] = <&[u8; 12]>::try_from(bytes).ok()?;
+    (*start == USUAL_START).then(|| Some(u32::from_be_bytes([*v0, *v1, *v2, *v3])))
+}
+
 /// Reads options one by one. A known option of the wrong length is passed over, as receivers do;
 /// one that runs past the end ends the reading.
 #[inline(never)]

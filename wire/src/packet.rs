@@ -96,7 +96,14 @@ impl Address {
     /// Whether this is a mapped IPv4 address.
     #[must_use]
     pub fn is_v4(self) -> bool {
-        self.0[..12] == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
+        self.to_v4().is_some()
+    }
+
+    /// The address as the number it is in IPv4; `None` if it is none.
+    #[must_use]
+    pub const fn to_v4(self) -> Option<u32> {
+        let bits = u128::from_be_bytes(self.0);
+        if bits >> 32 == 0xffff { Some(bits as u32) } else { None }
     }
 }
 

@@ -7,12 +7,16 @@
 use crate::field::{be16, bound};
 use crate::options::{self, End};
 use crate::packet::{Ip, Packet, Path};
-use crate::{ethernet, ip, tcp};
+use crate::{SeqNumber, TcpFlags, ethernet, ip, tcp};
 
-/// A frame of a common shape, measured but not yet read; `N` bytes of IP header. The two versions
-/// are two types: one that held either cost 70 instructions a packet in copies of [`Ip`].
-#[derive(Clone, Copy)]
-pub(crate) struct Common<'b, const N: usize> {
+/// A frame of a common shape, measured but not yet read; `N` bytes of IP header: [`CommonV4`] or
+/// [`CommonV6`]. The two versions are two types: one that held either cost 70 instructions a packet
+/// in copies of [`Ip`].
+///
+/// Each method reads the bytes it is named after; whoever needs all of them takes the
+/// [`Packet`].
+#[derive(Clone, Copy, Debug)]
+pub struct Common<'b, const N: usize> {
     link: Link<'b>,
     ip: &'b [u8; N],
     tcp: &'b [u8; 20],
@@ -22,8 +26,13 @@ pub(crate) struct Common<'b, const N: usize> {
     segment: &'b [u8],
 }
 
+/// A common frame with IPv4.
+pub type CommonV4<'b> = Common<'b, 20>;
+/// A common frame with IPv6.
+pub type CommonV6<'b> = Common<'b, 40>;
+
 /// What stands before IP.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Link<'b> {
     source_mac: &'b [u8; 6],
     vlan: u16,
@@ -32,7 +41,7 @@ struct Link<'b> {
 impl<'b> Common<'b, 20> {
     /// Measures an IPv4 frame; `None` if it is of another shape.
     #[inline(always)]
-    pub(crate) fn find_v4(frame: &'b [u8]) -> Option<Self> {
+    pub fn find(frame: &'b [u8]) -> Option<Self> {
         let (link, packet) = open_link(frame, ethernet::IPV4)?;
         let (ip, rest) = packet.split_first_chunk::<20>()?;
         let is_common = ip[0] == 0x45 && ip[9] == ip::TCP && be16(ip[6], ip[7]) & 0x3fff == 0;
@@ -43,10 +52,47 @@ impl<'b> Common<'b, 20> {
         Self::measure(link, ip, len, rest)
     }
 
-    /// Reads it.
+    /// Reads all of it.
     #[inline(always)]
-    pub(crate) fn packet_v4(self) -> Packet<'b> {
-        self.packet(ip::v4_facts)
+    #[must_use]
+    pub fn packet(self) -> Packet<'b> {
+        self.packet_with(ip::v4_facts)
+    }
+
+    /// Source and destination address.
+    #[inline(always)]
+    #[must_use]
+    pub fn addresses(&self) -> [u32; 2] {
+        let [.., a, b, c, d, e, f, g, h] = *self.ip;
+        [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
+    }
+
+    /// TTL.
+    #[inline(always)]
+    #[must_use]
+    pub fn hop_limit(&self) -> u8 {
+        self.ip[8]
+    }
+
+    /// TOS byte.
+    #[inline(always)]
+    #[must_use]
+    pub fn traffic_class(&self) -> u8 {
+        self.ip[1]
+    }
+
+    /// Identification.
+    #[inline(always)]
+    #[must_use]
+    pub fn identification(&self) -> u16 {
+        be16(self.ip[4], self.ip[5])
+    }
+
+    /// Don't fragment.
+    #[inline(always)]
+    #[must_use]
+    pub fn dont_fragment(&self) -> bool {
+        self.ip[6] & 0x40 != 0
     }
 }
 
@@ -54,7 +100,7 @@ impl<'b> Common<'b, 40> {
     /// Measures an IPv6 frame; `None` if it is of another shape. A length of 0 leaves no room for
     /// a TCP header, so a jumbogram is.
     #[inline(always)]
-    pub(crate) fn find_v6(frame: &'b [u8]) -> Option<Self> {
+    pub fn find(frame: &'b [u8]) -> Option<Self> {
         let (link, packet) = open_link(frame, ethernet::IPV6)?;
         let (ip, rest) = packet.split_first_chunk::<40>()?;
         if ip[0] >> 4 != 6 || ip[6] != ip::TCP {
@@ -63,10 +109,42 @@ impl<'b> Common<'b, 40> {
         Self::measure(link, ip, usize::from(be16(ip[4], ip[5])), rest)
     }
 
-    /// Reads it.
+    /// Reads all of it.
     #[inline(always)]
-    pub(crate) fn packet_v6(self) -> Packet<'b> {
-        self.packet(ip::v6_facts)
+    #[must_use]
+    pub fn packet(self) -> Packet<'b> {
+        self.packet_with(ip::v6_facts)
+    }
+
+    /// Source and destination address.
+    #[inline(always)]
+    #[must_use]
+    pub fn addresses(&self) -> [u128; 2] {
+        let [_, _, _, _, _, _, _, _, both @ ..] = *self.ip;
+        let (source, destination) = both.split_at(16);
+        [source, destination]
+            .map(|bytes| u128::from_be_bytes(bytes.try_into().expect("32 bytes are two addresses")))
+    }
+
+    /// Hop limit.
+    #[inline(always)]
+    #[must_use]
+    pub fn hop_limit(&self) -> u8 {
+        self.ip[7]
+    }
+
+    /// Traffic class.
+    #[inline(always)]
+    #[must_use]
+    pub fn traffic_class(&self) -> u8 {
+        (self.ip[0] << 4) | (self.ip[1] >> 4)
+    }
+
+    /// The low 16 bits of the flow label.
+    #[inline(always)]
+    #[must_use]
+    pub fn flow_label_low(&self) -> u16 {
+        be16(self.ip[2], self.ip[3])
     }
 }
 
@@ -85,7 +163,7 @@ impl<'b, const N: usize> Common<'b, N> {
     }
 
     #[inline(always)]
-    fn packet(self, facts: fn(&[u8; N]) -> Ip) -> Packet<'b> {
+    fn packet_with(self, facts: fn(&[u8; N]) -> Ip) -> Packet<'b> {
         let options = options::read(self.options, End::Header);
         let source_mac = Some(*self.link.source_mac);
         Packet {
@@ -96,6 +174,79 @@ impl<'b, const N: usize> Common<'b, N> {
             payload_len: self.payload_len,
             segment: self.segment,
         }
+    }
+
+    /// Source address of the frame.
+    #[inline(always)]
+    #[must_use]
+    pub fn source_mac(&self) -> [u8; 6] {
+        *self.link.source_mac
+    }
+
+    /// VLAN identifier, 0 without a tag.
+    #[inline(always)]
+    #[must_use]
+    pub fn vlan(&self) -> u16 {
+        self.link.vlan
+    }
+
+    /// Source and destination port.
+    #[inline(always)]
+    #[must_use]
+    pub fn ports(&self) -> [u16; 2] {
+        [be16(self.tcp[0], self.tcp[1]), be16(self.tcp[2], self.tcp[3])]
+    }
+
+    /// Sequence number.
+    #[inline(always)]
+    #[must_use]
+    pub fn seq(&self) -> SeqNumber {
+        let [_, _, _, _, a, b, c, d, ..] = *self.tcp;
+        SeqNumber(u32::from_be_bytes([a, b, c, d]))
+    }
+
+    /// Acknowledgment field, whether or not ACK is set.
+    #[inline(always)]
+    #[must_use]
+    pub fn ack(&self) -> SeqNumber {
+        let [_, _, _, _, _, _, _, _, a, b, c, d, ..] = *self.tcp;
+        SeqNumber(u32::from_be_bytes([a, b, c, d]))
+    }
+
+    /// Control bits of the second byte: all but AE.
+    #[inline(always)]
+    #[must_use]
+    pub fn flags(&self) -> TcpFlags {
+        TcpFlags(u16::from(self.tcp[13]))
+    }
+
+    /// Window, unscaled.
+    #[inline(always)]
+    #[must_use]
+    pub fn window(&self) -> u16 {
+        be16(self.tcp[14], self.tcp[15])
+    }
+
+    /// TSval of the options that nearly every segment of a connection with timestamps bears (NOP,
+    /// NOP, timestamps). `Some(None)` is a segment without options, `None` one with any others.
+    #[inline(always)]
+    #[must_use]
+    pub fn usual_timestamp(&self) -> Option<Option<u32>> {
+        options::usual_timestamp(self.options)
+    }
+
+    /// Captured payload.
+    #[inline(always)]
+    #[must_use]
+    pub fn payload(&self) -> &'b [u8] {
+        self.payload
+    }
+
+    /// Payload bytes on the wire.
+    #[inline(always)]
+    #[must_use]
+    pub fn payload_len(&self) -> u32 {
+        self.payload_len
     }
 }
 
@@ -151,8 +302,8 @@ mod tests {
                 let at = at % frame.len().min(80);
                 frame[at] = value;
             }
-            let v4 = Common::find_v4(&frame).map(Common::packet_v4);
-            let v6 = Common::find_v6(&frame).map(Common::packet_v6);
+            let v4 = CommonV4::find(&frame).map(CommonV4::packet);
+            let v6 = CommonV6::find(&frame).map(CommonV6::packet);
             if let Some(packet) = v4.or(v6) {
                 let expected = walk::walk(LinkType::Ethernet, &frame).unwrap();
                 prop_assert_eq!(format!("{packet:?}"), format!("{expected:?}"));
@@ -164,10 +315,10 @@ mod tests {
     fn the_common_shape_takes_the_straight_line() {
         let options = [1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8];
         let frame = frames::ethernet(0x0800, &frames::ipv4(6, &frames::tcp(&options, b"abc")));
-        let packet = Common::find_v4(&frame).unwrap().packet_v4();
+        let packet = CommonV4::find(&frame).unwrap().packet();
         assert_eq!((packet.payload, packet.payload_len), (&b"abc"[..], 3));
         // A cut payload does not matter, a cut header does.
-        assert_eq!(Common::find_v4(&frame[..66]).unwrap().packet_v4().payload_len, 3);
-        assert!(Common::find_v4(&frame[..65]).is_none());
+        assert_eq!(CommonV4::find(&frame[..66]).unwrap().packet().payload_len, 3);
+        assert!(CommonV4::find(&frame[..65]).is_none());
     }
 }

@@ -27,6 +27,7 @@
 //! | `interface.rs`, `ethtool.rs`, `netlink.rs`, `holder.rs` | what the kernel says of an interface |
 //! | `privileges.rs` | capabilities and the locked-memory limit, checked before anything is tried |
 //! | `huge.rs` | huge pages under the tables of others |
+//! | `prefetch.rs` | loads of memory that will be needed soon |
 //! | `transmit.rs`, `flood.rs` | a minimal sender and a fast one, for tests and benches |
 //! | `system.rs` | every system call that the standard library does not wrap |
 //!
@@ -46,6 +47,7 @@ mod interface;
 mod mapping;
 mod netlink;
 mod options;
+mod prefetch;
 mod privileges;
 mod program;
 mod queue;
@@ -60,9 +62,10 @@ pub use attachment::Attachment;
 pub use error::Error;
 pub use flood::Flood;
 pub use holder::Holder;
-pub use huge::prefer_huge_pages;
+pub use huge::{bytes_on_huge_pages, prefer_huge_pages};
 pub use interface::{Interface, InterfaceStatistics};
 pub use options::{AttachMode, BusyPoll, Capture, HugePages, Options, Others, ZeroCopy};
+pub use prefetch::prefetch;
 pub use program::Counters;
 pub use queue::{BATCH_MAX, Queue, Statistics};
 pub use socket::Mode;

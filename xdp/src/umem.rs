@@ -194,7 +194,7 @@ impl Umem {
 ///
 /// The kernel may have merged the mapping with a neighbour that is of the same kind; the mapping
 /// that holds our first byte is asked (proc_pid_smaps(5)).
-fn huge_bytes(start: usize, len: usize) -> io::Result<usize> {
+pub(crate) fn huge_bytes(start: usize, len: usize) -> io::Result<usize> {
     let mut inside = false;
     for line in BufReader::new(File::open("/proc/self/smaps")?).lines() {
         let line = line?;
@@ -215,7 +215,7 @@ fn address_range(line: &str) -> Option<(usize, usize)> {
 }
 
 /// The huge page of x86-64 and, with 4 KiB pages, arm64.
-const HUGE_PAGE: usize = 2 << 20;
+pub(crate) const HUGE_PAGE: usize = 2 << 20;
 
 #[cfg(test)]
 mod tests {

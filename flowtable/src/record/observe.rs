@@ -1,14 +1,15 @@
 //! How a record takes in a segment.
 
-use wire::{SeqNumber, TcpFlags};
+use wire::SeqNumber;
 
 use super::packed::Opening;
 use super::{Change, FlowRecord, PROBE_GAP_UNIT_MS, Side, State, reset_bit};
 use crate::key::Direction;
 use crate::payload::PayloadClass;
-use crate::segment::{MIXED_MACS, Marks, Segment, TapPort};
+use crate::plain::Plain;
+use crate::segment::{MIXED_MACS, Marks, Segment};
 use crate::stack::Stack;
-use crate::time::{ShortSpan, Tick, Ticks};
+use crate::time::{Tick, Ticks};
 
 impl FlowRecord {
     /// Takes in a segment; resets leave only their mark, since they may be forged.
@@ -26,14 +27,38 @@ impl FlowRecord {
         }
         self.settle_roles(direction, segment, ports);
         let now = segment.time.tick();
+        let (plain, controls) = (Plain::part_of(segment), Controls::of(segment));
         self.note_silence(now);
         let opened = self.observe_opening(direction, segment);
         if segment.flags.ack() {
-            self.observe_ack(direction, segment, now);
+            self.observe_ack(direction, segment.ack, now);
         }
-        self.observe_sequence(direction, segment, now);
-        self.observe_headers(direction, segment, now);
+        self.observe_sequence(direction, &plain, controls, now);
+        self.observe_headers(direction, &plain, controls, now);
         self.note_progress(opened, direction, segment)
+    }
+
+    /// Whether a plain segment changes nothing but what [`FlowRecord::observe_plain`] changes: no
+    /// role, no stage of the connection, nothing that is told.
+    #[inline(always)]
+    #[must_use]
+    pub fn takes_plain(&self, direction: Direction, plain: &Plain) -> bool {
+        let side = &self.sides[direction.index()];
+        // The client's ACK completes a handshake that both sides began.
+        let is_past_handshake = self.state.has(State::HANDSHAKE)
+            || self.sides[0].marks & self.sides[1].marks & Side::SYN == 0;
+        let is_more_of_the_same = plain.payload_len == 0 || side.marks & Side::DATA != 0;
+        side.packets > 0 && is_past_handshake && is_more_of_the_same && self.watch == 0
+    }
+
+    /// Takes in a plain segment, as [`FlowRecord::observe`] would; only where
+    /// [`FlowRecord::takes_plain`] says so.
+    #[inline(always)]
+    pub fn observe_plain(&mut self, direction: Direction, plain: &Plain, now: Tick) {
+        self.note_silence(now);
+        self.observe_ack(direction, plain.ack, now);
+        self.observe_sequence(direction, plain, Controls::NONE, now);
+        self.observe_headers(direction, plain, Controls::NONE, now);
     }
 
     fn observe_reset(&mut self, direction: Direction, segment: &Segment) -> Change {
@@ -43,7 +68,8 @@ impl FlowRecord {
             self.state.set(State::RESET_BELIEVED);
         }
         if self.opened_s == 0 {
-            self.opened_s = segment.time.seconds();
+            // 0 is "not yet".
+            self.opened_s = segment.time.seconds().max(1);
         }
         Change { reset: first, ..Change::default() }
     }
@@ -104,17 +130,24 @@ impl FlowRecord {
         self.state.0 |= bit | State::ROLE_KNOWN | client.index() as u16;
     }
 
+    #[inline(always)]
     fn note_silence(&mut self, now: Tick) {
-        if let Some(last) = self.last_activity() {
-            self.longest_gap = self.longest_gap.max(ShortSpan::of(now.since(last)));
-        }
+        let [low, high] = &self.sides;
+        let latest = match (low.packets, high.packets) {
+            (0, 0) => return,
+            (_, 0) => low.last,
+            (0, _) => high.last,
+            _ => low.last.latest(high.last),
+        };
+        self.longest_gap = self.longest_gap.or_longer(now.since(latest));
     }
 
     fn observe_opening(&mut self, direction: Direction, segment: &Segment) -> bool {
         let index = direction.index();
         let first = self.sides[index].packets == 0;
         if self.opened_s == 0 {
-            self.opened_s = segment.time.seconds();
+            // 0 is "not yet".
+            self.opened_s = segment.time.seconds().max(1);
         }
         if segment.flags.syn() {
             self.initial[index] = segment.seq;
@@ -148,38 +181,40 @@ impl FlowRecord {
         is_known && segment.timestamps.is_some_and(|stamps| age(stamps.echo) > ECHO_AGE_MAX)
     }
 
-    fn observe_ack(&mut self, direction: Direction, segment: &Segment, now: Tick) {
+    #[inline(always)]
+    fn observe_ack(&mut self, direction: Direction, ack: SeqNumber, now: Tick) {
         let (index, peer) = (direction.index(), direction.opposite().index());
         let first = self.sides[index].packets == 0 || self.ack_advanced[index] == Tick(0);
-        let step = segment.ack.distance_from(self.sides[index].acked);
+        let step = ack.distance_from(self.sides[index].acked);
         self.probes[peer] = 0;
         if !first && !(1..SEQ_JUMP_MAX).contains(&step) {
             return;
         }
-        self.sides[index].acked = segment.ack;
+        self.sides[index].acked = ack;
         self.ack_advanced[index] = now;
         // Karn's rule: an answer to something sent twice measures nothing.
         let ambiguous = std::mem::take(&mut self.retransmissions[peer]) > 0;
-        let other = self.sides[peer];
-        if other.packets == 0 || segment.ack != other.next {
+        let other = &self.sides[peer];
+        if other.packets == 0 || ack != other.next {
             return;
-        }
-        if other.has(Side::FIN) {
-            self.sides[peer].marks |= Side::FIN_ACKED;
         }
         // A pure ACK, all that was seen of a side met in mid-stream, provokes no answer: what its
         // number ends was sent at an unknown time. Nor does what is stamped later than its answer.
         let is_timed = other.sent_something() && other.advanced.since(now) == Ticks(0);
         let span = now.since(other.advanced);
+        let answers_syn = other.marks & (Side::SYN | Side::DATA | Side::FIN) == Side::SYN;
+        if other.has(Side::FIN) {
+            self.sides[peer].marks |= Side::FIN_ACKED;
+        }
         if is_timed && ambiguous {
             self.bound_round_trip(direction, span);
         } else if is_timed {
-            let answers_syn = other.has(Side::SYN) && !other.has(Side::DATA | Side::FIN);
             self.sample_round_trip(direction, span, answers_syn);
         }
     }
 
     /// The host has answered bytes that passed here so long ago (RFC 6298 samples, at the sensor).
+    #[inline(always)]
     fn sample_round_trip(&mut self, direction: Direction, span: Ticks, answers_syn: bool) {
         let index = direction.index();
         self.bound_round_trip(direction, span);
@@ -191,84 +226,105 @@ impl FlowRecord {
 
     /// The round trip is no longer than this. Something sent twice gives no sample, but whichever of
     /// the two was answered, the answer took no longer than since the first.
+    #[inline(always)]
     fn bound_round_trip(&mut self, direction: Direction, span: Ticks) {
         let span = u16::try_from(span.0).unwrap_or(u16::MAX);
         let smallest = &mut self.round_trip[direction.index()];
         *smallest = span.min(*smallest);
     }
 
-    fn observe_sequence(&mut self, direction: Direction, segment: &Segment, now: Tick) {
+    #[inline(always)]
+    fn observe_sequence(
+        &mut self,
+        direction: Direction,
+        plain: &Plain,
+        controls: Controls,
+        now: Tick,
+    ) {
         let index = direction.index();
         let peer_acked = self.sides[direction.opposite().index()].acked;
         let side = &mut self.sides[index];
-        let (end, first) = (segment.end(), side.packets == 0);
+        let (end, first) = (controls.end(plain), side.packets == 0);
         let step = end.distance_from(side.next);
-        if segment.marks.has(Marks::FRAGMENT) {
+        if controls.is_fragment {
             // Only its first part was measured.
             self.state.set(State::GAP);
         }
-        if first || (segment.flags.syn() && !side.has(Side::SYN)) {
+        if first || (controls.syn && !side.has(Side::SYN)) {
             (side.next, side.advanced) = (end, now);
-            if segment.payload_len > 0 || !segment.flags.syn() {
-                self.open_record[index] = segment.open_record;
+            if plain.payload_len > 0 || !controls.syn {
+                self.open_record[index] = plain.open_record;
             }
         } else if step > 0 && step < SEQ_JUMP_MAX {
-            if segment.seq.distance_from(side.next) > 0 {
+            if plain.seq.distance_from(side.next) > 0 {
                 self.state.set(State::GAP);
             }
             (side.next, side.advanced) = (end, now);
             // What is missing of a record counts in sequence numbers, so a hole in it is no loss.
-            let bytes = step as u32 - u32::from(segment.flags.fin());
+            let bytes = step as u32 - u32::from(controls.fin);
             if bytes > 0 {
                 let open = self.open_record[index];
-                self.open_record[index] = open.advanced(bytes, segment.open_record);
+                self.open_record[index] = open.advanced(bytes, plain.open_record);
             }
-        } else if is_probe(side, peer_acked, segment) {
-            let gap_ms = now.since(side.last).ns() / 1_000_000;
-            self.probe_gap =
-                u16::try_from(gap_ms / u64::from(PROBE_GAP_UNIT_MS)).unwrap_or(u16::MAX);
-            self.probes[index] = self.probes[index].saturating_add(1);
-        } else if segment.occupies() && !is_captured_twice(side, segment, now) {
+        } else if is_probe(side, peer_acked, plain, controls) {
+            self.note_probe(direction, now);
+        } else if controls.occupies(plain) && !is_captured_twice(side, plain, end, now) {
             self.retransmissions[index] = self.retransmissions[index].saturating_add(1);
         }
     }
 
-    fn observe_headers(&mut self, direction: Direction, segment: &Segment, now: Tick) {
+    fn note_probe(&mut self, direction: Direction, now: Tick) {
+        let index = direction.index();
+        let gap_ms = now.since(self.sides[index].last).ns() / 1_000_000;
+        self.probe_gap = u16::try_from(gap_ms / u64::from(PROBE_GAP_UNIT_MS)).unwrap_or(u16::MAX);
+        self.probes[index] = self.probes[index].saturating_add(1);
+    }
+
+    #[inline(always)]
+    fn observe_headers(
+        &mut self,
+        direction: Direction,
+        plain: &Plain,
+        controls: Controls,
+        now: Tick,
+    ) {
         let index = direction.index();
         self.state.0 &= !State::LAST_FROM_HIGH;
         self.state.0 |= State::LAST_FROM_HIGH * index as u16;
         let side = &mut self.sides[index];
-        let step = segment.ip_id.wrapping_sub(side.ip_id) as i16;
+        let step = plain.ip_id.wrapping_sub(side.ip_id) as i16;
         // The ID of a SYN/ACK is 0, before the socket's counter starts.
         let counts = side.packets > 1 || (side.packets == 1 && side.ip_id != 0);
         if counts && !(-ID_REORDER_MAX..=ID_STEP_MAX).contains(&step) {
             self.tallies[index].mark_irregular_ids();
         }
-        if side.packets > 0 {
-            side.hop_spread = widen(side.hop_spread, side.hop_limit, segment.hop_limit);
+        if side.hop_limit != plain.hop_limit {
+            if side.packets > 0 {
+                side.hop_spread = widen(side.hop_spread, side.hop_limit, plain.hop_limit);
+            }
+            side.hop_limit = plain.hop_limit;
         }
-        side.hop_limit = segment.hop_limit;
-        side.ip_id = segment.ip_id;
-        side.window = segment.window;
+        side.ip_id = plain.ip_id;
+        side.window = plain.window;
         side.last = now;
         side.packets = side.packets.saturating_add(1);
-        side.marks &= !(Side::DF | Side::PORT);
-        side.marks |= marks_of(segment);
-        if let Some(timestamps) = segment.timestamps {
-            self.timestamp_value[index] = timestamps.value;
+        side.marks = side.marks & !(Side::DF | Side::PORT) | plain.side_marks;
+        if plain.side_marks & Side::TIMESTAMPS != 0 {
+            self.timestamp_value[index] = plain.timestamp;
         }
-        if segment.payload_len > 0 {
+        if plain.payload_len > 0 {
             if self.first_payload[index] == PayloadClass::Empty {
-                self.first_payload[index] = segment.payload;
+                self.first_payload[index] = plain.payload;
             }
-            self.last_payload[index] = segment.payload.after(self.last_payload[index]);
+            self.last_payload[index] = plain.payload.after(self.last_payload[index]);
         }
-        if segment.window == 0 && !segment.flags.syn() {
+        if plain.window == 0 && !controls.syn {
             self.tallies[index].add_zero_window();
         }
-        self.traffic_class[index] = segment.traffic_class;
-        let is_same_card = self.mac[index] == segment.mac || self.mac[index] == 0;
-        self.mac[index] = if is_same_card { segment.mac } else { MIXED_MACS };
+        self.traffic_class[index] = plain.traffic_class;
+        if self.mac[index] != plain.mac {
+            self.mac[index] = if self.mac[index] == 0 { plain.mac } else { MIXED_MACS };
+        }
     }
 
     fn note_progress(&mut self, opened: bool, direction: Direction, segment: &Segment) -> Change {
@@ -288,27 +344,63 @@ impl FlowRecord {
     }
 }
 
+/// What a segment does besides being plain.
+#[derive(Clone, Copy)]
+struct Controls {
+    syn: bool,
+    fin: bool,
+    ack: bool,
+    is_fragment: bool,
+}
+
+impl Controls {
+    /// Those of a plain segment.
+    const NONE: Self = Self { syn: false, fin: false, ack: true, is_fragment: false };
+
+    fn of(segment: &Segment) -> Self {
+        let (flags, marks) = (segment.flags, segment.marks);
+        Self {
+            syn: flags.syn(),
+            fin: flags.fin(),
+            ack: flags.ack(),
+            is_fragment: marks.has(Marks::FRAGMENT),
+        }
+    }
+
+    /// See [`Segment::end`].
+    #[inline(always)]
+    fn end(self, plain: &Plain) -> SeqNumber {
+        plain.seq + plain.payload_len + u32::from(self.syn) + u32::from(self.fin)
+    }
+
+    /// See [`Segment::occupies`].
+    #[inline(always)]
+    const fn occupies(self, plain: &Plain) -> bool {
+        plain.payload_len > 0 || self.syn || self.fin
+    }
+}
+
 /// A keepalive probe: nothing, or one old byte, just before what was sent (RFC 9293, 3.8.4). One
 /// byte that is not yet acknowledged is a retransmitted keystroke.
-fn is_probe(side: &Side, peer_acked: SeqNumber, segment: &Segment) -> bool {
-    let quiet = !segment.flags.syn() && !segment.flags.fin() && segment.flags.ack();
-    let is_empty = segment.payload_len == 0;
-    let is_old_byte = segment.payload_len == 1 && peer_acked == side.next;
-    quiet && (is_empty || is_old_byte) && segment.seq.distance_from(side.next) == -1
+#[inline(always)]
+fn is_probe(side: &Side, peer_acked: SeqNumber, plain: &Plain, controls: Controls) -> bool {
+    let quiet = !controls.syn && !controls.fin && controls.ack;
+    let is_empty = plain.payload_len == 0;
+    let is_old_byte = plain.payload_len == 1 && peer_acked == side.next;
+    quiet && plain.seq.distance_from(side.next) == -1 && (is_empty || is_old_byte)
 }
 
 /// A mirror port that shows a packet twice shows the same IP ID within a moment.
 ///
 /// Where there is none, the last segment again, and so soon that no timer can have sent it.
-fn is_captured_twice(side: &Side, segment: &Segment, now: Tick) -> bool {
+fn is_captured_twice(side: &Side, plain: &Plain, end: SeqNumber, now: Tick) -> bool {
     let span = now.since(side.last);
-    let has_id = segment.ip_id != 0 && !segment.marks.has(Marks::V6);
+    let has_id = plain.ip_id != 0 && !plain.is_v6;
     if has_id {
         // Copies may come interleaved: one of the last few.
-        return side.ip_id.wrapping_sub(segment.ip_id) < COPIES_UNDER_WAY
-            && span < DUPLICATE_WITHIN;
+        return side.ip_id.wrapping_sub(plain.ip_id) < COPIES_UNDER_WAY && span < DUPLICATE_WITHIN;
     }
-    segment.end() == side.next && segment.window == side.window && span < COPY_WITHIN
+    end == side.next && plain.window == side.window && span < COPY_WITHIN
 }
 
 /// The spread nibbles after the hop limit went from `before` to `now`.
@@ -319,18 +411,6 @@ const fn widen(spread: u8, before: u8, now: u8) -> u8 {
     let rise = if rise > old_rise { rise } else { old_rise };
     let fall = if fall > old_fall { fall } else { old_fall };
     rise << 4 | fall
-}
-
-/// The marks of a side that one segment adds.
-fn marks_of(segment: &Segment) -> u8 {
-    let mark = |condition: bool, bit: u8| if condition { bit } else { 0 };
-    mark(segment.flags.contains(TcpFlags::SYN), Side::SYN)
-        | mark(segment.flags.fin(), Side::FIN)
-        | mark(segment.payload_len > 0, Side::DATA)
-        | mark(segment.timestamps.is_some(), Side::TIMESTAMPS)
-        | mark(segment.marks.has(Marks::DF), Side::DF)
-        | mark(segment.marks.has(Marks::SIGNED), Side::SIGNED)
-        | mark(segment.port != TapPort(0), Side::PORT)
 }
 
 /// Steps beyond 1 GiB are not progress but nonsense or an attack.

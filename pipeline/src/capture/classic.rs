@@ -1,12 +1,12 @@
 //! The classic pcap format: one file header, then records (draft-ietf-opsawg-pcap; libpcap's
 //! `sf-pcap.c` for the older variants).
 
-use flowtable::{TapPort, Timestamp};
+use flowtable::Timestamp;
 use wire::LinkType;
 
 use super::ProblemKind;
 use super::buffer::Buffer;
-use super::walk::{ByteOrder, FRAME_LEN_MAX, Located, Step};
+use super::walk::{ByteOrder, FRAME_LEN_MAX, Located, Origin, Step};
 
 /// Walks the records of a classic capture.
 ///
@@ -23,13 +23,14 @@ pub(super) struct Classic {
     header_len: usize,
     /// Before version 2.4 the two lengths may stand in either order.
     lengths_swapped: bool,
-    link: Option<LinkType>,
+    origin: Origin,
     frames: u64,
 }
 
 impl Classic {
-    /// The variant a file's first four bytes name, before its header is read.
-    pub(super) fn from_magic(magic: [u8; 4]) -> Option<Self> {
+    /// The variant a file's first four bytes name, before its header is read; `input` is the
+    /// file's index.
+    pub(super) fn from_magic(magic: [u8; 4], input: u16) -> Option<Self> {
         let (order, value) = match magic {
             [0xa1, ..] => (ByteOrder::Big, u32::from_be_bytes(magic)),
             _ => (ByteOrder::Little, u32::from_le_bytes(magic)),
@@ -41,7 +42,8 @@ impl Classic {
             _ => return None,
         };
         let lengths_swapped = false;
-        Some(Self { order, fraction_ns, header_len, lengths_swapped, link: None, frames: 0 })
+        let origin = Origin { input, ..Located::BLANK.origin };
+        Some(Self { order, fraction_ns, header_len, lengths_swapped, origin, frames: 0 })
     }
 
     /// Takes the file header in.
@@ -52,7 +54,7 @@ impl Classic {
         }
         self.lengths_swapped = minor < VERSION_MINOR_ORDERED;
         // The upper bits tell the length of a frame check sequence.
-        self.link = LinkType::from_dlt(self.order.u32_at(&header, 20) & LINK_TYPE_MASK);
+        self.origin.link = LinkType::from_dlt(self.order.u32_at(&header, 20) & LINK_TYPE_MASK);
         Ok(())
     }
 
@@ -76,21 +78,83 @@ impl Classic {
         if unread.len() < record_len {
             return Step::Wants(record_len);
         }
-        let seconds = u64::from(self.order.u32_at(header, 0));
-        let fraction = u64::from(self.order.u32_at(header, 4));
-        // At most 2^32 * 10^9 + 2^32 * 10^3: no overflow.
-        let time = Timestamp(seconds * 1_000_000_000 + fraction * u64::from(self.fraction_ns));
+        let (seconds, fraction) = (self.order.u32_at(header, 0), self.order.u32_at(header, 4));
+        let time = time_of(seconds, fraction, self.fraction_ns);
         let start = (buffer.position() + self.header_len) as u32;
         buffer.consume(record_len);
         self.frames += 1;
-        let (link, port) = (self.link, TapPort::default());
-        Step::Frame(Located { time, frame: self.frames, start, len: captured, link, port })
+        Step::Frame(Located { time, frame: self.frames, start, len: captured, origin: self.origin })
+    }
+
+    /// Fills `places` with the next records up to the time `until`; returns how many it could.
+    ///
+    /// Only for the usual shape, little-endian with 16 bytes in front of each frame, and only as far
+    /// as records are whole: for everything else, damage too, [`Classic::next`] is asked.
+    pub(super) fn fill(
+        &mut self,
+        buffer: &mut Buffer,
+        places: &mut [Located],
+        until: Timestamp,
+    ) -> usize {
+        let is_usual = self.order == ByteOrder::Little
+            && self.header_len == RECORD_HEADER_LEN
+            && !self.lengths_swapped;
+        match until {
+            _ if !is_usual => 0,
+            // An input alone has no other to wait for: one comparison less.
+            Timestamp(u64::MAX) => self.fill_usual::<false>(buffer, places, until),
+            _ => self.fill_usual::<true>(buffer, places, until),
+        }
+    }
+
+    /// Two checks a record: that its header is there, and the rest of it. The third, of an absurd
+    /// length, is theirs as well, because no more is looked at than the longest frame has.
+    ///
+    /// Not inlined: among its caller's variables the loop's own would not stay in registers.
+    #[inline(never)]
+    fn fill_usual<const HAS_END: bool>(
+        &mut self,
+        buffer: &mut Buffer,
+        places: &mut [Located],
+        until: Timestamp,
+    ) -> usize {
+        let (origin, fraction_ns, before) = (self.origin, self.fraction_ns, self.frames);
+        let unread = buffer.unread();
+        let mut rest = &unread[..unread.len().min(FRAME_LEN_MAX as usize)];
+        let all = rest.len();
+        // Of a frame whose header `rest` begins with.
+        let start_at_the_end = buffer.position() + all + RECORD_HEADER_LEN;
+        let mut frame = before;
+        for place in places {
+            let Some((header, behind)) = rest.split_first_chunk::<RECORD_HEADER_LEN>() else {
+                break;
+            };
+            let [seconds, fraction, len] = [0, 4, 8].map(|at| ByteOrder::Little.u32_at(header, at));
+            let Some(next) = behind.get(len as usize..) else { break };
+            let time = time_of(seconds, fraction, fraction_ns);
+            if HAS_END && time > until {
+                break;
+            }
+            frame += 1;
+            let start = (start_at_the_end - rest.len()) as u32;
+            *place = Located { time, frame, start, len, origin };
+            rest = next;
+        }
+        buffer.consume(all - rest.len());
+        self.frames = frame;
+        (frame - before) as usize
     }
 
     /// Records read.
     pub(super) fn frames(&self) -> u64 {
         self.frames
     }
+}
+
+/// At most 2^32 * 10^9 + 2^32 * 10^3: no overflow.
+#[inline(always)]
+fn time_of(seconds: u32, fraction: u32, fraction_ns: u32) -> Timestamp {
+    Timestamp(u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * u64::from(fraction_ns))
 }
 
 /// Length of the file header.

@@ -2,7 +2,10 @@
 
 use std::io::{self, ErrorKind};
 
+use flowtable::Timestamp;
+
 use super::ProblemKind;
+use super::batch::Batch;
 use super::buffer::Buffer;
 use super::classic::{Classic, FILE_HEADER_LEN};
 use super::pcapng::{self, Pcapng};
@@ -31,11 +34,14 @@ pub(super) enum Next {
 enum Format {
     Classic(Classic),
     Pcapng(Pcapng),
+    /// It could not be opened.
+    Absent,
 }
 
 impl Input {
-    /// Recognises compression and format, and reads a classic capture's header.
-    pub(super) fn new(source: Counted, buffer_len: usize) -> Result<Self, ProblemKind> {
+    /// Recognises compression and format, and reads a classic capture's header; `index` is its
+    /// place among the inputs.
+    pub(super) fn new(source: Counted, buffer_len: usize, index: u16) -> Result<Self, ProblemKind> {
         let mut stream =
             Stream::new(source).map_err(|source| ProblemKind::Read { offset: 0, source })?;
         let mut buffer = Buffer::new(buffer_len);
@@ -43,10 +49,16 @@ impl Input {
         if magic.is_empty() {
             return Err(ProblemKind::Empty);
         }
-        let format = Format::of(magic)?;
+        let format = Format::of(magic, index)?;
         let mut input = Self { stream, buffer, format, wanted: 0, at_end: false };
         input.read_file_header()?;
         Ok(input)
+    }
+
+    /// In the place of one that could not be opened; nothing is ever asked of it.
+    pub(super) fn absent() -> Self {
+        let (stream, buffer) = (Stream::Closed, Buffer::new(0));
+        Self { stream, buffer, format: Format::Absent, wanted: 0, at_end: true }
     }
 
     fn read_file_header(&mut self) -> Result<(), ProblemKind> {
@@ -69,6 +81,7 @@ impl Input {
         let step = match &mut self.format {
             Format::Classic(classic) => classic.next(&mut self.buffer),
             Format::Pcapng(pcapng) => pcapng.next(&mut self.buffer),
+            Format::Absent => Step::Boundary,
         };
         match step {
             Step::Frame(frame) => Next::Frame(frame),
@@ -77,6 +90,16 @@ impl Input {
             Step::Boundary => self.starve(1),
             Step::Wants(wanted) => self.starve(wanted),
             Step::Damaged(kind) => Next::Ended(Some(kind)),
+        }
+    }
+
+    /// Adds frames of what is in the buffer to `batch`, none later than `until`. It may stop at any
+    /// time: what comes next is then found by [`Input::next`].
+    #[inline]
+    pub(super) fn fill(&mut self, batch: &mut Batch, until: Timestamp) {
+        if let Format::Classic(classic) = &mut self.format {
+            let filled = classic.fill(&mut self.buffer, batch.free(), until);
+            batch.grow(filled);
         }
     }
 
@@ -111,12 +134,22 @@ impl Input {
         match &self.format {
             Format::Classic(classic) => classic.frames(),
             Format::Pcapng(pcapng) => pcapng.frames(),
+            Format::Absent => 0,
         }
+    }
+
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self.format, Format::Absent)
+    }
+
+    /// Whether its bytes are stored as they are, without compression.
+    pub(super) fn is_plain(&self) -> bool {
+        self.stream.compression().is_none()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         let format = match &self.format {
-            Format::Classic(_) => 0,
+            Format::Classic(_) | Format::Absent => 0,
             Format::Pcapng(pcapng) => pcapng.memory_bytes(),
         };
         self.buffer.memory_bytes() + self.stream.memory_bytes() + format
@@ -136,12 +169,13 @@ impl Input {
 }
 
 impl Format {
-    fn of(magic: &[u8]) -> Result<Self, ProblemKind> {
+    fn of(magic: &[u8], input: u16) -> Result<Self, ProblemKind> {
         if magic == pcapng::MAGIC {
-            return Ok(Self::Pcapng(Pcapng::new()));
+            return Ok(Self::Pcapng(Pcapng::new(input)));
         }
-        let classic = <[u8; MAGIC_LEN]>::try_from(magic).ok().and_then(Classic::from_magic);
+        let classic = <[u8; MAGIC_LEN]>::try_from(magic).ok();
         classic
+            .and_then(|magic| Classic::from_magic(magic, input))
             .map(Self::Classic)
             .ok_or_else(|| ProblemKind::NotCapture { magic: magic.to_vec(), hint: hint(magic) })
     }

@@ -1,12 +1,12 @@
 //! The pcapng format: blocks in sections (draft-ietf-opsawg-pcapng).
 
-use flowtable::{TapPort, Timestamp};
+use flowtable::Timestamp;
 use wire::LinkType;
 
 use super::ProblemKind;
 use super::buffer::{BUFFER_LEN_MAX, Buffer};
 use super::resolution::TickClock;
-use super::walk::{ByteOrder, FRAME_LEN_MAX, Located, Step};
+use super::walk::{ByteOrder, FRAME_LEN_MAX, Located, Origin, Step};
 
 /// Walks the blocks of a pcapng capture.
 ///
@@ -22,6 +22,8 @@ pub(super) struct Pcapng {
     /// Time of the last frame, for blocks that carry none.
     last: Timestamp,
     frames: u64,
+    /// Index of the input.
+    input: u16,
 }
 
 /// What an interface description block says.
@@ -60,14 +62,15 @@ struct PacketFields {
 type Damage = Box<ProblemKind>;
 
 impl Pcapng {
-    /// A walker for a file that begins with [`MAGIC`].
-    pub(super) fn new() -> Self {
+    /// A walker for a file that begins with [`MAGIC`]; `input` is its index.
+    pub(super) fn new(input: u16) -> Self {
         Self {
             order: ByteOrder::Little,
             interfaces: Vec::new(),
             skipped: None,
             last: Timestamp::default(),
             frames: 0,
+            input,
         }
     }
 
@@ -254,9 +257,7 @@ impl Pcapng {
             frame: self.frames,
             start: (position + fields.header_len) as u32,
             len: captured,
-            link: interface.link,
-            // Interfaces of a capture are not the fibres of a tap: both may show both directions.
-            port: TapPort::default(),
+            origin: Origin { input: self.input, link: interface.link, ..Located::BLANK.origin },
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -161,23 +162,53 @@ impl Compression {
 pub(super) struct Opened {
     pub(super) source: Box<dyn Read + Send>,
     pub(super) len: Option<u64>,
+    /// If it can be read from its beginning any number of times.
+    pub(super) file: Option<Arc<File>>,
 }
 
 impl Opened {
     /// Opens a file, or standard input for `-`.
     pub(super) fn new(path: &Path) -> io::Result<Self> {
-        let file = if is_standard_input(path) {
+        if is_standard_input(path) {
             // Not `std::io::Stdin`, which would copy everything through a buffer of its own.
-            File::from(io::stdin().as_fd().try_clone_to_owned()?)
-        } else {
-            File::open(path)?
-        };
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
+            let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+            let len = len_of(&file)?;
+            return Ok(Self { source: Box::new(file), len, file: None });
         }
-        let len = metadata.is_file().then_some(metadata.len());
-        Ok(Self { source: Box::new(file), len })
+        let file = File::open(path)?;
+        Ok(match len_of(&file)? {
+            None => Self { source: Box::new(file), len: None, file: None },
+            Some(len) => Self { len: Some(len), ..Self::again(Arc::new(file)) },
+        })
+    }
+
+    /// The same file from its beginning, even if its name has gone to another one since.
+    pub(super) fn again(file: Arc<File>) -> Self {
+        let reader = FileReader { file: Arc::clone(&file), offset: 0 };
+        Self { source: Box::new(reader), len: None, file: Some(file) }
+    }
+}
+
+/// The length of a regular file; a pipe has none.
+fn len_of(file: &File) -> io::Result<Option<u64>> {
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    Ok(metadata.is_file().then_some(metadata.len()))
+}
+
+/// Reads a file at a place of its own, so that several can read one.
+struct FileReader {
+    file: Arc<File>,
+    offset: u64,
+}
+
+impl Read for FileReader {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let len = self.file.read_at(bytes, self.offset)?;
+        self.offset += len as u64;
+        Ok(len)
     }
 }
 

@@ -9,6 +9,7 @@ use std::io::{self, Cursor, Read};
 
 use super::stream::Opened;
 use super::*;
+use crate::BATCH_MAX;
 
 /// A frame that has been lent, copied.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,7 +40,8 @@ fn source_of(captures: &[Vec<u8>], step: usize, buffer_len: usize) -> CaptureSou
     let mut source = CaptureSource::with_capacity(captures.len());
     for (index, capture) in captures.iter().enumerate() {
         let dribble = Dribble { bytes: Cursor::new(capture.clone()), step };
-        let opened = Opened { source: Box::new(dribble), len: Some(capture.len() as u64) };
+        let opened =
+            Opened { source: Box::new(dribble), len: Some(capture.len() as u64), file: None };
         source.add(format!("{index}.pcap"), Ok(opened), buffer_len);
     }
     source

@@ -5,7 +5,7 @@ use wire::LinkType;
 
 use super::ProblemKind;
 
-/// A frame found in the buffer.
+/// A frame found in the buffer of an input. 32 bytes: one is written for each packet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Located {
     pub(super) time: Timestamp,
@@ -15,9 +15,37 @@ pub(super) struct Located {
     pub(super) start: u32,
     /// Captured bytes.
     pub(super) len: u32,
+    pub(super) origin: Origin,
+}
+
+/// What a run of frames has in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    /// Index of the input.
+    pub(super) input: u16,
     pub(super) link: Option<LinkType>,
     pub(super) port: TapPort,
 }
+
+impl Located {
+    /// What stands in a place before it is filled.
+    pub(super) const BLANK: Self = Self {
+        time: Timestamp(0),
+        frame: 0,
+        start: 0,
+        len: 0,
+        // Interfaces of a capture are not the fibres of a tap: both may show both directions.
+        origin: Origin { input: 0, link: None, port: TapPort(0) },
+    };
+
+    /// By time, then by input: the order in which frames are lent.
+    #[inline]
+    pub(super) fn order(&self) -> (u64, u16) {
+        (self.time.0, self.origin.input)
+    }
+}
+
+const _: () = assert!(size_of::<Located>() == 32);
 
 /// What a walker found at the front of the buffer.
 #[derive(Debug)]

@@ -137,7 +137,7 @@ fn a_garbled_compressed_capture_gives_what_came_before() {
 fn an_input_that_never_ends_is_refused_at_once() {
     for endless in [b'y', 0x1f] {
         let mut source = CaptureSource::with_capacity(1);
-        let opened = Opened { source: Box::new(io::repeat(endless)), len: None };
+        let opened = Opened { source: Box::new(io::repeat(endless)), len: None, file: None };
         source.add("standard input".into(), Ok(opened), BUFFER_LEN_USUAL);
         assert_eq!(source.receive().unwrap(), Received::End);
         assert_eq!(source.problems().len(), 1);

@@ -1,0 +1,189 @@
+//! What is left of a batch of frames between reading their headers and finding their flows.
+
+use flowtable::{Direction, Ends, FlowHash, FlowTable, KeyScope, Plain, Slot, Timestamp};
+use wire::{CommonV4, CommonV6, LinkType};
+use xdp::prefetch;
+
+use crate::shard::Staged;
+use crate::source::{BATCH_MAX, Frame};
+
+/// The segments of one turn, in the order they came. Fixed in size, written in place.
+pub(crate) struct Batch {
+    /// One a segment; those of segments that are staged as a whole hold no more than their hash.
+    pub(crate) shorts: Box<[Short; BATCH_MAX]>,
+    len: usize,
+    /// A segment is 250 bytes, and copies of it showed.
+    pub(crate) wholes: Box<[Staged]>,
+    wholes_len: usize,
+    /// For a plain segment that has to be read as a whole after all.
+    pub(crate) spare: Box<Staged>,
+}
+
+/// A plain segment on its way to its shard; 64 bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Short {
+    pub(crate) hash: FlowHash,
+    pub(crate) time: Timestamp,
+    /// Where the flow was found ahead of time.
+    pub(crate) slot: Option<Slot>,
+    pub(crate) plain: Plain,
+    pub(crate) direction: Direction,
+    /// Of the frame in its batch.
+    pub(crate) index: u8,
+    /// Where the whole of it is staged.
+    pub(crate) whole: Option<u8>,
+}
+
+const _: () = assert!(size_of::<Short>() <= 64 && BATCH_MAX <= 256);
+
+/// What the frames of a batch add up to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) bytes: u64,
+    /// The latest time.
+    pub(crate) latest: Timestamp,
+    /// The input of the first, and all bits in which that of any other differs.
+    pub(crate) input: u16,
+    other_inputs: u16,
+}
+
+impl Batch {
+    pub(crate) fn new() -> Self {
+        Self {
+            shorts: Box::new([Short::BLANK; BATCH_MAX]),
+            len: 0,
+            wholes: vec![Staged::blank(); BATCH_MAX].into_boxed_slice(),
+            wholes_len: 0,
+            spare: Box::new(Staged::blank()),
+        }
+    }
+
+    pub(crate) const fn clear(&mut self) {
+        (self.len, self.wholes_len) = (0, 0);
+    }
+
+    /// Stages the facts of frame `index`, if it holds a plain segment in a common shape; whether it
+    /// does, and `is_wanted` of it. The line its look-up needs is under way then.
+    #[inline(always)]
+    pub(crate) fn stage_plain(
+        &mut self,
+        frame: &Frame<'_>,
+        index: usize,
+        scope: KeyScope,
+        table: &FlowTable,
+        is_wanted: impl FnOnce(&Plain, FlowHash) -> bool,
+    ) -> bool {
+        let Some(short) = self.shorts.get_mut(self.len) else { return false };
+        // The second port of a tap is a fact that only whole segments carry.
+        if frame.link != Some(LinkType::Ethernet) || frame.port.0 != 0 {
+            return false;
+        }
+        let read = match CommonV4::find(frame.bytes) {
+            Some(common) => plain_v4(&common, scope, table),
+            None => plain_v6(frame.bytes, scope, table),
+        };
+        let Some((plain, hash, direction)) =
+            read.filter(|(plain, hash, _)| is_wanted(plain, *hash))
+        else {
+            return false;
+        };
+        prefetch(table.set(hash));
+        *short = Short {
+            hash,
+            time: frame.time,
+            slot: None,
+            plain,
+            direction,
+            index: index as u8,
+            whole: None,
+        };
+        self.len += 1;
+        true
+    }
+
+    /// Segments staged.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// A place to stage a segment in; [`Batch::push_whole`] keeps it.
+    pub(crate) fn next_whole(&mut self) -> Option<&mut Staged> {
+        self.wholes.get_mut(self.wholes_len)
+    }
+
+    pub(crate) fn push_whole(&mut self, table: &FlowTable) {
+        let staged = &self.wholes[self.wholes_len];
+        if let Some(place) = self.shorts.get_mut(self.len) {
+            prefetch(table.set(staged.hash));
+            place.hash = staged.hash;
+            place.whole = Some(self.wholes_len as u8);
+            self.wholes_len += 1;
+            self.len += 1;
+        }
+    }
+
+    /// Finds the flows of all segments, and loads their records ahead of time.
+    #[inline(always)]
+    pub(crate) fn look_up(&mut self, table: &FlowTable) {
+        for short in &mut self.shorts[..self.len] {
+            short.slot = table.likely(short.hash);
+            if let Some(slot) = short.slot {
+                prefetch(table.record(slot));
+            }
+        }
+    }
+}
+
+impl Short {
+    const BLANK: Self = Self {
+        hash: FlowHash(0),
+        time: Timestamp(0),
+        slot: None,
+        plain: Plain::BLANK,
+        direction: Direction::FromLow,
+        index: 0,
+        whole: None,
+    };
+}
+
+#[inline(always)]
+fn plain_v4(
+    common: &CommonV4<'_>,
+    scope: KeyScope,
+    table: &FlowTable,
+) -> Option<(Plain, FlowHash, Direction)> {
+    let plain = Plain::of_v4(common)?;
+    let (ends, direction) = Ends::of_v4(common, scope);
+    Some((plain, table.hash(&ends), direction))
+}
+
+/// Apart, so that IPv4 does not pay for its registers.
+#[inline(never)]
+fn plain_v6(
+    frame: &[u8],
+    scope: KeyScope,
+    table: &FlowTable,
+) -> Option<(Plain, FlowHash, Direction)> {
+    let common = CommonV6::find(frame)?;
+    let plain = Plain::of_v6(&common)?;
+    let (ends, direction) = Ends::of_v6(&common, scope)?;
+    Some((plain, table.hash(&ends), direction))
+}
+
+impl Seen {
+    pub(crate) const fn from_input(input: u16) -> Self {
+        Self { bytes: 0, latest: Timestamp(0), input, other_inputs: 0 }
+    }
+
+    #[inline(always)]
+    pub(crate) fn frame(&mut self, frame: &Frame<'_>) {
+        self.bytes += frame.bytes.len() as u64;
+        self.latest = self.latest.max(frame.time);
+        self.other_inputs |= frame.receipt.input ^ self.input;
+    }
+
+    /// Whether they came from several inputs.
+    pub(crate) const fn is_mixed(&self) -> bool {
+        self.other_inputs != 0
+    }
+}
