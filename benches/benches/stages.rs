@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use benches::{Mix, Options, Resets, Start, Traffic};
-use classifiers::{Context, Setting, judge};
+use classifiers::{Context, Setting, decide, judge};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use flowtable::{
     Direction, FlowHash, FlowKey, FlowTable, KeyScope, Segment, TableOptions, TapPort, Timeouts,
@@ -115,15 +115,22 @@ fn resets(criterion: &mut Criterion, mix: Mix, watches: &[Watch], known: &[Known
     let mut group = criterion.benchmark_group("resets");
     group.throughput(Throughput::Elements(watches.len() as u64));
     let of = |stage: &str| BenchmarkId::new(stage, mix.name());
-    for (stage, is_final) in [("judge at once", false), ("judge for good", true)] {
+    for (stage, is_final) in [("decide at once", false), ("decide for good", true)] {
         group.bench_function(of(stage), |bench| {
             bench.iter(|| {
                 for watch in watches {
-                    black_box(judge(watch, is_final, &Setting::NONE));
+                    black_box(decide(watch, is_final, &Setting::NONE));
                 }
             });
         });
     }
+    group.bench_function(of("judge, with its proof"), |bench| {
+        bench.iter(|| {
+            for watch in watches {
+                black_box(judge(watch, true, &Setting::NONE));
+            }
+        });
+    });
     let mut table = table();
     known.iter().for_each(|known| observe(&mut table, known));
     let mut pool = WatchPool::new(watches.len());
@@ -142,16 +149,20 @@ fn resets(criterion: &mut Criterion, mix: Mix, watches: &[Watch], known: &[Known
             });
         });
     });
-    let verdicts: Vec<_> =
-        watches.iter().map(|watch| (watch, judge(watch, true, &Setting::NONE))).collect();
+    let rulings: Vec<_> =
+        watches.iter().map(|watch| (watch, decide(watch, true, &Setting::NONE))).collect();
     let mut context = Context::new();
     group.bench_function(of("context: learn"), |bench| {
-        bench.iter(|| verdicts.iter().for_each(|(watch, verdict)| context.learn(watch, verdict)));
+        bench.iter(|| {
+            for (watch, ruling) in &rulings {
+                black_box(context.learn(watch, ruling));
+            }
+        });
     });
     group.bench_function(of("context: ask"), |bench| {
         bench.iter(|| {
-            for (watch, verdict) in &verdicts {
-                black_box(context.setting(watch, verdict, watch.reset.time));
+            for (watch, ruling) in &rulings {
+                black_box(context.setting(watch, ruling, false));
             }
         });
     });

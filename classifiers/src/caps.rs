@@ -5,7 +5,7 @@
 //! this place only, so that no rule and no fit can go around it.
 
 use crate::vocabulary::{Cause, Clue};
-use crate::weights::Row;
+use crate::weights::{Row, Rows, rows_where};
 
 /// A cause that looks like another one on the wire.
 #[derive(Clone, Copy, Debug)]
@@ -35,19 +35,25 @@ impl Cap {
     /// The entry for `cause`, if the ambiguity table has one.
     #[must_use]
     pub fn of(cause: Cause) -> Option<&'static Self> {
-        CAPS.iter().find(|cap| cap.cause == cause)
+        CAPS.get(usize::from(CAP_OF[cause as usize]))
     }
 
-    fn is_lifted(
-        &self,
-        evidence: impl Iterator<Item = (Clue, Option<Row>)>,
-        is_declared: bool,
-    ) -> bool {
-        (is_declared && self.lifted_by.contains(&Lift::Declared))
-            || evidence
-                .filter_map(|(clue, row)| lift_of(clue, row))
-                .any(|lift| self.lifted_by.contains(&lift))
+    fn is_lifted(&self, seen: Seen, is_declared: bool) -> bool {
+        self.lifted_by.iter().any(|lift| match lift {
+            Lift::Elsewhere => seen.rows.meets(SAYS_ELSEWHERE),
+            Lift::OwnKernel => seen.rows.meets(SAYS_OWN_KERNEL),
+            Lift::Others => seen.others,
+            Lift::Declared => is_declared,
+        })
     }
+}
+
+/// What was seen of a reset, as far as a cap asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) rows: Rows,
+    /// Other connections show the pattern of its cause.
+    pub(crate) others: bool,
 }
 
 /// The most that may be said for `cause`, given the evidence as clues and rows.
@@ -57,42 +63,61 @@ pub fn cause_confidence_max(
     evidence: impl Iterator<Item = (Clue, Option<Row>)>,
     is_declared: bool,
 ) -> f32 {
+    let mut seen = Seen { rows: Rows::NONE, others: false };
+    for (clue, row) in evidence {
+        seen.rows = row.map_or(seen.rows, |row| seen.rows.with(row));
+        seen.others |= clue == Clue::Company;
+    }
+    said_at_most(cause, seen, is_declared)
+}
+
+/// The same, of what was collected in judging.
+pub(crate) fn said_at_most(cause: Cause, seen: Seen, is_declared: bool) -> f32 {
     match Cap::of(cause) {
-        Some(cap) if !cap.is_lifted(evidence, is_declared) => UNDECIDED_MAX,
+        Some(cap) if !cap.is_lifted(seen, is_declared) => UNDECIDED_MAX,
         _ => 1.0,
     }
 }
 
-/// What a piece of evidence tells apart, if anything.
-fn lift_of(clue: Clue, row: Option<Row>) -> Option<Lift> {
-    if clue == Clue::Company {
-        return Some(Lift::Others);
-    }
-    if clue == Clue::IdLine {
-        return Some(Lift::Elsewhere);
-    }
-    let row = row?;
-    let hand_set = row.weight().hand_set;
-    match clue {
+/// What an outcome tells apart, if anything.
+const fn lift_of(row: Row) -> Option<Lift> {
+    let weight = row.weight();
+    match weight.clue {
+        Clue::IdLine => Some(Lift::Elsewhere),
         Clue::Hops
         | Clue::Causality
         | Clue::IpId
         | Clue::Port
         | Clue::Profile
         | Clue::AliveAfter
-            if hand_set <= ELSEWHERE =>
+            if weight.hand_set <= ELSEWHERE =>
         {
             Some(Lift::Elsewhere)
         }
         Clue::Dscp | Clue::Timestamps | Clue::Window | Clue::Numbers | Clue::Train
-            if hand_set <= FOREIGN =>
+            if weight.hand_set <= FOREIGN =>
         {
             Some(Lift::Elsewhere)
         }
-        _ if OWN_KERNEL.contains(&row) => Some(Lift::OwnKernel),
+        _ if OWN_KERNEL.meets(Rows::NONE.with(row)) => Some(Lift::OwnKernel),
         _ => None,
     }
 }
+
+const SAYS_ELSEWHERE: Rows =
+    rows_where!(|weight| matches!(lift_of(weight.row), Some(Lift::Elsewhere)));
+const SAYS_OWN_KERNEL: Rows =
+    rows_where!(|weight| matches!(lift_of(weight.row), Some(Lift::OwnKernel)));
+
+/// Where each cause stands in [`CAPS`]; beyond its end if nowhere.
+const CAP_OF: [u8; Cause::ALL.len()] = {
+    let (mut places, mut index) = ([u8::MAX; Cause::ALL.len()], 0);
+    while index < CAPS.len() {
+        places[CAPS[index].cause as usize] = index as u8;
+        index += 1;
+    }
+    places
+};
 
 /// Above this a cause of the table needs its evidence.
 pub const UNDECIDED_MAX: f32 = 0.7;
@@ -168,16 +193,15 @@ pub const CAPS: &[Cap] = &[
 ];
 
 /// What a packet filter cannot write without knowing the connection better than it does.
-const OWN_KERNEL: [Row; 8] = [
-    Row::FlowLabelSame,
-    Row::FlowLabelByServer,
-    Row::FlowLabelOfStranger,
-    Row::DscpReflected,
-    Row::DscpReflectedRefusal,
-    Row::IpIdContinues,
-    Row::IpIdContinuesSwapped,
-    Row::TimestampsFresh,
-];
+const OWN_KERNEL: Rows = Rows::NONE
+    .with(Row::FlowLabelSame)
+    .with(Row::FlowLabelByServer)
+    .with(Row::FlowLabelOfStranger)
+    .with(Row::DscpReflected)
+    .with(Row::DscpReflectedRefusal)
+    .with(Row::IpIdContinues)
+    .with(Row::IpIdContinuesSwapped)
+    .with(Row::TimestampsFresh);
 /// From this hand-set weight on, a clue of distance, time or counter says "elsewhere".
 const ELSEWHERE: f32 = -6.0;
 /// From this hand-set weight on, any other header clue does.
@@ -195,7 +219,7 @@ mod tests {
             let most =
                 |clue, row| cause_confidence_max(cap.cause, [(clue, row)].into_iter(), false);
             for weight in &WEIGHTS {
-                let lift = lift_of(weight.clue, Some(weight.row));
+                let lift = lift_of(weight.row);
                 let is_named = lift.is_some_and(|lift| cap.lifted_by.contains(&lift));
                 let expected = if is_named { 1.0 } else { UNDECIDED_MAX };
                 assert_eq!(
@@ -216,7 +240,7 @@ mod tests {
     #[test]
     fn evidence_for_the_sender_never_says_elsewhere() {
         for weight in &WEIGHTS {
-            let lift = lift_of(weight.clue, Some(weight.row));
+            let lift = lift_of(weight.row);
             assert!(lift != Some(Lift::Elsewhere) || weight.hand_set < 0.0, "{}", weight.name);
             assert!(lift != Some(Lift::OwnKernel) || weight.hand_set > 0.0, "{}", weight.name);
         }

@@ -131,6 +131,11 @@ impl<'w> Case<'w> {
         }
     }
 
+    /// The same, unless nothing was seen before the reset.
+    pub(crate) fn idle_if_known(&self) -> Option<Ticks> {
+        (!self.is_without_context()).then(|| self.idle_before_provocation())
+    }
+
     /// Silence before the reset, in seconds.
     pub(crate) fn idle_s(&self) -> f64 {
         self.idle().seconds()

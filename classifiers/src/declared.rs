@@ -97,7 +97,7 @@ const fn diagnostic_code(code: u16) -> (&'static str, Option<Cause>) {
 /// sender's own window was another.
 pub(crate) fn netscaler(case: &Case<'_>) -> Option<Reason> {
     let (code, from) = (case.reset().window, case.from());
-    if from.packets > 0 && from.window == code {
+    if !NETSCALER_CODES.contains(&code) || (from.packets > 0 && from.window == code) {
         return None;
     }
     let (meaning, cause) = netscaler_code(code)?;
@@ -109,6 +109,9 @@ pub(crate) fn netscaler(case: &Case<'_>) -> Option<Reason> {
     let found = reason(Carrier::NetscalerWindow, code, meaning, cause);
     Some(Reason { confidence: if fits { 0.95 } else { 0.7 }, ..found })
 }
+
+/// All that are listed, and more.
+const NETSCALER_CODES: std::ops::RangeInclusive<u16> = 8_201..=9_952;
 
 const fn netscaler_code(code: u16) -> Option<(&'static str, Option<Cause>)> {
     use Cause::{

@@ -2,7 +2,7 @@
 
 use flowtable::{PayloadClass, Side, Watch};
 
-use crate::caps::{UNDECIDED_MAX, cause_confidence_max};
+use crate::caps::{Seen, UNDECIDED_MAX, said_at_most};
 use crate::case::Case;
 use crate::context::Setting;
 use crate::declared::{self, Reason};
@@ -10,22 +10,23 @@ use crate::origin::{self, Attribution};
 use crate::outcome;
 use crate::role;
 use crate::rules::{self, Finding};
-use crate::verdict::{Alternative, Evidence, Value, Verdict};
-use crate::vocabulary::{Cause, Clue, Origin, Role, Stage};
+use crate::verdict::{
+    Alternative, EffectBasis, Evidence, EvidenceList, Ruling, Sheet, Unread, Value, Verdict,
+};
+use crate::vocabulary::{Cause, Clue, Effect, Impact, Origin, Role, Stage};
 
-/// Judges a reset by what was known of its flow before and what was seen of it since.
+/// Judges a reset by what was known of its flow before and what was seen of it since, and says all
+/// there is to say of it.
 ///
 /// Called for each reset at once (`is_final` false), when its watch is over, and once more if other
 /// connections have something to tell (`setting`).
 #[must_use]
 pub fn judge(watch: &Watch, is_final: bool, setting: &Setting) -> Verdict {
     let case = Case::new(watch, is_final, setting);
-    let role = role::of(&case);
-    let mut attribution = origin::attribute(&case);
-    let reason = declared::of(&case).map(|reason| tested(reason, &attribution));
-    let reading = read(&case, role, &mut attribution, reason);
-    add_context(&case, &mut attribution);
-    let (effect, effect_basis) = outcome::effect(&case);
+    let mut evidence = EvidenceList::new();
+    let Decision { role, attribution, reading, effect, basis, impact, reason } =
+        decision(&case, &mut evidence);
+    add_context(&case, &mut evidence);
     Verdict {
         role,
         origin: attribution.origin,
@@ -36,39 +37,89 @@ pub fn judge(watch: &Watch, is_final: bool, setting: &Setting) -> Verdict {
         cause_confidence: reading.confidence,
         alternatives: normalised(alternatives(&case, &attribution, &reading), reading.confidence),
         effect,
-        effect_basis,
+        effect_basis: basis,
         stage: case.stage,
-        impact: outcome::impact(&case, role, reading.finding.cause, effect),
+        impact,
         shape: case.shape,
         cost: outcome::cost(&case, effect),
-        idle: (!case.is_without_context()).then(|| case.idle_before_provocation()),
+        idle: case.idle_if_known(),
         rule: reading.finding.rule,
         rule_base: reading.finding.hand_set,
         caveat: reading.finding.caveat,
         declared: reason.map(|reason| reason.declared),
-        evidence: attribution.weighed.evidence,
+        evidence,
     }
 }
 
-/// The cause that is told, and the one under the other hypothesis about the sender.
+/// Judges a reset the same way, and says only what is decided: a third of the work.
+#[must_use]
+pub fn decide(watch: &Watch, is_final: bool, setting: &Setting) -> Ruling {
+    let case = Case::new(watch, is_final, setting);
+    let Decision { role, attribution, reading, impact, .. } = decision(&case, &mut Unread);
+    Ruling {
+        role,
+        origin: attribution.origin,
+        origin_confidence: attribution.confidence,
+        cause: reading.finding.cause,
+        stage: case.stage,
+        impact,
+        idle: case.idle_if_known(),
+        rows: attribution.weighed.rows,
+    }
+}
+
+/// What all of a verdict rests on.
+struct Decision {
+    role: Role,
+    attribution: Attribution,
+    reading: Reading,
+    effect: Effect,
+    basis: EffectBasis,
+    impact: Impact,
+    reason: Option<Reason>,
+}
+
+fn decision(case: &Case<'_>, sheet: &mut impl Sheet) -> Decision {
+    let role = role::of(case);
+    let attribution = origin::attribute(case, sheet);
+    let reason = declared::of(case).map(|reason| tested(reason, &attribution));
+    let reading = read(case, role, &attribution, reason, sheet);
+    let (effect, basis) = outcome::effect(case);
+    let impact = outcome::impact(case, role, reading.finding.cause, effect);
+    Decision { role, attribution, reading, effect, basis, impact, reason }
+}
+
+/// The cause that is told, found under the likelier hypothesis about the sender.
 struct Reading {
     finding: Finding,
     confidence: f32,
-    other: Finding,
+}
+
+/// Which of the two hypotheses about the sender gives the cause.
+fn is_read_as_endpoint(case: &Case<'_>, attribution: &Attribution) -> bool {
+    attribution.by_endpoint >= 0.5 || case.is_without_context()
+}
+
+/// The cause under the other hypothesis.
+fn other_reading(case: &Case<'_>, attribution: &Attribution) -> Finding {
+    if is_read_as_endpoint(case, attribution) {
+        rules::if_device(case)
+    } else {
+        rules::if_endpoint(case)
+    }
 }
 
 fn read(
     case: &Case<'_>,
     role: Role,
-    attribution: &mut Attribution,
+    attribution: &Attribution,
     reason: Option<Reason>,
+    sheet: &mut impl Sheet,
 ) -> Reading {
-    let endpoint = attribution.endpoint_probability();
-    let (by_endpoint, by_device) = (rules::if_endpoint(case), rules::if_device(case));
-    let (mut finding, other) = if endpoint >= 0.5 || case.is_without_context() {
-        (by_endpoint, by_device)
+    let mut finding = if is_read_as_endpoint(case, attribution) {
+        rules::if_endpoint(case)
     } else {
-        (by_device, by_endpoint)
+        rules::if_device(case)
     };
     let mut base = finding.base;
     if role != Role::Primary {
@@ -86,7 +137,7 @@ fn read(
         finding.by_others = false;
     }
     if finding.by_others {
-        attribution.weighed.evidence.push(Evidence {
+        sheet.add(&Evidence {
             clue: Clue::Company,
             row: None,
             observed: Value::Word(finding.cause.name()),
@@ -95,21 +146,21 @@ fn read(
             says: "other connections show the pattern of this cause",
         });
     }
-    let certainty = attribution.confidence.max(endpoint);
+    let certainty = attribution.confidence.max(attribution.by_endpoint);
     let half = if role == Role::Primary && case.is_one_way() { ONE_WAY } else { 1.0 };
     let mut confidence = base * half * (0.6 + 0.4 * certainty).min(1.0);
     if attribution.origin == Origin::Unknown && role == Role::Primary && reason.is_none() {
         // Whoever it was, it was for this reason.
-        let is_agreed = finding.cause == other.cause;
+        let is_agreed = finding.cause == other_reading(case, attribution).cause;
         confidence = confidence.min(if is_agreed { UNDECIDED_MAX } else { UNKNOWN_SENDER_MAX });
     }
     if case.is_thinned() && reason.is_none() {
         // What was left out may have told it apart.
         confidence = confidence.min(UNDECIDED_MAX);
     }
-    let seen = attribution.weighed.evidence.as_slice().iter().map(|item| (item.clue, item.row));
-    confidence = confidence.min(cause_confidence_max(finding.cause, seen, reason.is_some()));
-    Reading { finding, confidence, other }
+    let seen = Seen { rows: attribution.weighed.rows, others: finding.by_others };
+    confidence = confidence.min(said_at_most(finding.cause, seen, reason.is_some()));
+    Reading { finding, confidence }
 }
 
 /// A device that declares an endpoint's reason lies.
@@ -144,15 +195,13 @@ fn alternatives(
     attribution: &Attribution,
     reading: &Reading,
 ) -> [Option<Alternative>; 2] {
-    let endpoint = attribution.endpoint_probability();
+    let endpoint = attribution.by_endpoint;
+    let other = other_reading(case, attribution);
     let (named, device) = (origin::named_endpoint(case), attribution.device_candidate(case));
     let (here, there, other_share) =
         if endpoint >= 0.5 { (named, device, 1.0 - endpoint) } else { (device, named, endpoint) };
-    let by_other = Alternative {
-        origin: there,
-        cause: reading.other.cause,
-        confidence: other_share * reading.other.base,
-    };
+    let by_other =
+        Alternative { origin: there, cause: other.cause, confidence: other_share * other.base };
     let here = if attribution.origin == Origin::Unknown { here } else { attribution.origin };
     let confused = Alternative {
         origin: here,
@@ -185,10 +234,10 @@ fn normalised(alternatives: [Option<Alternative>; 2], confidence: f32) -> [Optio
 }
 
 /// Clues that bear on the cause only, for whoever reads the proof sheet.
-fn add_context(case: &Case<'_>, attribution: &mut Attribution) {
+fn add_context(case: &Case<'_>, evidence: &mut EvidenceList) {
     let before = case.before();
     let mut push = |clue, observed, says| {
-        attribution.weighed.evidence.push(Evidence {
+        evidence.push(Evidence {
             clue,
             row: None,
             observed,
@@ -229,7 +278,9 @@ fn add_context(case: &Case<'_>, attribution: &mut Attribution) {
     if matches!(last, PayloadClass::TlsAlert | PayloadClass::TlsClientHello) {
         push(Clue::Payload, Value::Word("TLS"), "last payload of the other side is a TLS record");
     }
-    attribution.weighed.evidence.extend(rules::timer_evidence(case));
+    if let Some(timer) = rules::timer_evidence(case) {
+        evidence.push(timer);
+    }
 }
 
 /// Share of the doubt about a rule that its usual confusion gets.

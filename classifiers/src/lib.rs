@@ -48,9 +48,10 @@ pub use context::{
     Relation, Rhythm, Scan, ServiceFacts, Setting, ShapedBy, Shaping, Sibling, StyleFacts,
     TimerFacts, TimerFound, TimerKind, TimerOwner, TimerScope,
 };
-pub use judge::judge;
+pub use judge::{decide, judge};
 pub use verdict::{
-    Alternative, Carrier, Cost, Declared, EffectBasis, Evidence, EvidenceList, Value, Verdict,
+    Alternative, Carrier, Cost, Declared, EffectBasis, Evidence, EvidenceList, Ruling, Value,
+    Verdict,
 };
 pub use vocabulary::{
     Cause, Clue, Effect, Impact, Origin, Reaction, Reception, Role, Shape, Stage, Terminator,

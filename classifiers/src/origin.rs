@@ -5,24 +5,21 @@ use flowtable::{AliveBy, Side, Stack, Ticks};
 use crate::case::Case;
 use crate::clues::{self, Weighed};
 use crate::declared;
+use crate::verdict::Sheet;
 use crate::vocabulary::{Origin, Stage, Terminator};
 
 /// Who sent it, by how much.
+#[derive(Clone, Copy)]
 pub(crate) struct Attribution {
     pub(crate) origin: Origin,
     pub(crate) confidence: f32,
+    /// Probability that the named endpoint sent it.
+    pub(crate) by_endpoint: f32,
     pub(crate) terminator: Terminator,
     pub(crate) weighed: Weighed,
 }
 
 impl Attribution {
-    /// Probability that the named endpoint sent it.
-    pub(crate) fn endpoint_probability(&self) -> f32 {
-        let probability = probability(self.weighed.decibans);
-        // Undecided in spite of such a sum: what stands against it weighs as much.
-        if self.origin == Origin::Unknown && probability >= LIKELY { 0.5 } else { probability }
-    }
-
     /// The device that it may have been if it was not the named endpoint.
     pub(crate) fn device_candidate(&self, case: &Case<'_>) -> Origin {
         let is_beyond = self.origin == Origin::Unknown && is_invisible_injection(case);
@@ -32,19 +29,20 @@ impl Attribution {
 }
 
 /// Names the sender, or admits that the evidence does not.
-pub(crate) fn attribute(case: &Case<'_>) -> Attribution {
-    let weighed = clues::weigh(case);
+pub(crate) fn attribute(case: &Case<'_>, sheet: &mut impl Sheet) -> Attribution {
+    let weighed = clues::weigh(case, sheet);
     let endpoint = probability(weighed.decibans);
+    let is_likely = endpoint >= LIKELY;
     let is_blind = weighed.decibans <= MIDDLEBOX_DECIBANS && is_blind(case);
     // Odd as it may look: with nothing to compare it with, nobody is accused.
     let nobody = case.is_without_context();
-    let (origin, confidence) = if endpoint >= LIKELY && is_invisible_injection(case) {
+    let (origin, confidence) = if is_likely && is_invisible_injection(case) {
         // Whether the host forgot the connection or was reset by what did not pass here.
         (Origin::Unknown, 0.5)
-    } else if endpoint >= LIKELY && weighed.has_proof {
+    } else if is_likely && weighed.has_proof {
         // Genuine headers against a proof: one of them deceives.
         (Origin::Unknown, 0.5)
-    } else if endpoint >= LIKELY {
+    } else if is_likely {
         (named_endpoint(case), endpoint)
     } else if is_blind {
         (Origin::BlindAttacker, 1.0 - endpoint)
@@ -68,7 +66,9 @@ pub(crate) fn attribute(case: &Case<'_>) -> Attribution {
     } else {
         Terminator::None
     };
-    Attribution { origin, confidence, terminator, weighed }
+    // Undecided in spite of such a sum: what stands against it weighs as much.
+    let by_endpoint = if origin == Origin::Unknown && is_likely { 0.5 } else { endpoint };
+    Attribution { origin, confidence, by_endpoint, terminator, weighed }
 }
 
 /// Whom the packet names.

@@ -6,9 +6,30 @@ use wire::TcpFlags;
 use crate::vocabulary::{
     Cause, Clue, Effect, Impact, Origin, Reaction, Reception, Role, Shape, Stage, Terminator,
 };
-use crate::weights::Row;
+use crate::weights::{Row, Rows};
 
-/// What is said of one reset; `Copy`, no allocation, made on the packet path.
+/// What is decided of one reset: all that is needed to count it, and to judge others by it. 48 bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Ruling {
+    /// Primary, aftermath, or captured twice.
+    pub role: Role,
+    /// Who sent it.
+    pub origin: Origin,
+    /// Probability of `origin`, 0 to 1.
+    pub origin_confidence: f32,
+    /// Why.
+    pub cause: Cause,
+    /// How far the connection had come.
+    pub stage: Stage,
+    /// What it cost.
+    pub impact: Impact,
+    /// Silence of the connection before the reset, or before the late packet that provoked it.
+    pub idle: Option<Ticks>,
+    /// What was seen.
+    pub(crate) rows: Rows,
+}
+
+/// All that is said of one reset; `Copy`, no allocation.
 #[derive(Clone, Copy, Debug)]
 pub struct Verdict {
     /// Primary, aftermath, or captured twice.
@@ -241,11 +262,6 @@ impl EvidenceList {
         }
     }
 
-    /// Adds several.
-    pub fn extend(&mut self, more: impl IntoIterator<Item = Evidence>) {
-        more.into_iter().for_each(|evidence| self.push(evidence));
-    }
-
     /// The pieces.
     #[must_use]
     pub fn as_slice(&self) -> &[Evidence] {
@@ -257,4 +273,23 @@ impl Default for EvidenceList {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Who is shown the evidence while it is weighed.
+pub(crate) trait Sheet {
+    /// Takes in a piece, in the order of weighing.
+    fn add(&mut self, evidence: &Evidence);
+}
+
+impl Sheet for EvidenceList {
+    fn add(&mut self, evidence: &Evidence) {
+        self.push(*evidence);
+    }
+}
+
+/// Nobody reads the proof sheet: only what is decided is wanted.
+pub(crate) struct Unread;
+
+impl Sheet for Unread {
+    fn add(&mut self, _: &Evidence) {}
 }

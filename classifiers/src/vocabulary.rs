@@ -45,6 +45,14 @@ names! {
     }
 }
 
+impl Origin {
+    /// Whether it is a device in the path.
+    #[must_use]
+    pub const fn is_device(self) -> bool {
+        matches!(self, Self::MiddleboxToClient | Self::MiddleboxToServer | Self::MiddleboxBoth)
+    }
+}
+
 names! {
     /// Why a reset was sent: 34 causes and two control values.
     Cause {

@@ -37,9 +37,11 @@ macro_rules! rows {
 }
 
 mod bases;
+mod set;
 mod table;
 
 pub use bases::{BASES, BASES_FIT};
+pub(crate) use set::{Rows, rows_where};
 pub use table::{FIT, Row, WEIGHTS};
 
 use crate::vocabulary::{Cause, Clue};
@@ -112,13 +114,13 @@ impl Row {
 
     /// Whether it stands in no endpoint's name, whatever the headers look like.
     #[must_use]
-    pub fn is_proof(self) -> bool {
+    pub const fn is_proof(self) -> bool {
         !self.is_header() && self.weight().hand_set <= PROOF
     }
 
     /// Whether it makes a header look like another stack's.
     #[must_use]
-    pub fn is_anomaly(self) -> bool {
+    pub const fn is_anomaly(self) -> bool {
         self.is_header() && self.weight().hand_set <= ANOMALY
     }
 }
@@ -158,12 +160,37 @@ impl Base {
 /// The fitted base for what a rule says; the hand-set one where nothing was fitted.
 #[must_use]
 pub fn fitted_base(rule: &str, cause: Cause, hand_set: f32) -> f32 {
-    BASES
+    let (first, count) = BASES_OF[cause as usize];
+    BASES_BY_CAUSE[usize::from(first)..][..usize::from(count)]
         .iter()
-        .find(|base| {
-            base.cause == cause && base.rule == rule && (base.hand_set - hand_set).abs() < SAME_BASE
-        })
+        .map(|&index| &BASES[usize::from(index)])
+        .find(|base| (base.hand_set - hand_set).abs() < SAME_BASE && base.rule == rule)
         .map_or(hand_set, |base| base.base)
+}
+
+/// Places in [`BASES`], those of one cause beside each other.
+const BASES_BY_CAUSE: [u8; BASES.len()] = bases_by_cause().0;
+/// Where the bases of each cause begin in [`BASES_BY_CAUSE`], and how many there are.
+const BASES_OF: [(u8, u8); Cause::ALL.len()] = bases_by_cause().1;
+
+const fn bases_by_cause() -> ([u8; BASES.len()], [(u8, u8); Cause::ALL.len()]) {
+    assert!(BASES.len() < 256);
+    let (mut places, mut of, mut next) = ([0; BASES.len()], [(0, 0); Cause::ALL.len()], 0);
+    let mut cause = 0;
+    while cause < of.len() {
+        of[cause].0 = next as u8;
+        let mut index = 0;
+        while index < BASES.len() {
+            if BASES[index].cause as usize == cause {
+                places[next] = index as u8;
+                next += 1;
+            }
+            index += 1;
+        }
+        of[cause].1 = next as u8 - of[cause].0;
+        cause += 1;
+    }
+    (places, of)
 }
 
 /// Least sum of the header clues, decibans.

@@ -11,6 +11,12 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// Nanoseconds between the two, whichever came first.
+    #[must_use]
+    pub const fn apart_ns(self, other: Self) -> u64 {
+        self.0.abs_diff(other.0)
+    }
+
     /// The instant `ns` nanoseconds later.
     #[must_use]
     pub const fn plus_ns(self, ns: u64) -> Self {

@@ -7,13 +7,13 @@ use wire::SeqNumber;
 
 use crate::aftermath::Aftermath;
 use crate::hosts::HostBaseline;
-use crate::key::{Direction, FlowKey};
+use crate::key::{Direction, Endpoint, FlowKey};
 use crate::record::{FlowRecord, Sight};
 use crate::segment::Segment;
 use crate::table::{FlowTable, Slot};
 use crate::time::{Ticks, Timestamp};
 
-/// One reset with its flow as it was before, and what followed; about 500 bytes.
+/// One reset with its flow as it was before, and what followed; 576 bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Watch {
     /// The flow.
@@ -140,8 +140,8 @@ impl WatchPool {
         let mut link = record.watch;
         for _ in 0..WATCHES_PER_FLOW {
             let Some(watch) = self.at(link) else { return };
-            let Watch { before, reset, .. } = *watch;
-            watch.aftermath.observe(&before, &reset, watch.direction, direction, segment);
+            let Watch { before, reset, aftermath, direction: sender, .. } = watch;
+            aftermath.observe(before, reset, *sender, direction, segment);
             link = watch.next_of_flow;
         }
     }
@@ -162,19 +162,18 @@ impl WatchPool {
             return None;
         }
         let link = self.free.pop()?;
-        let mut watch = Watch { slot: None, next_of_flow: 0, next_due: 0, ..*watch };
+        // A deadline that has passed (the clock was behind) is due at the next turn.
+        let due = &mut self.wheel[wheel_slot(turn_of(watch.deadline).max(self.turned))];
+        let place = &mut self.watches[link as usize - 1];
+        *place = *watch;
+        (place.slot, place.next_of_flow, place.next_due) = (None, 0, *due);
+        *due = link;
         if let Some((slot, table)) = slot {
-            watch.slot = Some(slot);
             let record = table.record_mut(slot);
-            watch.next_of_flow = record.watch;
-            watch.before.tag = record.tag;
+            (place.slot, place.next_of_flow) = (Some(slot), record.watch);
+            place.before.tag = record.tag;
             record.watch = link;
         }
-        // A deadline that has passed (the clock was behind) is due at the next turn.
-        let place = wheel_slot(turn_of(watch.deadline).max(self.turned));
-        watch.next_due = self.wheel[place];
-        self.wheel[place] = link;
-        self.watches[link as usize - 1] = watch;
         Some(())
     }
 
@@ -183,21 +182,17 @@ impl WatchPool {
     /// At most [`WHEEL_SLOTS`] slots are looked at, however far the clock jumped; a watch whose
     /// deadline lies ahead stays. If the clock is set back by more than a round of the wheel,
     /// everything is due: no deadline means anything any more.
+    ///
+    /// Asked for every packet, and nearly always in vain.
     #[inline(always)]
-    pub fn expire(
-        &mut self,
-        now: Timestamp,
-        table: &mut FlowTable,
-        mut finish: impl FnMut(&Watch),
-    ) {
+    pub fn expire(&mut self, now: Timestamp, table: &mut FlowTable, finish: impl FnMut(&Watch)) {
         if turn_of(now) != self.turned {
-            self.turn(now, table, &mut finish);
+            self.turn(turn_of(now), table, finish);
         }
     }
 
     #[inline(never)]
-    fn turn(&mut self, now: Timestamp, table: &mut FlowTable, mut finish: &mut impl FnMut(&Watch)) {
-        let until = turn_of(now);
+    fn turn(&mut self, until: u64, table: &mut FlowTable, mut finish: impl FnMut(&Watch)) {
         if until + WHEEL_SLOTS as u64 <= self.turned {
             self.expire_all(table, &mut finish);
             self.turned = until;
@@ -208,7 +203,7 @@ impl WatchPool {
         let from = self.turned.max(until.saturating_sub(WHEEL_SLOTS as u64));
         self.turned = until;
         for turn in from..until {
-            self.empty_slot(wheel_slot(turn), until, table, finish);
+            self.empty_slot(wheel_slot(turn), until, table, &mut finish);
         }
     }
 
@@ -230,35 +225,37 @@ impl WatchPool {
     ) {
         let mut link = std::mem::take(&mut self.wheel[place]);
         while let Some(index) = link.checked_sub(1) {
-            let watch = self.watches[index as usize];
+            let watch = &mut self.watches[index as usize];
+            let next = watch.next_due;
             if turn_of(watch.deadline) < until {
-                self.unchain(link, &watch, table);
-                finish(&watch);
+                self.unchain(link, index as usize, table);
+                finish(&self.watches[index as usize]);
                 self.free.push(link);
             } else {
-                self.watches[index as usize].next_due = self.wheel[place];
+                watch.next_due = self.wheel[place];
                 self.wheel[place] = link;
             }
-            link = watch.next_due;
+            link = next;
         }
     }
 
     /// Takes a watch out of its flow's chain, unless the record has gone to another flow since.
-    fn unchain(&mut self, link: u32, watch: &Watch, table: &mut FlowTable) {
-        let Some(slot) = watch.slot else { return };
+    fn unchain(&mut self, link: u32, index: usize, table: &mut FlowTable) {
+        let Watch { slot, next_of_flow, before, .. } = &self.watches[index];
+        let (Some(slot), next_of_flow) = (*slot, *next_of_flow) else { return };
         let record = table.record_mut(slot);
-        if record.tag != watch.before.tag {
+        if record.tag != before.tag {
             return;
         }
         if record.watch == link {
-            record.watch = watch.next_of_flow;
+            record.watch = next_of_flow;
             return;
         }
         let mut before = record.watch;
         for _ in 0..WATCHES_PER_FLOW {
             let Some(previous) = self.at(before) else { return };
             if previous.next_of_flow == link {
-                previous.next_of_flow = watch.next_of_flow;
+                previous.next_of_flow = next_of_flow;
                 return;
             }
             before = previous.next_of_flow;
@@ -314,8 +311,20 @@ impl Watch {
         self
     }
 
+    /// Who opened the connection, or is taken for that.
+    #[must_use]
+    pub const fn client(&self) -> Endpoint {
+        self.key.sender(self.before.client())
+    }
+
+    /// Who was called.
+    #[must_use]
+    pub const fn server(&self) -> Endpoint {
+        self.key.sender(self.before.client().opposite())
+    }
+
     fn unused() -> Self {
-        let end = crate::key::Endpoint::default();
+        let end = Endpoint::default();
         let key = FlowKey { low: end, high: end, scope: 0 };
         Self::new(key, Direction::FromLow, Segment::blank(), FlowRecord::empty())
     }

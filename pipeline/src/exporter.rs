@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use classifiers::{Cause, Context, Impact, Origin, Role, Setting, Verdict, judge};
+use classifiers::{Cause, Context, Impact, Origin, Role, Ruling, Setting, decide};
 use events::{Connections, ContextReport, Endpoint, GroupCount, Report, Resets, Status, UtcTime};
 use flowtable::{TableCounts, Timestamp};
 use hashbrown::HashMap;
@@ -17,7 +17,6 @@ use crate::held::{Held, Hold};
 use crate::outbox::Inbox;
 use crate::sink::Sink;
 use crate::telling::Teller;
-use crate::told;
 use crate::window::{Counts, Finding, Window};
 
 /// The exporter of one run.
@@ -110,7 +109,7 @@ impl Exporter {
             }
         }
         while let Some(finding) = self.held.rest() {
-            self.tell(finding, sink)?;
+            self.tell(&finding, sink)?;
         }
         Ok(())
     }
@@ -167,13 +166,11 @@ impl Exporter {
         if !self.budget.admits(finding.watch.reset.time) {
             return self.tell_unlearned(finding, sink);
         }
-        self.context.learn(&finding.watch, &finding.verdict);
-        let is_open = self.context.is_open(&finding.watch, &finding.verdict);
+        let is_open = self.context.learn(&finding.watch, &finding.ruling);
         let hold = if is_open { Hold::Rhythm } else { Hold::Burst };
-        match self.held.push(self.clock.0, finding, hold) {
-            Some(oldest) => self.tell(oldest, sink),
-            None => Ok(()),
-        }
+        let oldest = self.held.make_room(hold);
+        self.held.push(self.clock.0, finding, hold);
+        oldest.map_or(Ok(()), |oldest| self.tell(&oldest, sink))
     }
 
     fn tell_due(&mut self, sink: &mut dyn Sink) -> Result<(), Error> {
@@ -182,43 +179,36 @@ impl Exporter {
         let quiet = if self.is_live { heard.elapsed() } else { Duration::ZERO };
         let now = time.plus_ns(u64::try_from(quiet.as_nanos()).unwrap_or(u64::MAX));
         while let Some(finding) = self.held.due(now) {
-            self.tell(finding, sink)?;
+            self.tell(&finding, sink)?;
         }
         Ok(())
     }
 
     /// Tells a reset of a flood at once, by what is known of the flood.
     fn tell_unlearned(&mut self, finding: &Finding, sink: &mut dyn Sink) -> Result<(), Error> {
-        let setting = self.context.setting_in_flood(&finding.watch, &finding.verdict);
-        if !setting.bears() {
-            return self.count_and_emit(finding, &setting, sink);
-        }
-        let verdict = judge(&finding.watch, finding.was_watched, &setting);
-        if !sink.wants_events() {
-            self.count(finding, &verdict);
-            return Ok(());
-        }
-        self.count_and_emit(&Finding { verdict, ..*finding }, &setting, sink)
+        let setting = self.context.setting_in_flood(&finding.watch, &finding.ruling);
+        self.count_and_emit(finding, &setting, sink)
     }
 
-    /// Judges a finding by what other connections tell, counts it and tells it.
-    fn tell(&mut self, mut finding: Box<Finding>, sink: &mut dyn Sink) -> Result<(), Error> {
-        let setting = self.context.setting(&finding.watch, &finding.verdict, self.clock.0);
-        if setting.bears() {
-            finding.verdict = judge(&finding.watch, finding.was_watched, &setting);
-        }
-        self.count_and_emit(&finding, &setting, sink)?;
-        self.held.give_back(finding);
-        Ok(())
+    /// Tells a finding by what other connections tell of it.
+    fn tell(&mut self, finding: &Finding, sink: &mut dyn Sink) -> Result<(), Error> {
+        let is_told = sink.wants_events();
+        let setting = self.context.setting(&finding.watch, &finding.ruling, is_told);
+        self.count_and_emit(finding, &setting, sink)
     }
 
+    /// Counts a finding by what is decided of it in its setting, and tells it.
     fn count_and_emit(
         &mut self,
         finding: &Finding,
         setting: &Setting,
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
-        self.count(finding, &finding.verdict);
+        if setting.bears_on(&finding.watch) {
+            self.count(finding, &decide(&finding.watch, finding.was_watched, setting));
+        } else {
+            self.count(finding, &finding.ruling);
+        }
         self.emit(finding, setting, sink)
     }
 
@@ -230,12 +220,12 @@ impl Exporter {
     }
 
     /// Counts a primary reset in its group.
-    fn count(&mut self, finding: &Finding, verdict: &Verdict) {
-        if verdict.role == Role::Primary {
+    fn count(&mut self, finding: &Finding, ruling: &Ruling) {
+        if ruling.role == Role::Primary {
             self.count_group(&Group {
-                origin: verdict.origin,
-                cause: verdict.cause,
-                impact: verdict.impact,
+                origin: ruling.origin,
+                cause: ruling.cause,
+                impact: ruling.impact,
                 server: finding.server(),
             });
         }
@@ -306,6 +296,7 @@ impl Exporter {
     pub(crate) fn report(&self) -> Report {
         let (counts, table) = (&self.counts, self.table());
         let role = |role: Role| counts.roles[role as usize];
+        let by = self.groups_by_count();
         let skips = Skip::ALL.iter().map(|skip| (skip.name(), counts.skips[*skip as usize]));
         Report {
             packets: counts.frames,
@@ -331,15 +322,15 @@ impl Exporter {
                 secondary: role(Role::Secondary),
                 duplicate: role(Role::Duplicate),
             },
-            by: self.groups_by_count(),
             by_unlisted: self.ungrouped,
             skips: named(skips.chain([("unknown_link_type", counts.unknown_link)])),
             losses: self.losses(),
             workers: self.tables.len() as u32,
             context: ContextReport {
                 names_cut: counts.names.cut,
-                ..told::report(&self.context, &self.groups_by_count())
+                ..ContextReport::of(&self.context, &by)
             },
+            by,
             ..Report::default()
         }
     }

@@ -34,63 +34,37 @@ impl Hold {
 /// A queue of findings for each [`Hold`], first come, first told; they never grow.
 #[derive(Debug)]
 pub(crate) struct Held {
-    waiting: [VecDeque<(Timestamp, Box<Finding>)>; 2],
-    /// Places that nobody waits in: a finding is 3 KB, so it is copied once and stays there.
-    #[allow(clippy::vec_box, reason = "boxes move between the lists; their findings stay")]
-    free: Vec<Box<Finding>>,
+    waiting: [VecDeque<(Timestamp, Finding)>; 2],
     cut_short: u64,
 }
 
 impl Held {
     pub(crate) fn new() -> Self {
-        Self {
-            waiting: Hold::ALL.map(|_| VecDeque::with_capacity(HELD_MAX)),
-            free: Vec::with_capacity(PLACES_MAX),
-            cut_short: 0,
-        }
+        Self { waiting: Hold::ALL.map(|_| VecDeque::with_capacity(HELD_MAX)), cut_short: 0 }
     }
 
     /// Bytes held.
     pub(crate) const fn memory_bytes() -> usize {
-        let entry = size_of::<(Timestamp, Box<Finding>)>();
-        let place = size_of::<Finding>() + ALLOCATION + size_of::<Box<Finding>>();
-        Hold::ALL.len() * HELD_MAX * entry + PLACES_MAX * place
+        Hold::ALL.len() * HELD_MAX * size_of::<(Timestamp, Finding)>()
     }
 
-    /// Takes in a finding; gives the oldest one back if there is no room for both.
-    pub(crate) fn push(
-        &mut self,
-        now: Timestamp,
-        finding: &Finding,
-        hold: Hold,
-    ) -> Option<Box<Finding>> {
+    /// The finding that has to go before another one can wait.
+    pub(crate) fn make_room(&mut self, hold: Hold) -> Option<Finding> {
         let waiting = &mut self.waiting[hold as usize];
-        let oldest = if waiting.len() == HELD_MAX {
-            self.cut_short += 1;
-            waiting.pop_front().map(|(_, finding)| finding)
-        } else {
-            None
-        };
-        let place = match self.free.pop() {
-            Some(mut place) => {
-                *place = *finding;
-                place
-            }
-            None => Box::new(*finding),
-        };
-        waiting.push_back((now, place));
-        oldest
+        if waiting.len() < HELD_MAX {
+            return None;
+        }
+        self.cut_short += 1;
+        waiting.pop_front().map(|(_, finding)| finding)
     }
 
-    /// Takes back the place of a finding that was told.
-    pub(crate) fn give_back(&mut self, place: Box<Finding>) {
-        if self.free.len() < PLACES_MAX {
-            self.free.push(place);
-        }
+    /// Takes in a finding, for which there is room.
+    pub(crate) fn push(&mut self, now: Timestamp, finding: &Finding, hold: Hold) {
+        self.waiting[hold as usize].push_back((now, *finding));
     }
 
     /// The next finding that has waited long enough.
-    pub(crate) fn due(&mut self, now: Timestamp) -> Option<Box<Finding>> {
+    pub(crate) fn due(&mut self, now: Timestamp) -> Option<Finding> {
         Hold::ALL.into_iter().find_map(|hold| {
             let waiting = &mut self.waiting[hold as usize];
             let &(since, _) = waiting.front()?;
@@ -101,10 +75,9 @@ impl Held {
     }
 
     /// The next finding, due or not, in the order they came: nothing more will be learned.
-    pub(crate) fn rest(&mut self) -> Option<Box<Finding>> {
-        let since = |waiting: &VecDeque<(Timestamp, Box<Finding>)>| {
-            waiting.front().map(|(since, _)| *since)
-        };
+    pub(crate) fn rest(&mut self) -> Option<Finding> {
+        let since =
+            |waiting: &VecDeque<(Timestamp, Finding)>| waiting.front().map(|(since, _)| *since);
         let oldest = Hold::ALL
             .into_iter()
             .filter(|hold| !self.waiting[*hold as usize].is_empty())
@@ -120,7 +93,3 @@ impl Held {
 
 /// Most findings that wait in a queue.
 const HELD_MAX: usize = 4_096;
-/// All that wait, and one that is being told.
-const PLACES_MAX: usize = Hold::ALL.len() * HELD_MAX + 1;
-/// What the allocator adds to a place.
-const ALLOCATION: usize = 16;

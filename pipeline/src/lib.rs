@@ -31,7 +31,6 @@ mod shard;
 mod sink;
 mod source;
 mod telling;
-mod told;
 mod window;
 mod worker;
 

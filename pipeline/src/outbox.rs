@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use classifiers::{Setting, judge};
+use classifiers::{Setting, decide};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use flowtable::{NameNote, Note, TableCounts, Watch};
 
@@ -101,7 +101,8 @@ impl Outbox {
     /// Judges a reset as it comes in.
     pub(crate) fn provisional(&mut self, watch: &Watch) {
         if self.telling.provisional {
-            self.push(finding(watch, false, false));
+            let ruling = decide(watch, false, &Setting::NONE);
+            self.push(Finding { watch: *watch, ruling, is_final: false, was_watched: false });
         }
     }
 
@@ -113,10 +114,11 @@ impl Outbox {
     /// Judges a reset for good. `was_watched` says whether its watch ran its course; if not, what
     /// became of its receiver is not known.
     pub(crate) fn finish(&mut self, watch: &Watch, was_watched: bool) {
-        let finding = finding(watch, was_watched, true);
+        // By its connection alone: what others tell is added where all workers meet.
+        let ruling = decide(watch, was_watched, &Setting::NONE);
         // Counted even if it finds no room: the loss has a name of its own.
-        self.window.counts.roles[finding.verdict.role as usize] += 1;
-        self.push(finding);
+        self.window.counts.roles[ruling.role as usize] += 1;
+        self.push(Finding { watch: *watch, ruling, is_final: true, was_watched });
     }
 
     /// Whether anybody listens to notes.
@@ -126,25 +128,19 @@ impl Outbox {
 
     /// Notes what a connection did, for the judgement of others.
     pub(crate) fn note(&mut self, note: Note) {
-        if self.window.notes.len() >= NOTES_MAX {
-            self.swap();
-        }
-        if self.window.notes.len() >= NOTES_MAX {
-            self.window.counts.notes_lost += 1;
-        } else {
+        if self.has_room(|window| window.notes.len() < NOTES_MAX) {
             self.window.notes.push(note);
+        } else {
+            self.window.counts.notes_lost += 1;
         }
     }
 
     /// Tells the name that a client asked for.
     pub(crate) fn name(&mut self, name: NameNote) {
-        if self.window.names.len() >= NAMES_MAX {
-            self.swap();
-        }
-        if self.window.names.len() >= NAMES_MAX {
-            self.window.counts.names.lost += 1;
-        } else {
+        if self.has_room(|window| window.names.len() < NAMES_MAX) {
             self.window.names.push(name);
+        } else {
+            self.window.counts.names.lost += 1;
         }
     }
 
@@ -166,14 +162,21 @@ impl Outbox {
         let _ = self.full.send(self.window);
     }
 
+    /// Inlined, so that a finding of 700 bytes is written where it stays.
+    #[inline]
     fn push(&mut self, finding: Finding) {
-        if self.window.is_full() {
-            self.swap();
-        }
-        if self.window.is_full() {
-            self.window.counts.findings_lost += 1;
-        } else {
+        if self.has_room(|window| !window.is_full()) {
             self.window.findings.push(finding);
+        } else {
+            self.window.counts.findings_lost += 1;
+        }
+    }
+
+    /// Whether there is room in this window, or in the next one.
+    fn has_room(&mut self, in_window: impl Fn(&Window) -> bool) -> bool {
+        in_window(&self.window) || {
+            self.swap();
+            in_window(&self.window)
         }
     }
 
@@ -193,10 +196,4 @@ impl Outbox {
             let _ = self.full.send(full);
         }
     }
-}
-
-/// The connection judged by itself: what others tell is added where all workers meet.
-fn finding(watch: &Watch, was_watched: bool, is_final: bool) -> Finding {
-    let verdict = judge(watch, was_watched, &Setting::NONE);
-    Finding { watch: *watch, verdict, is_final, was_watched }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use classifiers::{Setting, hops};
+use classifiers::{Setting, hops, judge};
 use events::{
     Baseline, CaptureQuality, ContextFields, Endpoint, Event, EventStatus, PerSide, ResetFields,
     RoleSource, SCHEMA, TunnelFields, UtcTime, VerdictFields, community_id, event_id,
@@ -36,9 +36,10 @@ impl Teller {
         matches!(self.names, Names::Interfaces(_))
     }
 
-    /// The event of a finding, and of what other connections tell of it.
+    /// The event of a finding, judged by what other connections tell of it.
     pub(crate) fn event(&self, finding: &Finding, setting: &Setting) -> Event {
         let watch = &finding.watch;
+        let verdict = judge(watch, finding.was_watched, setting);
         let (before, reset) = (&watch.before, &watch.reset);
         let client = before.client();
         let receipt = unpack(watch.receipt);
@@ -52,7 +53,7 @@ impl Teller {
         let is_live = interface.is_some();
         let is_thinned = watch.sight == Sight::Thinned;
         let run = file.as_deref().unwrap_or(&self.run);
-        let (client_end, server_end) = (end(finding, client), end(finding, client.opposite()));
+        let (client_end, server_end) = (end(watch.client()), end(watch.server()));
         let sides = |direction: Direction| before.side(direction);
         Event {
             id: event_id(run, receipt.queue, receipt.frame, ts),
@@ -73,8 +74,8 @@ impl Teller {
             }),
             community_id: community_id(client_end, server_end, self.community_id_seed),
             claimed: side_name(before, watch.direction),
-            verdict: VerdictFields::from(&finding.verdict),
-            idle_before_s: finding.verdict.idle.map(|idle| round(idle.seconds(), 6)),
+            verdict: VerdictFields::from(&verdict),
+            idle_before_s: verdict.idle.map(|idle| round(idle.seconds(), 6)),
             answered_after_s: answered_after(watch).map(|(span, _)| round(span.seconds(), 6)),
             one_way_ms_max: answered_after(watch).map(|(_, span)| milliseconds(span) / 2.0),
             longest_silence_s: Some(before.longest_gap().seconds() as u32)
@@ -108,7 +109,7 @@ impl Teller {
 impl Finding {
     /// The server of the connection.
     pub(crate) fn server(&self) -> Endpoint {
-        end(self, self.watch.before.client().opposite())
+        end(self.watch.server())
     }
 }
 
@@ -146,8 +147,7 @@ fn late_after_close(watch: &Watch) -> Option<Ticks> {
     (from.has(Side::FIN) && to.has(Side::DATA) && late > Ticks(0)).then_some(late)
 }
 
-fn end(finding: &Finding, direction: Direction) -> Endpoint {
-    let endpoint = finding.watch.key.sender(direction);
+fn end(endpoint: flowtable::Endpoint) -> Endpoint {
     Endpoint { ip: IpAddr::from(endpoint.address), port: endpoint.port }
 }
 

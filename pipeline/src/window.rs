@@ -1,6 +1,6 @@
 //! What a worker has found and counted since it last handed over; two circulate per worker.
 
-use classifiers::{Role, Verdict};
+use classifiers::{Role, Ruling};
 use flowtable::{Change, NameNote, Note, TableCounts, Timestamp, Watch};
 use wire::Skip;
 
@@ -29,11 +29,11 @@ pub(crate) struct Window {
     pub(crate) walked: u64,
 }
 
-/// A reset and its verdict, with all that an event tells of it.
+/// A reset and what is decided of it; all else that an event tells is judged when it is told.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Finding {
     pub(crate) watch: Watch,
-    pub(crate) verdict: Verdict,
+    pub(crate) ruling: Ruling,
     pub(crate) is_final: bool,
     /// Its watch ran its course.
     pub(crate) was_watched: bool,

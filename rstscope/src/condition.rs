@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use classifiers::{Cause, Effect, Impact, Origin};
 
-use crate::filter::{MIDDLEBOX, is_middlebox};
+use crate::filter::MIDDLEBOX;
 use crate::tally::Tally;
 
 /// A count compared with a number.
@@ -41,7 +41,7 @@ impl Condition {
         let count = match self.what {
             What::Resets => tally.resets,
             What::Middlebox => {
-                let middleboxes = Origin::ALL.iter().filter(|origin| is_middlebox(**origin));
+                let middleboxes = Origin::ALL.iter().filter(|origin| origin.is_device());
                 middleboxes.map(|origin| tally.origin(*origin)).sum()
             }
             What::Impact(impact) => tally.impact(impact),

@@ -122,12 +122,7 @@ impl Key {
 
 /// Whether `name` means `origin`; `middlebox` means any device in the path.
 pub(crate) fn is_origin(origin: Origin, name: &str) -> bool {
-    origin.name() == name || (name == MIDDLEBOX && is_middlebox(origin))
-}
-
-/// Whether a device in the path is meant.
-pub(crate) const fn is_middlebox(origin: Origin) -> bool {
-    matches!(origin, Origin::MiddleboxToClient | Origin::MiddleboxToServer | Origin::MiddleboxBoth)
+    origin.name() == name || (name == MIDDLEBOX && origin.is_device())
 }
 
 /// The name for all three kinds of middlebox.

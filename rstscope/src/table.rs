@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use classifiers::{Clue, Origin};
 use events::{Endpoint, Event, EventStatus, EvidenceItem, sentence};
 
-use crate::filter::is_middlebox;
 use crate::terminal;
 
 /// Writes rows; knows the widths, holds no events.
@@ -208,7 +207,7 @@ fn cut_middle(address: &str, width: usize) -> String {
 pub(crate) fn reason(event: &Event) -> String {
     let verdict = &event.verdict;
     let weighed = verdict.evidence.iter().filter(|item| item.clue != Clue::Prior);
-    let is_forged = is_middlebox(verdict.origin) || verdict.origin == Origin::BlindAttacker;
+    let is_forged = verdict.origin.is_device() || verdict.origin == Origin::BlindAttacker;
     let weight = |item: &EvidenceItem| (item.decibans * 10.0) as i64;
     let best = if is_forged {
         weighed.min_by_key(|item| weight(item)).filter(|item| item.decibans < 0.0)

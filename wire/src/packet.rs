@@ -1,5 +1,6 @@
 //! What a frame was found to be: the headers a reset is judged by, read in place.
 
+use core::hash::{Hash, Hasher};
 use core::net::IpAddr;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -74,8 +75,15 @@ pub enum TunnelKind {
 }
 
 /// An IP address; IPv4 is held mapped (`::ffff:a.b.c.d`), so that keys have one width.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Address(pub [u8; 16]);
+
+/// As one number: an array is hashed with its length, byte by byte.
+impl Hash for Address {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(u128::from_ne_bytes(self.0));
+    }
+}
 
 impl Address {
     /// The mapped form of an IPv4 address.

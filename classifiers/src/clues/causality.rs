@@ -11,15 +11,27 @@ use crate::verdict::{Evidence, Value};
 use crate::weights::Row;
 
 pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
-    let round_trip = case.round_trip()?;
-    let (span, is_strict) = since_provocation(case)?;
-    if round_trip.span < ROUND_TRIP_MIN || is_at_sensor(case) {
+    let (row, says, measured) = measure(case)?;
+    let expected = Value::Nanoseconds(measured.round_trip.span.ns());
+    Some(Evidence::of(row, Value::Nanoseconds(measured.span.ns()), expected, says))
+}
+
+/// The time in which it answered, if its named sender cannot have answered so soon.
+pub(crate) fn answered_too_soon(case: &Case<'_>) -> Option<Ticks> {
+    measure(case)
+        .filter(|(row, ..)| row.weight().decibans < 0.0)
+        .map(|(_, _, measured)| measured.span)
+}
+
+fn measure(case: &Case<'_>) -> Option<(Row, &'static str, Measured)> {
+    let round_trip = case.round_trip().filter(|known| known.span >= ROUND_TRIP_MIN)?;
+    if is_at_sensor(case) {
         return None;
     }
+    let (span, is_strict) = since_provocation(case)?;
     let measured = Measured { span, round_trip, step: case.watch.clock_step };
     let (row, says) = outcome(&measured, is_strict, case.has_ack())?;
-    let expected = Value::Nanoseconds(round_trip.span.ns());
-    Some(Evidence::of(row, Value::Nanoseconds(span.ns()), expected, says))
+    Some((row, says, measured))
 }
 
 /// What the clock says, and how far it may be off: a stamp by up to a step, so a span, too.
@@ -83,9 +95,8 @@ fn since_provocation(case: &Case<'_>) -> Option<(Ticks, bool)> {
 
 /// The sensor sits on the host itself, or right before it: nothing to measure.
 fn is_at_sensor(case: &Case<'_>) -> bool {
-    let limit = case.from().hop_limit;
-    case.from().packets > 0 && crate::case::hops(limit) == 0 && !case.sender_is_client()
-        || case.round_trip().is_some_and(|round_trip| round_trip.span < ROUND_TRIP_MIN)
+    let from = case.from();
+    from.packets > 0 && crate::case::hops(from.hop_limit) == 0 && !case.sender_is_client()
 }
 
 /// Below 5 ms capture jitter is as large as the signal.

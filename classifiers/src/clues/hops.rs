@@ -93,7 +93,7 @@ fn reference(case: &Case<'_>) -> Option<(u8, Trust)> {
         Trust::Weak
     };
     // Paths that flap by some hops cannot accuse anybody of being that far off.
-    let spread = (side.hop_spread >> 4).max(side.hop_spread & 15);
+    let spread = side.hop_flap();
     let within_flap = spread > 0 && closest(expected) <= spread && !split::is_split_here(case);
     if within_flap { None } else { Some((expected, trust)) }
 }

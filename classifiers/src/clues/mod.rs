@@ -22,6 +22,7 @@ mod timestamps;
 mod train;
 mod window;
 
+pub(crate) use causality::answered_too_soon;
 pub(crate) use opposite::unprovoked as unprovoked_opposite;
 pub(crate) use signature::must_be_dropped;
 pub(crate) use split::is_split;
@@ -29,50 +30,59 @@ pub(crate) use split::is_split;
 use flowtable::Sight;
 
 use crate::case::Case;
-use crate::verdict::{Evidence, EvidenceList, Value};
+use crate::verdict::{Evidence, Sheet, Value};
 use crate::vocabulary::Clue;
-use crate::weights::{HEADERS_MAX, HEADERS_MIN, Row};
+use crate::weights::{HEADERS_MAX, HEADERS_MIN, Row, Rows, rows_where};
 
 /// The sum of the evidence.
+#[derive(Clone, Copy)]
 pub(crate) struct Weighed {
     /// Decibans for the named sender.
     pub(crate) decibans: f32,
     /// What was weighed.
-    pub(crate) evidence: EvidenceList,
+    pub(crate) rows: Rows,
     /// A single piece outside the clamp would decide against the named sender by itself.
     pub(crate) has_proof: bool,
 }
 
-/// Adds up every clue. Header clues are correlated ("another stack wrote it"), so their sum is
-/// clamped; proofs stand outside.
-pub(crate) fn weigh(case: &Case<'_>) -> Weighed {
-    let mut evidence = EvidenceList::new();
-    let prior = prior(case);
-    evidence.push(prior);
+/// Adds up every clue, and shows each to the proof sheet. Header clues are correlated ("another
+/// stack wrote it"), so their sum is clamped; proofs stand outside.
+pub(crate) fn weigh(case: &Case<'_>, sheet: &mut impl Sheet) -> Weighed {
+    let mut scale = Scale { rows: Rows::NONE, sheet };
+    let prior = scale.take(Some(prior(case)));
     let mut headers = 0.0f32;
-    let mut has_anomaly = false;
     for clue in HEADER_CLUES {
-        if let Some(found) = clue(case).filter(|found| is_telling(case, found)) {
-            headers += found.decibans;
-            has_anomaly |= found.row.is_some_and(Row::is_anomaly);
-            evidence.push(found);
-        }
+        headers += scale.take(clue(case).filter(|found| is_telling(case, found)));
     }
-    let mut decibans = prior.decibans + headers.clamp(HEADERS_MIN, HEADERS_MAX);
-    let mut has_proof = false;
-    let proofs = PROOF_CLUES.into_iter().map(|clue| clue(case));
-    let proofs = proofs.chain([alive::weigh(case, has_anomaly)]).flatten();
-    for found in proofs.filter(|found| !rests_on_unseen(case, found)) {
-        decibans += found.decibans;
-        has_proof |= found.row.is_some_and(Row::is_proof);
-        evidence.push(found);
+    let mut decibans = prior + headers.clamp(HEADERS_MIN, HEADERS_MAX);
+    let is_seen = |found: &Evidence| !rests_on_unseen(case, found);
+    for clue in PROOF_CLUES {
+        decibans += scale.take(clue(case).filter(is_seen));
     }
-    if let Some(found) = opposite::weigh(case, has_anomaly) {
-        decibans += found.decibans;
-        evidence.push(found);
-    }
-    Weighed { decibans, evidence, has_proof }
+    let has_anomaly = scale.rows.meets(ANOMALIES);
+    decibans += scale.take(alive::weigh(case, has_anomaly).filter(is_seen));
+    decibans += scale.take(opposite::weigh(case, has_anomaly));
+    Weighed { decibans, rows: scale.rows, has_proof: scale.rows.meets(PROOFS) }
 }
+
+/// Where pieces of evidence are put, one by one.
+struct Scale<'s, S> {
+    rows: Rows,
+    sheet: &'s mut S,
+}
+
+impl<S: Sheet> Scale<'_, S> {
+    /// Decibans for the named sender, 0 if the clue says nothing.
+    fn take(&mut self, found: Option<Evidence>) -> f32 {
+        let Some(found) = found else { return 0.0 };
+        self.rows = found.row.map_or(self.rows, |row| self.rows.with(row));
+        self.sheet.add(&found);
+        found.decibans
+    }
+}
+
+const ANOMALIES: Rows = rows_where!(|weight| weight.row.is_anomaly());
+const PROOFS: Rows = rows_where!(|weight| weight.row.is_proof());
 
 /// Whether a header clue says anything of the named sender.
 fn is_telling(case: &Case<'_>, found: &Evidence) -> bool {
@@ -102,9 +112,10 @@ fn rests_on_unseen(case: &Case<'_>, found: &Evidence) -> bool {
 /// A front end that resets in its own name writes as itself, not as the machine behind it; and that
 /// machine, where only its front end was seen yet, not as the front end.
 fn is_other_stack(case: &Case<'_>, found: &Evidence) -> bool {
-    let is_front = found.clue != Clue::Hops && split::is_from_front(case);
-    let by_front = split::is_from_known_front(case) || split::is_only_front_seen(case);
-    found.decibans < 0.0 && (is_front || by_front)
+    found.decibans < 0.0
+        && ((found.clue != Clue::Hops && split::is_from_front(case))
+            || split::is_from_known_front(case)
+            || split::is_only_front_seen(case))
 }
 
 /// Most resets come from whom they name; without any context that is all there is to say.

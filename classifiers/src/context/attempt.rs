@@ -1,12 +1,11 @@
 //! What came of an attempt to connect, as far as its reset tells: the common coin of the tables
 //! that compare attempts.
 
-use flowtable::{Endpoint, Side, Timestamp, Watch};
+use flowtable::{Endpoint, Side, Timestamp};
 use wire::Address;
 
-use super::Setting;
 use crate::case::Case;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::{Origin, Role, Shape, Stage};
 
 /// Somebody tried something, and a reset was the end of it.
@@ -41,12 +40,12 @@ impl Attempt {
     }
 
     /// The attempt that ended with this reset; `None` if it was more than an attempt.
-    pub(crate) fn of(watch: &Watch, verdict: &Verdict) -> Option<Self> {
-        if verdict.role != Role::Primary {
+    pub(crate) fn of(case: &Case<'_>, ruling: &Ruling) -> Option<Self> {
+        if ruling.role != Role::Primary {
             return None;
         }
-        let case = Case::new(watch, true, &Setting::NONE);
-        let outcome = outcome(&case, verdict)?;
+        let watch = case.watch;
+        let outcome = outcome(case, ruling)?;
         let by_prober = matches!(outcome, Outcome::HalfOpen | Outcome::Touched);
         let (prober, target) =
             if by_prober { (case.sender, case.receiver) } else { (case.receiver, case.sender) };
@@ -59,7 +58,7 @@ impl Attempt {
     }
 }
 
-fn outcome(case: &Case<'_>, verdict: &Verdict) -> Option<Outcome> {
+fn outcome(case: &Case<'_>, ruling: &Ruling) -> Option<Outcome> {
     let (from, to) = (case.from(), case.to());
     if from.packets == 0 && to.has(Side::SYN) {
         return (case.stage == Stage::PostSyn && !case.sender_is_client())
@@ -71,7 +70,7 @@ fn outcome(case: &Case<'_>, verdict: &Verdict) -> Option<Outcome> {
     let by_client = case.sender_is_client()
         && from.has(Side::SYN)
         && to.has(Side::SYN)
-        && matches!(verdict.origin, Origin::Client | Origin::Unknown);
+        && matches!(ruling.origin, Origin::Client | Origin::Unknown);
     if !by_client || case.carried_data() || case.stage == Stage::PostFin {
         return None;
     }

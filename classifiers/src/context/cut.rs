@@ -1,11 +1,10 @@
 //! What a reset means for the service it names: a connection cut, refused, or turned away.
 
-use flowtable::{Endpoint, Side, Ticks, Timestamp, Watch};
+use flowtable::{Side, Ticks, Timestamp};
 use wire::Address;
 
-use super::Setting;
+use super::lesson::Lesson;
 use crate::case::Case;
-use crate::verdict::Verdict;
 use crate::vocabulary::{Cause, Origin, Role, Shape, Stage};
 
 /// One reset as its service's table takes it in.
@@ -46,20 +45,20 @@ pub(crate) struct Cut {
 
 impl Blow {
     /// What a reset means for its server; `None` if nothing, or if a device sent it.
-    pub(crate) fn of(watch: &Watch, verdict: &Verdict) -> Option<Self> {
-        if verdict.role != Role::Primary {
+    pub(crate) fn of(lesson: &Lesson<'_>) -> Option<Self> {
+        let Lesson { case, ruling, .. } = lesson;
+        if ruling.role != Role::Primary {
             return None;
         }
-        let case = Case::new(watch, true, &Setting::NONE);
-        let time = watch.reset.time;
-        let is_its_own = matches!(verdict.origin, Origin::Server | Origin::Unknown);
+        let time = case.reset().time;
+        let is_its_own = matches!(ruling.origin, Origin::Server | Origin::Unknown);
         if case.sender_is_client() || !is_its_own {
             return case.before().handshake_complete().then_some(Self::Ended(time));
         }
-        if is_refusal(&case) {
+        if is_refusal(case) {
             return Some(Self::Refused(time));
         }
-        match Cut::of(&case, verdict.cause) {
+        match Cut::of(case, ruling.cause) {
             Some(cut) => Some(Self::Cut(cut)),
             None => case.before().handshake_complete().then_some(Self::Ended(time)),
         }
@@ -160,9 +159,10 @@ pub(crate) fn is_orphan(case: &Case<'_>) -> bool {
         && to.advanced.since(from.advanced) == Ticks(0)
 }
 
-/// The server of a reset.
-pub(crate) fn server_of(watch: &Watch) -> Endpoint {
-    watch.key.sender(watch.before.client().opposite())
+/// Whether the state of its service may give it a cause.
+pub(crate) fn is_of_service(case: &Case<'_>) -> bool {
+    !case.sender_is_client()
+        && (is_refusal(case) || is_overflow(case) || is_orphan(case) || is_turned_away(case))
 }
 
 /// The shortest idle timers last 5 s.

@@ -9,13 +9,15 @@ use std::num::NonZeroUsize;
 use flowtable::{Timestamp, Watch};
 use wire::Address;
 
-use crate::case::hops;
+use crate::case::{Case, hops};
+use crate::clues;
+use crate::context::Setting;
 use crate::context::bounded::Bounded;
 use crate::context::few::Few;
 use crate::context::id_line::IdLineFacts;
 use crate::context::style::Style;
-use crate::verdict::{Value, Verdict};
-use crate::vocabulary::{Clue, Origin, Role};
+use crate::verdict::Ruling;
+use crate::vocabulary::{Origin, Role};
 
 /// What is known of the device that sent a reset.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -87,10 +89,10 @@ impl Devices {
     pub(crate) fn take(
         &mut self,
         watch: &Watch,
-        verdict: &Verdict,
+        verdict: &Ruling,
         line: Option<IdLineFacts>,
     ) -> Option<DeviceFacts> {
-        if verdict.role == Role::Duplicate || !(is_device(verdict) || line.is_some()) {
+        if verdict.role == Role::Duplicate || !(verdict.origin.is_device() || line.is_some()) {
             return None;
         }
         let reset = &watch.reset;
@@ -110,7 +112,7 @@ impl Devices {
         facts.both_ends += u32::from(verdict.origin == Origin::MiddleboxBoth);
         (facts.senders, facts.victims) = (device.senders.count(), device.victims.count());
         facts.seen[1] = facts.seen[1].max(reset.time);
-        if let Some(bound) = one_way_ns(verdict) {
+        if let Some(bound) = one_way_ns(watch) {
             facts.one_way_ns_max = Some(facts.one_way_ns_max.map_or(bound, |old| old.min(bound)));
         }
         Some(*facts)
@@ -166,23 +168,10 @@ impl Device {
     }
 }
 
-/// Whether a device in the path sent it, by its own packets.
-pub(crate) const fn is_device(verdict: &Verdict) -> bool {
-    matches!(
-        verdict.origin,
-        Origin::MiddleboxToClient | Origin::MiddleboxToServer | Origin::MiddleboxBoth
-    )
-}
-
 /// Half of the time in which it answered, if that is less than its named sender needs.
-fn one_way_ns(verdict: &Verdict) -> Option<u64> {
-    verdict.evidence.as_slice().iter().find_map(|evidence| match evidence {
-        evidence if evidence.clue != Clue::Causality || evidence.decibans >= 0.0 => None,
-        evidence => match evidence.observed {
-            Value::Nanoseconds(ns) => Some(ns / 2),
-            _ => None,
-        },
-    })
+fn one_way_ns(watch: &Watch) -> Option<u64> {
+    let answered = clues::answered_too_soon(&Case::new(watch, true, &Setting::NONE))?;
+    Some(answered.ns() / 2)
 }
 
 /// A counter does not go round in so short a time.

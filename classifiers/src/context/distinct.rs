@@ -113,7 +113,7 @@ impl PerMinute {
 
     /// How many different things near `time`; nothing if none came since.
     pub(crate) fn count(&self, time: Timestamp) -> u32 {
-        let apart_ns = time.since_ns(self.since).max(self.since.since_ns(time));
+        let apart_ns = time.apart_ns(self.since);
         if apart_ns > 4 * HALF_NS { 0 } else { self.now.with(&self.before).count() }
     }
 }

@@ -4,17 +4,17 @@
 use std::hash::BuildHasher;
 use std::num::NonZeroUsize;
 
-use flowtable::{Timestamp, Watch};
+use flowtable::Timestamp;
 use foldhash::quality::RandomState;
 use wire::Address;
 
-use super::Setting;
 use super::attempt::{Attempt, Outcome};
 use super::bounded::Bounded;
 use super::distinct::PerMinute;
+use super::lesson::Lesson;
 use crate::case::Case;
 use crate::rules::meets_wrong_ack;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::{Cause, Role, Shape};
 
 /// What went on at a server in the last minute.
@@ -60,7 +60,17 @@ struct Record {
 }
 
 /// The part that a reset has in a flood.
-enum Part {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    server: Address,
+    /// In whose name it is flooded.
+    other: Address,
+    act: Act,
+}
+
+/// What happened between the two.
+#[derive(Clone, Copy, Debug)]
+enum Act {
     Tested {
         let_in: Option<bool>,
     },
@@ -82,39 +92,34 @@ impl Floods {
         Bounded::<Address, Record>::memory_bytes(SERVERS)
     }
 
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict, attempt: Option<&Attempt>) {
-        let Some((server, other, part)) = part(watch, verdict, attempt) else { return };
-        let (hash, time) = (self.hasher.hash_one(other), watch.reset.time);
+    pub(crate) fn learn(&mut self, lesson: &Lesson<'_>) {
+        let Some(Part { server, other, act }) = lesson.part else { return };
+        let (hash, time) = (self.hasher.hash_one(other), lesson.watch.reset.time);
         let record = self.servers.entry(server, || Record::NONE);
-        match part {
-            Part::Tested { let_in } => {
+        match act {
+            Act::Tested { let_in } => {
                 record.tested.add(hash, time);
                 record.retried = record.retried.saturating_add(u32::from(let_in.is_some()));
                 record.let_in = record.let_in.saturating_add(u32::from(let_in == Some(true)));
             }
-            Part::Spoofed => record.spoofed.add(hash, time),
-            Part::HalfOpen => record.half_open.add(hash, time),
-            Part::Unseen => {}
+            Act::Spoofed => record.spoofed.add(hash, time),
+            Act::HalfOpen => record.half_open.add(hash, time),
+            Act::Unseen => {}
         }
         record.note_peak(server, time);
     }
 
     /// What went on at the server of a reset that may be part of a flood.
-    pub(crate) fn ask(
-        &self,
-        watch: &Watch,
-        verdict: &Verdict,
-        attempt: Option<&Attempt>,
-    ) -> Option<Flood> {
-        let (server, _, _) = part(watch, verdict, attempt)?;
-        let flood = self.servers.peek(&server)?.flood(server, watch.reset.time);
+    pub(crate) fn ask(&self, lesson: &Lesson<'_>) -> Option<Flood> {
+        let Part { server, .. } = lesson.part?;
+        let flood = self.servers.peek(&server)?.flood(server, lesson.watch.reset.time);
         flood.is_one().then_some(flood)
     }
 
     /// Whether the flood that a reset may be part of is yet to show.
-    pub(crate) fn may_show(&self, watch: &Watch, verdict: &Verdict) -> bool {
-        let is_part = part(watch, verdict, None).is_some();
-        is_part && self.ask(watch, verdict, None).is_none()
+    pub(crate) fn may_show(&self, lesson: &Lesson<'_>) -> bool {
+        let is_part = lesson.part.is_some_and(|part| !matches!(part.act, Act::HalfOpen));
+        is_part && self.ask(lesson).is_none()
     }
 
     /// Every flood, the largest first.
@@ -127,34 +132,30 @@ impl Floods {
     }
 }
 
-/// The server, the other address, and what happened between them.
-fn part(
-    watch: &Watch,
-    verdict: &Verdict,
-    attempt: Option<&Attempt>,
-) -> Option<(Address, Address, Part)> {
-    if verdict.role != Role::Primary {
-        return None;
+impl Part {
+    pub(crate) fn of(case: &Case<'_>, ruling: &Ruling, attempt: Option<&Attempt>) -> Option<Self> {
+        if ruling.role != Role::Primary {
+            return None;
+        }
+        let key = &case.watch.key;
+        let (sender, receiver) =
+            (key.sender(case.sender).address, key.sender(case.receiver).address);
+        let of_sender = |act| Some(Self { server: receiver, other: sender, act });
+        if meets_wrong_ack(case) {
+            let after = &case.watch.aftermath;
+            let let_in = after.retry.is_some().then_some(after.retry_accepted);
+            return of_sender(Act::Tested { let_in });
+        }
+        if ruling.cause == Cause::SynFloodBackscatter {
+            return match case.shape {
+                _ if !case.is_without_context() => of_sender(Act::Spoofed),
+                Shape::Refusal => Some(Self { server: sender, other: receiver, act: Act::Unseen }),
+                _ => None,
+            };
+        }
+        let is_half_open = attempt.is_some_and(|attempt| attempt.outcome == Outcome::HalfOpen);
+        if is_half_open { of_sender(Act::HalfOpen) } else { None }
     }
-    let case = Case::new(watch, true, &Setting::NONE);
-    let (sender, receiver) =
-        (watch.key.sender(case.sender).address, watch.key.sender(case.receiver).address);
-    if meets_wrong_ack(&case) {
-        let after = &watch.aftermath;
-        let let_in = after.retry.is_some().then_some(after.retry_accepted);
-        return Some((receiver, sender, Part::Tested { let_in }));
-    }
-    if verdict.cause == Cause::SynFloodBackscatter {
-        return if !case.is_without_context() {
-            Some((receiver, sender, Part::Spoofed))
-        } else if case.shape == Shape::Refusal {
-            Some((sender, receiver, Part::Unseen))
-        } else {
-            None
-        };
-    }
-    let is_half_open = attempt.is_some_and(|attempt| attempt.outcome == Outcome::HalfOpen);
-    is_half_open.then_some((receiver, sender, Part::HalfOpen))
 }
 
 impl Flood {

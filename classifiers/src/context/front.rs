@@ -6,7 +6,7 @@
 
 use std::num::NonZeroUsize;
 
-use flowtable::{Endpoint, Happening, Note, Watch};
+use flowtable::{Endpoint, Happening, Note};
 
 use crate::case::hops;
 use crate::context::bounded::Bounded;
@@ -74,8 +74,7 @@ impl Fronts {
     }
 
     /// The front end of the server of this connection.
-    pub(crate) fn ask(&self, watch: &Watch) -> Option<FrontFacts> {
-        let server = watch.key.sender(watch.before.client().opposite());
+    pub(crate) fn ask(&self, server: Endpoint) -> Option<FrontFacts> {
         let front = self.servers.peek(&server)?;
         let is_proven = front.split >= SPLIT_MIN && front.split >= 4 * front.other;
         is_proven.then_some(FrontFacts {
@@ -105,31 +104,31 @@ mod tests {
 
     #[test]
     fn several_split_connections_prove_a_front_end() {
-        let (mut fronts, (watch, _)) = (Fronts::new(), Scene::NEW.reset());
+        let (mut fronts, [_, server]) = (Fronts::new(), Scene::NEW.ends());
         for (connections, back) in [57, 58, 57].into_iter().enumerate() {
-            assert_eq!(fronts.ask(&watch), None, "after {connections}");
+            assert_eq!(fronts.ask(server), None, "after {connections}");
             answer(&mut fronts, 61, back);
         }
         answer(&mut fronts, 61, 57);
-        let front = fronts.ask(&watch).expect("four agree");
+        let front = fronts.ask(server).expect("four agree");
         assert_eq!((front.front_hops, front.connections), (3, 4));
     }
 
     #[test]
     fn paths_that_change_now_and_then_prove_none() {
-        let (mut fronts, (watch, _)) = (Fronts::new(), Scene::NEW.reset());
+        let (mut fronts, [_, server]) = (Fronts::new(), Scene::NEW.ends());
         for round in 0..100 {
             answer(&mut fronts, if round % 3 == 0 { 61 } else { 57 }, 57);
-            assert_eq!(fronts.ask(&watch), None);
+            assert_eq!(fronts.ask(server), None);
         }
     }
 
     #[test]
     fn injected_answers_from_several_places_prove_none() {
-        let (mut fronts, (watch, _)) = (Fronts::new(), Scene::NEW.reset());
+        let (mut fronts, [_, server]) = (Fronts::new(), Scene::NEW.ends());
         for round in 0..100u8 {
             answer(&mut fronts, 30 + round % 30, 120);
         }
-        assert_eq!(fronts.ask(&watch), None);
+        assert_eq!(fronts.ask(server), None);
     }
 }

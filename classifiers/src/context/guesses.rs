@@ -8,9 +8,9 @@ use flowtable::{AliveBy, Timestamp, Watch};
 use foldhash::quality::RandomState;
 use wire::Address;
 
-use super::Setting;
 use super::bounded::Bounded;
 use super::distinct::PerMinute;
+use super::lesson::Lesson;
 use crate::case::Case;
 
 /// Guesses between two hosts within the last minute.
@@ -38,9 +38,9 @@ impl Guessers {
         Bounded::<(Address, Address), PerMinute>::memory_bytes(PAIRS)
     }
 
-    pub(crate) fn learn(&mut self, watch: &Watch) {
-        let case = Case::new(watch, true, &Setting::NONE);
-        if is_guess(&case) && had_no_effect(&case) {
+    pub(crate) fn learn(&mut self, lesson: &Lesson<'_>) {
+        if is_guess(&lesson.case) && had_no_effect(&lesson.case) {
+            let watch = lesson.watch;
             let connection = self.hasher.hash_one(watch.key);
             let pair = self.pairs.entry(pair(watch), || PerMinute::EMPTY);
             pair.add(connection, watch.reset.time);
@@ -48,11 +48,11 @@ impl Guessers {
     }
 
     /// What else is guessed between the same two hosts.
-    pub(crate) fn ask(&self, watch: &Watch) -> Option<Guesses> {
-        if !is_guess(&Case::new(watch, true, &Setting::NONE)) {
+    pub(crate) fn ask(&self, lesson: &Lesson<'_>) -> Option<Guesses> {
+        if !is_guess(&lesson.case) {
             return None;
         }
-        let connections = self.count(pair(watch), watch.reset.time);
+        let connections = self.count(pair(lesson.watch), lesson.watch.reset.time);
         (connections >= CONNECTIONS_MIN).then_some(Guesses { connections })
     }
 

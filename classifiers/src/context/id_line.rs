@@ -13,8 +13,9 @@ use wire::Address;
 use crate::case::hops;
 use crate::context::bounded::Bounded;
 use crate::context::few::Few;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::{Clue, Role};
+use crate::weights::{Rows, rows_where};
 
 /// What a line tells of one of its resets.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -94,7 +95,7 @@ impl IdLines {
     }
 
     /// Puts a reset that its named sender's own counter does not explain on its line.
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
+    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Ruling) {
         let reset = &watch.reset;
         let is_v4 = !reset.marks.has(Marks::V6);
         if !is_v4 || reset.ip_id == 0 || verdict.role == Role::Duplicate || fits(watch, verdict) {
@@ -163,7 +164,7 @@ impl IdLines {
             let ahead = reset.ip_id.wrapping_sub(line.last_id);
             // Workers tell their resets up to a second apart, so some come late.
             let is_near = ahead <= STEP_MAX || ahead.wrapping_neg() <= LATE_MAX;
-            let apart = reset.time.since_ns(line.last).max(line.last.since_ns(reset.time));
+            let apart = reset.time.apart_ns(line.last);
             (is_near && apart <= PAUSE_MAX_NS).then_some(number)
         })
     }
@@ -172,7 +173,7 @@ impl IdLines {
 impl Crowd {
     /// Counts a reset and says how many there were lately, this one included.
     fn take(&mut self, now: Timestamp) -> f32 {
-        let apart = now.since_ns(self.last).max(self.last.since_ns(now));
+        let apart = now.apart_ns(self.last);
         self.recent = self.recent * (-(apart as f32) / PAUSE_MAX_NS as f32).exp() + 1.0;
         self.last = now;
         self.all = self.all.saturating_add(1);
@@ -185,12 +186,12 @@ const fn member(watch: &Watch) -> Member {
 }
 
 /// Whether the reset is on its named sender's own counter or clock, or from its own distance.
-fn fits(watch: &Watch, verdict: &Verdict) -> bool {
+fn fits(watch: &Watch, verdict: &Ruling) -> bool {
     let side = watch.before.side(watch.direction);
-    let is_own = verdict.evidence.as_slice().iter().any(|evidence| {
-        matches!(evidence.clue, Clue::IpId | Clue::Timestamps) && evidence.decibans >= OWN
+    const SAYS_OWN: Rows = rows_where!(|weight| {
+        matches!(weight.clue, Clue::IpId | Clue::Timestamps) && weight.decibans >= OWN
     });
-    is_own || (side.packets > 0 && !comes_from_elsewhere(watch))
+    verdict.rows.meets(SAYS_OWN) || (side.packets > 0 && !comes_from_elsewhere(watch))
 }
 
 /// Neither as far away as the named sender's handshake nor as its last packet.
@@ -198,7 +199,7 @@ fn comes_from_elsewhere(watch: &Watch) -> bool {
     let (side, reset) = (watch.before.side(watch.direction), watch.reset.hop_limit);
     let syn = watch.before.syn_hop_limit(watch.direction);
     let differs = |limit: u8| limit != 0 && hops(limit) != hops(reset);
-    let flapped = (side.hop_spread >> 4).max(side.hop_spread & 15);
+    let flapped = side.hop_flap();
     side.packets > 0
         && reset != 0
         && differs(side.hop_limit)

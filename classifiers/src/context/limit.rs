@@ -2,14 +2,13 @@
 
 use std::num::NonZeroUsize;
 
-use flowtable::{Endpoint, Happening, Note, Timestamp, Watch};
+use flowtable::{Endpoint, Happening, Note, Timestamp};
 use wire::Address;
 
 use super::attempt::{Attempt, Outcome};
 use super::bounded::Bounded;
+use super::lesson::Lesson;
 use super::live::Live;
-use crate::verdict::Verdict;
-use crate::vocabulary::Role;
 
 /// A limit that a refusal fits.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -100,21 +99,19 @@ impl Limits {
     }
 
     /// Takes in the end of a connection by reset, and attempts that were none.
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict, attempt: Option<&Attempt>) {
-        if let Some(attempt) = attempt.filter(|attempt| attempt.outcome == Outcome::Refused) {
+    pub(crate) fn learn(&mut self, lesson: &Lesson<'_>) {
+        let attempt = lesson.attempt;
+        if let Some(attempt) = attempt.filter(Attempt::was_refused) {
             let key = (attempt.prober, attempt.target);
             if let Some(holding) = self.holdings.peek_mut(&key) {
                 holding.refuse(attempt.time);
             }
         }
-        if !ends_connection(watch, verdict) {
+        if !lesson.ends_connection() {
             return;
         }
-        let client = watch.before.client();
-        let service = watch.key.sender(client.opposite());
-        if let Some(holding) = self.holdings.peek_mut(&(watch.key.sender(client).address, service))
-        {
-            holding.live.closed(watch.reset.time);
+        if let Some(holding) = self.holdings.peek_mut(&(lesson.client.address, lesson.server)) {
+            holding.live.closed(lesson.watch.reset.time);
             holding.touched +=
                 u32::from(attempt.is_some_and(|attempt| attempt.outcome == Outcome::Touched));
         }
@@ -196,7 +193,7 @@ impl Holding {
     /// Refused only beside more connections than any other was accepted beside.
     fn limit(&self, time: Timestamp, accepts: Option<&Accepts>) -> Option<Limit> {
         let open = self.live.at(time)?;
-        let is_near = |at: &&Timestamp| time.since_ns(**at).max(at.since_ns(time)) <= MINUTE_NS;
+        let is_near = |at: &&Timestamp| time.apart_ns(**at) <= MINUTE_NS;
         let near = self.refused.iter().filter(is_near).filter_map(|&at| self.live.at(at));
         let at = near.min()?.min(open);
         let accepted_beside = self.accepted_beside[0].max(self.accepted_beside[1]);
@@ -250,12 +247,6 @@ impl Accepts {
 
 fn shifted(bits: u128, by: u64) -> u128 {
     u32::try_from(by).ok().and_then(|by| bits.checked_shr(by)).unwrap_or(0)
-}
-
-/// Whether a living connection ended with this reset.
-pub(super) fn ends_connection(watch: &Watch, verdict: &Verdict) -> bool {
-    let before = &watch.before;
-    verdict.role == Role::Primary && before.handshake_complete() && !before.is_over()
 }
 
 const HOLDINGS: NonZeroUsize = NonZeroUsize::new(8_192).expect("not zero");

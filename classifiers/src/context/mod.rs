@@ -11,6 +11,7 @@
 //! | `distinct` | how many different things, in 64 bytes, and how many within a minute |
 //! | `recent` | how often something happened lately, and how often it usually does |
 //! | `live` | how many connections were open at a past moment |
+//! | `lesson` | one judged reset, read once for all tables |
 //! | `attempt` | what came of an attempt to connect, as far as its reset tells |
 //! | `cut` | what a reset means for the service it names |
 //! | `setting` | the answer: what other connections tell of one reset |
@@ -57,6 +58,7 @@ mod flood;
 mod front;
 pub(crate) mod guesses;
 mod id_line;
+mod lesson;
 mod limit;
 mod live;
 mod names;
@@ -74,7 +76,7 @@ mod timers;
 mod tuple;
 
 pub use burst::{Burst, BurstKind, Outage};
-pub(crate) use cut::{is_orphan, is_overflow, is_refusal, is_turned_away};
+pub(crate) use cut::{is_of_service, is_orphan, is_overflow, is_refusal, is_turned_away};
 pub use devices::DeviceFacts;
 pub use flood::{Flood, FoundFlood};
 pub use front::FrontFacts;
@@ -93,11 +95,12 @@ pub(crate) use timers::closed_silence;
 pub use timers::{Relation, TimerFacts, TimerFound, TimerKind, TimerOwner, TimerScope};
 pub use tuple::Desync;
 
-use flowtable::{NameNote, Note, Timestamp, Watch};
+use flowtable::{NameNote, Note, Watch};
 
 use attempt::Attempt;
+use lesson::Lesson;
 
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 
 /// Everything that is remembered across connections.
 ///
@@ -188,83 +191,81 @@ impl Context {
         self.names.asked(name);
     }
 
-    /// Takes in a reset with the verdict that its connection alone gives, as soon as that is final.
-    pub fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
-        let attempt = Attempt::of(watch, verdict);
-        self.services.learn(watch, verdict);
-        self.limits.learn(watch, verdict, attempt.as_ref());
+    /// Takes in a reset with what its connection alone decides, as soon as that is final, and says
+    /// whether the next half minute may tell what nothing tells yet: worth holding the reset for.
+    pub fn learn(&mut self, watch: &Watch, ruling: &Ruling) -> bool {
+        let lesson = Lesson::of(watch, ruling);
+        self.services.learn(&lesson);
+        self.limits.learn(&lesson);
         // Whom it is served by it does not scan.
-        if let Some(attempt) = attempt.filter(|attempt| !self.limits.is_customer(attempt)) {
+        if let Some(attempt) = lesson.attempt.filter(|attempt| !self.limits.is_customer(attempt)) {
             self.sources.learn(&attempt);
         }
-        self.floods.learn(watch, verdict, attempt.as_ref());
-        self.id_lines.learn(watch, verdict);
-        self.styles.learn(watch, verdict);
-        if attempt.is_some_and(|attempt| attempt.was_refused()) {
-            return;
+        self.floods.learn(&lesson);
+        self.id_lines.learn(watch, ruling);
+        self.styles.learn(watch, ruling);
+        let mut may_show = false;
+        if !lesson.was_refused() {
+            self.timers.learn(&lesson);
+            self.names.learn(&lesson);
+            may_show = self.rhythms.learn(&lesson);
+            self.loads.learn(&lesson);
+            self.tuples.learn(&lesson);
+            self.guessers.learn(&lesson);
         }
-        self.timers.learn(watch, verdict);
-        self.names.learn(watch, verdict);
-        self.rhythms.learn(watch, verdict);
-        self.loads.learn(watch, verdict);
-        self.tuples.learn(watch, verdict);
-        self.guessers.learn(watch);
-    }
-
-    /// Whether the next half minute may tell what nothing tells yet: worth holding the verdict for.
-    #[must_use]
-    pub fn is_open(&self, watch: &Watch, verdict: &Verdict) -> bool {
-        let attempt = Attempt::of(watch, verdict);
-        let is_connection = !attempt.is_some_and(|attempt| attempt.was_refused());
-        (is_connection && self.rhythms.may_begin(watch, verdict))
-            || self.floods.may_show(watch, verdict)
-            || attempt.is_some_and(|attempt| {
+        may_show
+            || self.floods.may_show(&lesson)
+            || lesson.attempt.is_some_and(|attempt| {
                 self.limits.may_show(&attempt) || self.sources.may_show(&attempt)
             })
     }
 
-    /// What other connections tell of a reset; asked some seconds after it was learned.
-    pub fn setting(&mut self, watch: &Watch, verdict: &Verdict, _now: Timestamp) -> Setting {
-        let attempt = Attempt::of(watch, verdict);
-        let stranger = attempt.filter(|attempt| !self.limits.is_customer(attempt));
+    /// What other connections tell of a reset; asked some seconds after it was learned. Unless all
+    /// is told, what cannot change how it is judged is left out where that is the cheaper way.
+    pub fn setting(&mut self, watch: &Watch, ruling: &Ruling, is_told: bool) -> Setting {
+        let lesson = Lesson::of(watch, ruling);
+        let attempt = lesson.attempt;
         let id_line = self.id_lines.ask(watch);
-        let about_attempt = Setting {
-            service: self.services.ask(watch, verdict),
-            burst: self.services.burst(watch, verdict),
-            front: self.fronts.ask(watch),
-            scan: stranger.and_then(|attempt| self.sources.ask(&attempt)),
+        let (service, burst) = self.services.ask(&lesson, is_told);
+        let mut setting = Setting {
+            service,
+            burst,
+            front: self.fronts.ask(lesson.server),
+            scan: self.scan(attempt.as_ref()),
             limit: attempt.and_then(|attempt| self.limits.ask(&attempt)),
-            shaping: self.loads.ask(watch, verdict),
-            flood: self.floods.ask(watch, verdict, attempt.as_ref()),
+            shaping: self.loads.ask(&lesson),
+            flood: self.floods.ask(&lesson),
             id_line,
             style: self.styles.ask(watch),
-            device: self.devices.take(watch, verdict, id_line),
+            device: self.devices.take(watch, ruling, id_line),
             ..Setting::NONE
         };
-        if attempt.is_some_and(|attempt| attempt.was_refused()) {
-            return about_attempt;
+        if !lesson.was_refused() {
+            setting.timer = self.timers.ask(&lesson);
+            setting.names = self.names.ask(lesson.client, lesson.server);
+            setting.rhythm = self.rhythms.ask(&lesson);
+            setting.desync = self.tuples.ask(watch);
+            setting.sibling = self.siblings.ask(&lesson);
+            setting.guesses = self.guessers.ask(&lesson);
         }
-        Setting {
-            timer: self.timers.ask(watch, verdict),
-            names: self.names.ask(watch),
-            rhythm: self.rhythms.ask(watch, verdict),
-            desync: self.tuples.ask(watch),
-            sibling: self.siblings.ask(watch),
-            guesses: self.guessers.ask(watch),
-            ..about_attempt
-        }
+        setting
     }
 
     /// What tells of a flood as a whole, for those of its resets that are too many to be learned.
     #[must_use]
-    pub fn setting_in_flood(&self, watch: &Watch, verdict: &Verdict) -> Setting {
-        let attempt = Attempt::of(watch, verdict);
-        let stranger = attempt.filter(|attempt| !self.limits.is_customer(attempt));
+    pub fn setting_in_flood(&self, watch: &Watch, ruling: &Ruling) -> Setting {
+        let lesson = Lesson::of(watch, ruling);
         Setting {
-            scan: stranger.and_then(|attempt| self.sources.ask(&attempt)),
-            flood: self.floods.ask(watch, verdict, attempt.as_ref()),
+            scan: self.scan(lesson.attempt.as_ref()),
+            flood: self.floods.ask(&lesson),
             ..Setting::NONE
         }
+    }
+
+    /// The scan that an attempt is part of: of whom it is served by it is none.
+    fn scan(&self, attempt: Option<&Attempt>) -> Option<Scan> {
+        let scan = self.sources.ask(attempt?)?;
+        (!self.limits.is_customer(attempt?)).then_some(scan)
     }
 
     /// Entries that gave way to others since the start, without the names.

@@ -8,14 +8,13 @@
 use std::hash::BuildHasher as _;
 use std::num::NonZeroUsize;
 
-use flowtable::{Endpoint, Happening, NameNote, Note, PlainName, Ticks, Watch};
+use flowtable::{Endpoint, Happening, NameNote, Note, PlainName, Ticks};
 use foldhash::quality::RandomState;
 
 use crate::context::bounded::Bounded;
-use crate::context::devices::is_device;
 use crate::context::few::Few;
-use crate::verdict::Verdict;
-use crate::vocabulary::{Origin, Role, Stage};
+use crate::context::lesson::Lesson;
+use crate::vocabulary::{Origin, Stage};
 
 /// How connections of one server fare, with the name of this reset's connection and with others.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -152,30 +151,31 @@ impl Names {
     }
 
     /// A connection was reset; only what comes soon after the name may be about it.
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
+    pub(crate) fn learn(&mut self, lesson: &Lesson<'_>) {
+        let Lesson { watch, ruling, .. } = lesson;
         let age_s = watch.reset.time.seconds().saturating_sub(watch.before.opened_s());
-        let is_soon = match verdict.stage {
-            Stage::PostAck | Stage::PostPsh => verdict.idle.is_none_or(|idle| idle <= SOON),
+        let is_soon = match ruling.stage {
+            Stage::PostAck | Stage::PostPsh => ruling.idle.is_none_or(|idle| idle <= SOON),
             Stage::Later => f64::from(age_s) <= SOON.seconds(),
             _ => false,
         };
-        if verdict.role != Role::Primary || !is_soon {
+        if !lesson.is_primary() || !is_soon {
             return;
         }
-        let became = if is_device(verdict) {
+        let became = if ruling.origin.is_device() {
             Became::Reset
-        } else if verdict.origin == Origin::Server && verdict.stage != Stage::Later {
+        } else if ruling.origin == Origin::Server && ruling.stage != Stage::Later {
             Became::Refused
         } else {
             return;
         };
-        let flow = self.flow_of(watch);
+        let flow = self.flow(lesson.client, lesson.server);
         self.settle(flow, became);
     }
 
     /// What the names tell of a reset.
-    pub(crate) fn ask(&self, watch: &Watch) -> Option<NameFacts> {
-        let &NamedFlow { name, server, .. } = self.flows.peek(&self.flow_of(watch))?;
+    pub(crate) fn ask(&self, client: Endpoint, server: Endpoint) -> Option<NameFacts> {
+        let &NamedFlow { name, server, .. } = self.flows.peek(&self.flow(client, server))?;
         let own = self.contrasts.peek(&(server, name)).copied().unwrap_or_default();
         let all = self.servers.peek(&server)?;
         let facts = NameFacts {
@@ -253,11 +253,6 @@ impl Names {
         self.contrasts.entry((server, name), Tally::default).count(before, became);
     }
 
-    fn flow_of(&self, watch: &Watch) -> u64 {
-        let client = watch.before.client();
-        self.flow(watch.key.sender(client), watch.key.sender(client.opposite()))
-    }
-
     fn flow(&self, client: Endpoint, server: Endpoint) -> u64 {
         self.secret.hash_one((client, server))
     }
@@ -291,7 +286,8 @@ const PLAIN_MAX: NonZeroUsize = NonZeroUsize::new(1 << 13).expect("not zero");
 mod tests {
     use flowtable::{Endpoint, Happening, NameNote, Note, PlainName, Timestamp};
 
-    use super::{FLOWS_MAX, Names};
+    use super::{FLOWS_MAX, NameFacts, Names};
+    use crate::context::lesson::Lesson;
     use crate::context::scene::Scene;
 
     fn scene(port: u16) -> Scene {
@@ -301,6 +297,11 @@ mod tests {
     fn ask(names: &mut Names, [client, server]: [Endpoint; 2], hash: u64) {
         let plain = Some(PlainName::of(format!("name-{hash}.example").as_bytes()));
         names.asked(&NameNote { time: Timestamp(1), flow: 0, client, server, hash, plain });
+    }
+
+    fn fate(names: &Names, scene: &Scene) -> Option<NameFacts> {
+        let [client, server] = scene.ends();
+        names.ask(client, server)
     }
 
     fn answer(names: &mut Names, [client, server]: [Endpoint; 2]) {
@@ -313,7 +314,7 @@ mod tests {
         for port in ports {
             ask(names, scene(port).ends(), hash);
             let (watch, verdict) = scene(port).reset();
-            names.learn(&watch, &verdict);
+            names.learn(&Lesson::of(&watch, &verdict));
         }
     }
 
@@ -329,9 +330,9 @@ mod tests {
         let mut names = Names::new();
         pass(&mut names, 1..4, 7);
         reset(&mut names, 10..12, 9);
-        assert_eq!(names.ask(&scene(11).reset().0), None, "twice is chance");
+        assert_eq!(fate(&names, &scene(11)), None, "twice is chance");
         reset(&mut names, 12..13, 9);
-        let facts = names.ask(&scene(12).reset().0).expect("three against three");
+        let facts = fate(&names, &scene(12)).expect("three against three");
         assert!(facts.is_by_name() && !facts.is_whatever_name());
         assert_eq!((facts.resets, facts.passes, facts.others_passed), (3, 0, 3));
         let blocked = names.blocked();
@@ -345,7 +346,7 @@ mod tests {
         for hash in 0..3u16 {
             reset(&mut names, 10 * hash..10 * hash + 2, u64::from(hash));
         }
-        let facts = names.ask(&scene(21).reset().0).expect("three names");
+        let facts = fate(&names, &scene(21)).expect("three names");
         assert!(facts.is_whatever_name() && !facts.is_by_name());
         assert!(names.blocked().is_empty());
     }
@@ -358,9 +359,9 @@ mod tests {
             ask(&mut names, scene(port).ends(), 9);
             answer(&mut names, scene(port).ends());
             let (watch, verdict) = scene(port).reset();
-            names.learn(&watch, &verdict);
+            names.learn(&Lesson::of(&watch, &verdict));
         }
-        let facts = names.ask(&scene(12).reset().0).expect("three against three");
+        let facts = fate(&names, &scene(12)).expect("three against three");
         assert_eq!((facts.resets, facts.passes), (3, 0));
     }
 
@@ -372,9 +373,9 @@ mod tests {
         for port in 10..13 {
             ask(&mut names, own(port).ends(), 9);
             let (watch, verdict) = own(port).reset();
-            names.learn(&watch, &verdict);
+            names.learn(&Lesson::of(&watch, &verdict));
         }
-        let facts = names.ask(&own(12).reset().0).expect("three against three");
+        let facts = fate(&names, &own(12)).expect("three against three");
         assert!(facts.is_refused_by_server() && !facts.is_by_name());
         assert!(names.blocked().is_empty());
     }

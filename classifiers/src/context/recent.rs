@@ -36,8 +36,12 @@ impl<const SHIFT: u32, const BINS: usize> Recent<SHIFT, BINS> {
         }
         // At most one round, however far the clock jumped.
         let fresh = bin.saturating_sub(self.newest).min(Self::LEN);
-        for empty in 0..fresh {
-            self.counts[Self::place(bin - empty)] = 0;
+        if fresh == Self::LEN {
+            self.counts = [0; BINS];
+        } else {
+            for empty in 0..fresh {
+                self.counts[Self::place(bin - empty)] = 0;
+            }
         }
         self.newest = self.newest.max(bin);
         let count = &mut self.counts[Self::place(bin)];

@@ -3,15 +3,14 @@
 
 use std::num::NonZeroUsize;
 
-use flowtable::{Direction, Endpoint, Ticks, Timestamp, Watch};
+use flowtable::{Direction, Endpoint, Ticks, Timestamp};
 use wire::Address;
 
-use super::Setting;
 use super::bounded::Bounded;
+use super::lesson::Lesson;
 use crate::case::Case;
 use crate::rules::meets_wrong_ack;
-use crate::verdict::Verdict;
-use crate::vocabulary::{Origin, Role};
+use crate::vocabulary::Origin;
 
 /// The beat that a probe keeps.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -75,22 +74,19 @@ impl Rhythms {
         self.probes.evicted()
     }
 
-    /// Takes in a reset, if it may be the end of a probe.
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
-        if let Some(key) = key_of(watch, verdict) {
-            self.probes.entry(key, Probes::none).push(watch.reset.time);
-        }
+    /// Takes in a reset, if it may be the end of a probe, and says whether it may be the first one
+    /// of a rhythm that only shows later.
+    pub(crate) fn learn(&mut self, lesson: &Lesson<'_>) -> bool {
+        let (Some(key), time) = (key_of(lesson), lesson.watch.reset.time) else { return false };
+        let probes = self.probes.entry(key, Probes::none);
+        probes.push(time);
+        !key.talks() && probes.rhythm_at(time, false).is_none()
     }
 
     /// The beat that this reset keeps with others before and after it.
-    pub(crate) fn ask(&self, watch: &Watch, verdict: &Verdict) -> Option<Rhythm> {
-        let key = key_of(watch, verdict)?;
-        self.probes.peek(&key)?.rhythm_at(watch.reset.time, key.talks())
-    }
-
-    /// Whether this may be the first probe of a rhythm that only shows later.
-    pub(crate) fn may_begin(&self, watch: &Watch, verdict: &Verdict) -> bool {
-        key_of(watch, verdict).is_some_and(|key| !key.talks()) && self.ask(watch, verdict).is_none()
+    pub(crate) fn ask(&self, lesson: &Lesson<'_>) -> Option<Rhythm> {
+        let key = key_of(lesson)?;
+        self.probes.peek(&key)?.rhythm_at(lesson.watch.reset.time, key.talks())
     }
 
     /// Every checker, the one with most probes first.
@@ -111,29 +107,26 @@ impl Rhythms {
 }
 
 /// What may be a probe: the client resets a connection that said little or nothing.
-fn key_of(watch: &Watch, verdict: &Verdict) -> Option<Key> {
-    if verdict.role != Role::Primary || !matches!(verdict.origin, Origin::Client | Origin::Unknown)
-    {
+fn key_of(lesson: &Lesson<'_>) -> Option<Key> {
+    let Lesson { case, ruling, .. } = lesson;
+    let may_be = case.sender_is_client()
+        && lesson.is_primary()
+        && matches!(ruling.origin, Origin::Client | Origin::Unknown);
+    if !may_be {
         return None;
     }
-    let case = Case::new(watch, true, &Setting::NONE);
     let before = case.before();
     let (client, server) = (before.client(), before.client().opposite());
-    let has_syns = [client, server].iter().all(|&side| has_syn(&case, side));
+    let has_syns = [client, server].iter().all(|&side| has_syn(case, side));
     // Who gives up after a fixed patience and tries again is a beat too, but no checker's.
     let is_prompt = case.since(case.from()).is_some_and(|span| span < PATIENCE)
         && before.retransmissions(client) == 0;
     let bytes = [before.bytes(client), before.bytes(server)];
-    let is_probe = case.sender_is_client()
-        && has_syns
+    let is_probe = has_syns
         && is_prompt
-        && !meets_wrong_ack(&case)
+        && !meets_wrong_ack(case)
         && bytes.iter().all(|&bytes| bytes <= BYTES_MAX);
-    is_probe.then(|| Key {
-        source: watch.key.sender(client).address,
-        service: watch.key.sender(server),
-        bytes,
-    })
+    is_probe.then_some(Key { source: lesson.client.address, service: lesson.server, bytes })
 }
 
 fn has_syn(case: &Case<'_>, side: Direction) -> bool {
@@ -163,6 +156,9 @@ impl Probes {
 
     /// The beat of the probe at `time`; conversations need more of them than bare connections.
     fn rhythm_at(&self, time: Timestamp, talks: bool) -> Option<Rhythm> {
+        if self.seen < PROBES_MIN as u64 {
+            return None;
+        }
         let mut times = self.times;
         let count = usize::try_from(self.seen).map_or(REMEMBERED, |seen| seen.min(REMEMBERED));
         let times = &mut times[..count];
@@ -244,7 +240,7 @@ fn comb(times: &[Timestamp], place: usize) -> Option<Rhythm> {
         if other == place {
             continue;
         }
-        let period = neighbour.since_ns(times[place]).max(times[place].since_ns(neighbour));
+        let period = neighbour.apart_ns(times[place]);
         let chance = density * period as f64 * 2.0 * TOOTH;
         if !(PERIOD_NS_MIN..PERIOD_NS_MAX).contains(&(period as f64)) || chance > TOOTH_CHANCE_MAX {
             continue;
@@ -265,7 +261,7 @@ fn teeth(times: &[Timestamp], place: usize, period: u64, forward: bool) -> u32 {
         // At either end of time nothing is due any more: a due time that stays would be met for ever.
         let due = if forward { at.0.checked_add(period) } else { at.0.checked_sub(period) };
         let Some(due) = due.map(Timestamp) else { return found };
-        let apart = |time: &Timestamp| time.since_ns(due).max(due.since_ns(*time));
+        let apart = |time: &Timestamp| time.apart_ns(due);
         let Some(tooth) = times.iter().min_by_key(|time| apart(time)).filter(|t| apart(t) <= slack)
         else {
             return found;

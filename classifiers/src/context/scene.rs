@@ -6,8 +6,8 @@ use flowtable::{
 use wire::{Address, SeqNumber, TcpFlags};
 
 use crate::context::Setting;
-use crate::judge::judge;
-use crate::verdict::Verdict;
+use crate::judge::decide;
+use crate::verdict::Ruling;
 
 /// A reset in the server's name, after a request and before the answer. It comes sooner than the
 /// server can answer if it does not come from where the server is.
@@ -44,7 +44,7 @@ impl Scene {
     }
 
     /// The reset, and the verdict that its own connection gives.
-    pub(crate) fn reset(&self) -> (Watch, Verdict) {
+    pub(crate) fn reset(&self) -> (Watch, Ruling) {
         let [client, server] = self.ends();
         let low_is_client = client <= server;
         let [low, high] = if low_is_client { [client, server] } else { [server, client] };
@@ -81,7 +81,7 @@ impl Scene {
         (reset.ip_id, reset.window) = (self.reset_id, self.reset_window);
         let key = FlowKey { low, high, scope: 0 };
         let watch = Watch::new(key, from_server, reset, record);
-        let verdict = judge(&watch, true, &Setting::NONE);
-        (watch, verdict)
+        let ruling = decide(&watch, true, &Setting::NONE);
+        (watch, ruling)
     }
 }

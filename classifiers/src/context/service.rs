@@ -8,10 +8,11 @@ use flowtable::{Endpoint, Happening, Look, Note, Timestamp, Watch};
 
 use super::bounded::Bounded;
 use super::burst::{Burst, BurstKind, Bursts, CUTS_MIN, Cluster, Outage};
-use super::cut::{Blow, Cut, server_of};
+use super::cut::{Blow, Cut, is_of_service};
+use super::lesson::Lesson;
 use super::recent::{Moments, Seconds, Usual, is_improbable};
-use crate::verdict::Verdict;
-use crate::vocabulary::{Cause, Role};
+use crate::verdict::Ruling;
+use crate::vocabulary::Cause;
 
 /// The services of the link, and the bursts they went through.
 #[derive(Debug)]
@@ -157,11 +158,11 @@ impl Services {
     }
 
     /// Takes in a reset.
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
-        let server = server_of(watch);
-        let Some(blow) = Blow::of(watch, verdict) else { return };
+    pub(crate) fn learn(&mut self, lesson: &Lesson<'_>) {
+        let server = lesson.server;
         let Some(service) = self.known.peek_mut(&server) else { return };
-        let kind = &mut service.kinds.0[verdict.cause as usize];
+        let Some(blow) = Blow::of(lesson) else { return };
+        let kind = &mut service.kinds.0[lesson.ruling.cause as usize];
         *kind = kind.saturating_add(1);
         match blow {
             Blow::Refused(time) => service.refuse(server, time, &mut self.bursts),
@@ -170,28 +171,18 @@ impl Services {
         }
     }
 
-    /// What is known of the service that a reset names, if it is known at all.
-    pub(crate) fn ask(&mut self, watch: &Watch, verdict: &Verdict) -> Option<ServiceFacts> {
-        if verdict.role != Role::Primary {
-            return None;
-        }
-        let service = self.known.peek(&server_of(watch))?;
-        Some(service.facts(watch, verdict))
-    }
-
-    /// The burst that a reset belongs to.
-    pub(crate) fn burst(&mut self, watch: &Watch, verdict: &Verdict) -> Option<BurstFacts> {
-        let blow = Blow::of(watch, verdict)?;
-        let ids = self.known.peek(&server_of(watch))?.burst;
-        ids.into_iter().flatten().find_map(|id| {
-            let burst = self.bursts.find(id).filter(|burst| burst.holds())?;
-            let is_cut = match blow {
-                Blow::Cut(cut) => burst.reaches(cut.time) || burst.left_behind(&cut),
-                _ => false,
-            };
-            let is_refused = matches!(blow, Blow::Refused(time) if burst.outage_covers(time));
-            (is_cut || is_refused).then(|| BurstFacts::of(burst, is_cut))
-        })
+    /// What is known of the service that a reset names, if it is known at all, and the burst that
+    /// the reset belongs to. Unless all is told, only facts that may give it a cause are wanted.
+    pub(crate) fn ask(
+        &mut self,
+        lesson: &Lesson<'_>,
+        is_told: bool,
+    ) -> (Option<ServiceFacts>, Option<BurstFacts>) {
+        let service = self.known.peek(&lesson.server).filter(|_| lesson.is_primary());
+        let Some(service) = service else { return (None, None) };
+        let is_wanted = is_told || is_of_service(&lesson.case);
+        let facts = is_wanted.then(|| service.facts(lesson.watch, lesson.ruling));
+        (facts, self.bursts.ask(service.burst, lesson))
     }
 
     /// Services that gave way to others.
@@ -202,6 +193,23 @@ impl Services {
     /// Every burst so far.
     pub(crate) fn bursts(&self) -> impl Iterator<Item = &Burst> {
         self.bursts.iter()
+    }
+}
+
+impl Bursts {
+    /// The burst of a service that a reset belongs to.
+    fn ask(&mut self, ids: [Option<u32>; 2], lesson: &Lesson<'_>) -> Option<BurstFacts> {
+        ids[0]?;
+        let blow = Blow::of(lesson)?;
+        ids.into_iter().flatten().find_map(|id| {
+            let burst = self.find(id).filter(|burst| burst.holds())?;
+            let is_cut = match blow {
+                Blow::Cut(cut) => burst.reaches(cut.time) || burst.left_behind(&cut),
+                _ => false,
+            };
+            let is_refused = matches!(blow, Blow::Refused(time) if burst.outage_covers(time));
+            (is_cut || is_refused).then(|| BurstFacts::of(burst, is_cut))
+        })
     }
 }
 
@@ -374,7 +382,7 @@ impl Service {
             .find(|&accept| accept.0 > 0 && accept <= time)
     }
 
-    fn facts(&self, watch: &Watch, verdict: &Verdict) -> ServiceFacts {
+    fn facts(&self, watch: &Watch, verdict: &Ruling) -> ServiceFacts {
         let time = watch.reset.time;
         let strained = watch.host.map_or(0, |host| host.strained_handshakes(time));
         ServiceFacts {

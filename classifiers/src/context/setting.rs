@@ -1,9 +1,13 @@
 //! What other connections tell of one reset.
 
+use flowtable::Watch;
+
+use super::is_of_service;
 use super::{
     BurstFacts, Desync, DeviceFacts, Flood, FrontFacts, Guesses, IdLineFacts, Limit, NameFacts,
     Rhythm, Scan, ServiceFacts, Shaping, Sibling, StyleFacts, TimerFacts,
 };
+use crate::case::Case;
 
 /// A few facts by value, made by [`super::Context`]; [`Setting::NONE`] for a reset judged by its
 /// own connection alone.
@@ -44,10 +48,26 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// Whether it may change a verdict: that of which device a reset is only tells more of it.
+    /// Whether it may change how a reset is judged: that of which device a reset is only tells more
+    /// of it, and what its service does matters to few.
     #[must_use]
-    pub fn bears(&self) -> bool {
-        Self { device: None, ..*self } != Self::NONE
+    pub fn bears_on(&self, watch: &Watch) -> bool {
+        let Self { service, burst, timer, front, names, scan, rhythm, limit, .. } = self;
+        let Self { shaping, flood, desync, sibling, guesses, id_line, style, .. } = self;
+        let of_paths = burst.is_some() || timer.is_some() || front.is_some() || names.is_some();
+        let of_sources = scan.is_some()
+            || rhythm.is_some()
+            || limit.is_some()
+            || shaping.is_some()
+            || flood.is_some()
+            || desync.is_some()
+            || sibling.is_some()
+            || guesses.is_some();
+        let of_devices = id_line.is_some() || style.is_some();
+        of_paths
+            || of_sources
+            || of_devices
+            || (service.is_some() && is_of_service(&Case::new(watch, true, self)))
     }
 
     /// Nothing is known of other connections.

@@ -4,16 +4,14 @@
 use std::hash::BuildHasher;
 use std::num::NonZeroUsize;
 
-use flowtable::{Happening, Note, Timestamp, Watch};
+use flowtable::{Happening, Note, Timestamp};
 use foldhash::quality::RandomState;
 use wire::Address;
 
 use super::bounded::Bounded;
 use super::distinct::PerMinute;
-use super::limit::ends_connection;
+use super::lesson::Lesson;
 use super::live::Live;
-use crate::verdict::Verdict;
-use crate::vocabulary::Origin;
 
 /// One client's connections are reset by a device, whoever its servers are.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -102,15 +100,15 @@ impl Loads {
         }
     }
 
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
-        if !ends_connection(watch, verdict) {
+    pub(crate) fn learn(&mut self, lesson: &Lesson<'_>) {
+        if !lesson.ends_connection() {
             return;
         }
-        let (before, time) = (&watch.before, watch.reset.time);
-        let client = before.client();
-        let server = self.hasher.hash_one(watch.key.sender(client.opposite()).address);
-        let Some(load) = self.clients.peek_mut(&watch.key.sender(client).address) else { return };
-        if is_by_device(verdict) {
+        let (before, time) = (&lesson.watch.before, lesson.watch.reset.time);
+        let Some(load) = self.clients.peek_mut(&lesson.client.address) else { return };
+        if lesson.ruling.origin.is_device() {
+            let client = before.client();
+            let server = self.hasher.hash_one(lesson.server.address);
             let beside = load.live.at(time).unwrap_or_else(|| load.live.now());
             let bytes = before.bytes(client).saturating_add(before.bytes(client.opposite()));
             load.resets.push(End { time, beside, bytes });
@@ -120,20 +118,12 @@ impl Loads {
     }
 
     /// What is known of the client whose connection a device reset.
-    pub(crate) fn ask(&self, watch: &Watch, verdict: &Verdict) -> Option<Shaping> {
-        if !is_by_device(verdict) {
+    pub(crate) fn ask(&self, lesson: &Lesson<'_>) -> Option<Shaping> {
+        if !lesson.ruling.origin.is_device() {
             return None;
         }
-        let client = watch.key.sender(watch.before.client()).address;
-        self.clients.peek(&client)?.shaping(watch.reset.time)
+        self.clients.peek(&lesson.client.address)?.shaping(lesson.watch.reset.time)
     }
-}
-
-fn is_by_device(verdict: &Verdict) -> bool {
-    matches!(
-        verdict.origin,
-        Origin::MiddleboxToClient | Origin::MiddleboxToServer | Origin::MiddleboxBoth
-    )
 }
 
 impl Load {
@@ -181,9 +171,7 @@ impl Recent {
     }
 
     fn near(&self, now: Timestamp, within_ns: u64) -> Vec<End> {
-        let is_near = |end: &&End| {
-            now.since_ns(end.time).max(end.time.since_ns(now)) <= within_ns && end.time.0 > 0
-        };
+        let is_near = |end: &&End| now.apart_ns(end.time) <= within_ns && end.time.0 > 0;
         self.ends.iter().filter(is_near).copied().collect()
     }
 }

@@ -3,12 +3,11 @@
 
 use std::num::NonZeroUsize;
 
-use flowtable::{Endpoint, Happening, Note, Ticks, Timestamp, Watch};
+use flowtable::{Endpoint, Happening, Note, Ticks, Timestamp};
 use wire::Address;
 
-use super::Setting;
 use super::bounded::Bounded;
-use crate::case::Case;
+use super::lesson::Lesson;
 
 /// A connection of the same client to the same port, established about when this one was given up.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -53,19 +52,14 @@ impl Siblings {
     }
 
     /// The sibling for whose sake a handshake was given up.
-    pub(crate) fn ask(&self, watch: &Watch) -> Option<Sibling> {
-        let case = Case::new(watch, true, &Setting::NONE);
+    pub(crate) fn ask(&self, lesson: &Lesson<'_>) -> Option<Sibling> {
+        let Lesson { case, watch, server, .. } = lesson;
         if !case.sender_is_client() || case.before().handshake_complete() {
             return None;
         }
-        let (client, server) =
-            (watch.key.sender(case.sender).address, watch.key.sender(case.receiver));
-        let apart = |time: Timestamp| {
-            // When it was given up: before the answer, if that is what the reset replies to.
-            let now = watch.reset.time;
-            now.since_ns(time).max(time.since_ns(now))
-        };
-        let opened = self.clients.peek(&client)?;
+        // When it was given up: before the answer, if that is what the reset replies to.
+        let apart = |time: Timestamp| watch.reset.time.apart_ns(time);
+        let opened = self.clients.peek(&lesson.client.address)?;
         let closest = opened
             .last
             .iter()

@@ -5,16 +5,17 @@
 //! style and the distance are remembered, and then speak for resets without a proof of their own,
 //! provided no endpoint here writes in that style.
 
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroUsize;
 
 use flowtable::{Marks, Watch};
 use wire::Address;
 
 use crate::context::bounded::Bounded;
-use crate::context::devices::is_device;
 use crate::context::few::Few;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::{Clue, Origin, Role};
+use crate::weights::{Rows, rows_where};
 
 /// What a learned style tells of a reset written in it.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -25,8 +26,8 @@ pub struct StyleFacts {
     pub senders: u8,
 }
 
-/// How a reset is written, apart from its connection; 12 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+/// How a reset is written, apart from its connection; 14 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Style {
     flags: u16,
     window: Field,
@@ -37,7 +38,7 @@ pub(crate) struct Style {
 }
 
 /// A field, by where its value comes from.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Field {
     Zero,
     /// The named sender's own, or what follows it.
@@ -75,7 +76,7 @@ impl Styles {
     }
 
     /// Learns from a reset whose sender its own connection proves, one way or the other.
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
+    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Ruling) {
         if verdict.role != Role::Primary {
             return;
         }
@@ -151,7 +152,34 @@ impl Style {
     }
 }
 
+/// Hashed as one number, not field by field.
+impl Hash for Style {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let fields = [self.window, self.identification].map(Field::number);
+        let rest = u32::from(self.traffic_class) << 16
+            | u32::from(self.marks) << 8
+            | u32::from(self.has_options);
+        state.write_u128(
+            u128::from(fields[0]) << 88
+                | u128::from(fields[1]) << 64
+                | u128::from(self.flags) << 32
+                | u128::from(rest),
+        );
+    }
+}
+
 impl Field {
+    /// A number of 19 bits, of every field another.
+    const fn number(self) -> u32 {
+        match self {
+            Self::Zero => 0,
+            Self::Own => 1,
+            Self::Copied => 2,
+            Self::Other => 3,
+            Self::Fixed(value) => 1 << 18 | value as u32,
+        }
+    }
+
     const fn loose(self) -> Self {
         match self {
             Self::Fixed(_) => Self::Other,
@@ -161,25 +189,22 @@ impl Field {
 }
 
 /// A device sent it, and a single piece of its own packets says so.
-fn is_proven_device(verdict: &Verdict) -> bool {
-    is_device(verdict)
-        && verdict.evidence.as_slice().iter().any(|evidence| {
-            let proves = matches!(
-                evidence.clue,
-                Clue::Hops | Clue::Causality | Clue::AliveAfter | Clue::Port
-            );
-            proves && evidence.decibans <= PROOF
-        })
+fn is_proven_device(ruling: &Ruling) -> bool {
+    const PROVE: Rows = rows_where!(|weight| {
+        matches!(weight.clue, Clue::Hops | Clue::Causality | Clue::AliveAfter | Clue::Port)
+            && weight.decibans <= PROOF
+    });
+    ruling.origin.is_device() && ruling.rows.meets(PROVE)
 }
 
 /// Its named sender sent it, and its own distance, counter or clock says so.
-fn is_proven_genuine(verdict: &Verdict) -> bool {
-    matches!(verdict.origin, Origin::Client | Origin::Server)
-        && verdict.origin_confidence >= 0.9
-        && verdict.evidence.as_slice().iter().any(|evidence| {
-            matches!(evidence.clue, Clue::Hops | Clue::IpId | Clue::Timestamps)
-                && evidence.decibans > 2.0
-        })
+fn is_proven_genuine(ruling: &Ruling) -> bool {
+    const PROVE: Rows = rows_where!(|weight| {
+        matches!(weight.clue, Clue::Hops | Clue::IpId | Clue::Timestamps) && weight.decibans > 2.0
+    });
+    matches!(ruling.origin, Origin::Client | Origin::Server)
+        && ruling.origin_confidence >= 0.9
+        && ruling.rows.meets(PROVE)
 }
 
 /// Weight of a clue that decides by itself whether a device sent a reset.

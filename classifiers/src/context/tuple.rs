@@ -6,8 +6,7 @@ use std::num::NonZeroUsize;
 use flowtable::{Direction, Endpoint, Happening, Note, Side, Timestamp, Watch};
 
 use super::bounded::Bounded;
-use crate::verdict::Verdict;
-use crate::vocabulary::Role;
+use super::lesson::Lesson;
 
 /// A lone segment fits a known connection but for one of its ends.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -50,10 +49,9 @@ impl Tuples {
     }
 
     /// A connection that was reset is none any more; its late packets are something else.
-    pub(crate) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
-        if verdict.role == Role::Primary && watch.before.handshake_complete() {
-            let client = watch.before.client();
-            self.forget(watch.key.sender(client), watch.key.sender(client.opposite()));
+    pub(crate) fn learn(&mut self, lesson: &Lesson<'_>) {
+        if lesson.is_primary() && lesson.watch.before.handshake_complete() {
+            self.forget(lesson.client, lesson.server);
         }
     }
 

@@ -25,6 +25,7 @@ use classifiers::{Context, Setting};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Endpoint;
+use crate::report::GroupCount;
 use crate::sentence::capitalised;
 
 pub use burst::{BurstFields, BurstItem};
@@ -182,10 +183,15 @@ pub struct ContextReport {
 }
 
 impl ContextReport {
-    /// Everything that a context has found; what the exporter alone knows is its to fill in.
+    /// Everything that a context has found; `groups` are the resets of the run, counted. What the
+    /// exporter alone knows is its to fill in.
     #[must_use]
-    pub fn of(context: &Context) -> Self {
+    pub fn of(context: &Context, groups: &[GroupCount]) -> Self {
         Self {
+            scans: context.scanners().iter().map(Into::into).collect(),
+            health_checks: HealthCheckItem::of_all(context, groups),
+            limits: context.limits().iter().map(Into::into).collect(),
+            floods: context.floods().iter().map(Into::into).collect(),
             bursts: context.bursts().map(BurstItem::from).collect(),
             timers: context.timers().iter().map(TimerReport::from).collect(),
             devices: context.devices().iter().map(Into::into).collect(),

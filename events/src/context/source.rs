@@ -1,11 +1,13 @@
 //! Scans, health checks and limits in numbers and words.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use classifiers::{Axis, Checker, FoundLimit, Limit, Manner, Rhythm, Scan};
+use classifiers::{Axis, Cause, Checker, Context, FoundLimit, Limit, Manner, Rhythm, Scan};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Endpoint;
+use crate::report::GroupCount;
 use crate::sentence::{counted, percent, span_text};
 use crate::time::UtcTime;
 
@@ -134,6 +136,33 @@ pub struct HealthCheckItem {
     pub resets: u64,
     /// Of them, those of health checks.
     pub hidden: u64,
+}
+
+impl HealthCheckItem {
+    /// The services under health checks, those with most resets of such first; `groups` says how
+    /// many resets each service had, and of which causes.
+    pub(super) fn of_all(context: &Context, groups: &[GroupCount]) -> Vec<Self> {
+        let mut services: BTreeMap<Endpoint, Vec<CheckerItem>> = BTreeMap::new();
+        for checker in &context.checkers() {
+            let service =
+                Endpoint { ip: checker.service.address.into(), port: checker.service.port };
+            services.entry(service).or_default().push(checker.into());
+        }
+        let mut items: Vec<Self> = services
+            .into_iter()
+            .map(|(service, checkers)| {
+                let resets = |of: &dyn Fn(&GroupCount) -> bool| {
+                    let of_service = groups.iter().filter(|group| group.server == service);
+                    of_service.filter(|group| of(group)).map(|group| group.count).sum()
+                };
+                let hidden = resets(&|group| group.cause == Cause::HealthCheck);
+                Self { service, checkers, resets: resets(&|_| true), hidden }
+            })
+            .filter(|item| item.hidden > 0)
+            .collect();
+        items.sort_by_key(|item| std::cmp::Reverse(item.hidden));
+        items
+    }
 }
 
 /// One that checks.

@@ -1,5 +1,6 @@
 //! Small facts of a side that share a byte, so that the record keeps its 128.
 
+use super::Side;
 use crate::stack::Stack;
 
 /// What counts up rarely: samples of the round trip in bits 0 to 3, zero windows in 4 to 6, and in
@@ -77,6 +78,15 @@ impl Opening {
     pub(super) const fn window_scale(self) -> Option<u8> {
         let scale = self.0 & NO_SCALE;
         if scale == NO_SCALE { None } else { Some(scale) }
+    }
+}
+
+impl Side {
+    /// By how many hops at most the path of this side's segments has become longer or shorter.
+    #[must_use]
+    pub const fn hop_flap(&self) -> u8 {
+        let (rise, fall) = (self.hop_spread >> 4, self.hop_spread & 15);
+        if rise > fall { rise } else { fall }
     }
 }
 

@@ -7,9 +7,9 @@ use flowtable::{
 use wire::{Address, SeqNumber, TcpFlags};
 
 use crate::context::{BurstKind, Context, Setting};
-use crate::judge;
-use crate::verdict::Verdict;
+use crate::verdict::Ruling;
 use crate::vocabulary::Cause;
+use crate::{decide, judge};
 
 const SYN: u16 = 2;
 const FIN: u16 = 1;
@@ -30,7 +30,7 @@ struct Flow {
 #[derive(Default)]
 struct World {
     context: Context,
-    resets: Vec<(Watch, Verdict)>,
+    resets: Vec<(Watch, Ruling)>,
 }
 
 fn at(ms: u64) -> Timestamp {
@@ -104,7 +104,7 @@ impl World {
     }
 
     fn reset(&mut self, watch: Watch) {
-        let verdict = judge(&watch, true, &Setting::NONE);
+        let verdict = decide(&watch, true, &Setting::NONE);
         self.context.learn(&watch, &verdict);
         self.resets.push((watch, verdict));
     }
@@ -136,8 +136,10 @@ impl World {
     fn causes(&mut self) -> Vec<Cause> {
         let Self { context, resets } = self;
         let judged = resets.iter().map(|(watch, verdict)| {
-            let setting = context.setting(watch, verdict, watch.reset.time);
-            judge(watch, true, &setting).cause
+            let setting = context.setting(watch, verdict, true);
+            let cause = judge(watch, true, &setting).cause;
+            assert!(cause == verdict.cause || setting.bears_on(watch), "judged again for nothing");
+            cause
         });
         judged.collect()
     }
@@ -327,7 +329,7 @@ fn members_that_refuse_in_turn_are_told_as_that() {
         world.open(&flow(200 + round, 8080, 61_200 + u64::from(round) * 500));
     }
     let (watch, verdict) = *world.resets.last().expect("six were refused");
-    let setting = world.context.setting(&watch, &verdict, watch.reset.time);
+    let setting = world.context.setting(&watch, &verdict, false);
     assert!(setting.service.is_some_and(|service| service.is_mixed));
     assert_eq!(judge(&watch, true, &setting).cause, Cause::ServiceUnavailable);
 }

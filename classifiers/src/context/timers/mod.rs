@@ -25,10 +25,10 @@ mod worlds;
 
 use std::num::NonZeroUsize;
 
-use flowtable::{Endpoint, Happening, Note, Watch};
+use flowtable::{Endpoint, Happening, Note};
 
 use super::bounded::Bounded;
-use crate::verdict::Verdict;
+use super::lesson::Lesson;
 use crate::vocabulary::Origin;
 use sight::Sight;
 use track::{End, Track};
@@ -99,10 +99,10 @@ impl Timers {
     }
 
     /// Takes in a reset.
-    pub(super) fn learn(&mut self, watch: &Watch, verdict: &Verdict) {
-        let Some(sight) = Sight::of(watch, verdict).filter(Sight::teaches) else { return };
-        let is_decided = verdict.origin != Origin::Unknown;
-        self.each_path(server_of(watch), |path, track| {
+    pub(super) fn learn(&mut self, lesson: &Lesson<'_>) {
+        let Some(sight) = Sight::of(lesson).filter(Sight::teaches) else { return };
+        let is_decided = lesson.ruling.origin != Origin::Unknown;
+        self.each_path(lesson.server, |path, track| {
             if let Some(gap) = sight.survived {
                 track.survived(gap);
             }
@@ -121,9 +121,9 @@ impl Timers {
     }
 
     /// The timer that a reset is due to, or that it is not due to any.
-    pub(super) fn ask(&mut self, watch: &Watch, verdict: &Verdict) -> Option<TimerFacts> {
-        let sight = Sight::of(watch, verdict)?;
-        let server = server_of(watch);
+    pub(super) fn ask(&mut self, lesson: &Lesson<'_>) -> Option<TimerFacts> {
+        let sight = Sight::of(lesson).filter(Sight::asks)?;
+        let server = lesson.server;
         let mut best: Option<TimerFacts> = None;
         for path in [Path::Server(server), Path::Port(server.port), Path::Site] {
             let Some(track) = self.track(path) else { continue };
@@ -232,10 +232,6 @@ fn is_told_elsewhere(one: &TimerFound, all: &[TimerFound]) -> bool {
 
 fn is_at(facts: &TimerFacts) -> bool {
     facts.relation == Relation::At
-}
-
-fn server_of(watch: &Watch) -> Endpoint {
-    watch.key.sender(watch.before.client().opposite())
 }
 
 /// Servers whose timers are looked for at a time.

@@ -1,11 +1,10 @@
 //! Which silences a FIN or a reset shows.
 
-use flowtable::{Side, Silence, Ticks, Watch};
+use flowtable::{Side, Silence, Ticks};
 
 use super::facts::TimerOwner;
 use crate::case::Case;
-use crate::context::Setting;
-use crate::verdict::Verdict;
+use crate::context::lesson::Lesson;
 use crate::vocabulary::{Cause, Origin, Role};
 
 /// What a reset shows.
@@ -31,16 +30,21 @@ impl Sight {
         self.ended.is_some() || self.late.is_some() || self.survived.is_some()
     }
 
+    /// Whether any timer can answer for it.
+    pub(super) const fn asks(&self) -> bool {
+        self.ended.is_some() || self.late.is_some() || self.closed.is_some()
+    }
+
     /// Nothing if it is not the connection's first reset or has another reason than silence.
-    pub(super) fn of(watch: &Watch, verdict: &Verdict) -> Option<Self> {
+    pub(super) fn of(lesson: &Lesson<'_>) -> Option<Self> {
+        let Lesson { watch, case, ruling, .. } = lesson;
         let silence = watch.before.silence(watch.reset.time)?;
         let by_timer_of_tcp =
-            matches!(verdict.cause, Cause::KeepaliveTimeout | Cause::RetransmissionTimeout);
-        if verdict.role != Role::Primary || !silence.is_established || by_timer_of_tcp {
+            matches!(ruling.cause, Cause::KeepaliveTimeout | Cause::RetransmissionTimeout);
+        if ruling.role != Role::Primary || !silence.is_established || by_timer_of_tcp {
             return None;
         }
-        let case = Case::new(watch, true, &Setting::NONE);
-        let owner = match verdict.origin {
+        let owner = match ruling.origin {
             Origin::Client => TimerOwner::Client,
             Origin::Server => TimerOwner::Server,
             Origin::MiddleboxToClient | Origin::MiddleboxToServer | Origin::MiddleboxBoth => {
@@ -53,9 +57,9 @@ impl Sight {
         let nothing = Self { owner, ended: None, late: None, closed: None, survived: None, hops };
         if case.from().has(Side::FIN) || case.to().has(Side::FIN) {
             // The FIN has told its silence already.
-            return Some(Self { closed: closed_silence(&case), ..nothing });
+            return Some(Self { closed: closed_silence(case), ..nothing });
         }
-        if let Some(late) = late(&case) {
+        if let Some(late) = late(case) {
             let survived = Some(silence.survived).filter(|&gap| gap.0 > late.0 + late.0 / 500);
             return Some(Self { late: Some(late), survived, ..nothing });
         }
