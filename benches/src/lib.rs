@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `random` | repeatable numbers |
 //! | `frame` | one segment as Ethernet bytes |
-//! | `traffic` | connections and mixes |
+//! | `traffic` | connections and mixes; `traffic/steady`: all of them open from the start |
 //! | `capture` | the pcap file |
 //! | `bin/make_capture` | a capture of so many packets and flows |
 //! | `benches/context` | what judging by other connections costs, thread by thread |

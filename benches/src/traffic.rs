@@ -1,5 +1,7 @@
 //! Connections that live side by side, a packet at a time.
 
+mod steady;
+
 use std::str::FromStr;
 
 use crate::frame::Frame;
@@ -80,6 +82,9 @@ pub struct Options {
     pub start_ns: u64,
     /// The same seed gives the same bytes.
     pub seed: u64,
+    /// Bytes of every frame with data, and every frame of an open connection has some; `None` for
+    /// the lengths of the mix.
+    pub frame_len: Option<usize>,
 }
 
 impl Default for Options {
@@ -91,6 +96,7 @@ impl Default for Options {
             rate: 1_000_000,
             start_ns: 1_700_000_000_000_000_000,
             seed: 1,
+            frame_len: None,
         }
     }
 }
@@ -142,9 +148,7 @@ impl Traffic {
 
     /// Writes the next frame into `frame` and gives its time.
     pub fn next_frame(&mut self, frame: &mut Vec<u8>) -> u64 {
-        let time_ns = self.options.start_ns
-            + (u128::from(self.sent) * 1_000_000_000 / u128::from(self.options.rate.max(1))) as u64;
-        self.sent += 1;
+        let time_ns = self.next_time_ns();
         let index = self.random.below(self.flows.len() as u64) as usize;
         if self.flows[index].stage == Stage::Unopened {
             self.flows[index] = self.unopened();
@@ -157,6 +161,12 @@ impl Traffic {
             self.step(index, time_ns, frame);
         }
         time_ns
+    }
+
+    fn next_time_ns(&mut self) -> u64 {
+        let since_ns = u128::from(self.sent) * 1_000_000_000 / u128::from(self.options.rate.max(1));
+        self.sent += 1;
+        self.options.start_ns + since_ns as u64
     }
 
     /// The next 4-tuple; it comes again after 2^32 connections.
@@ -277,6 +287,9 @@ impl Traffic {
 
     fn payload_len(&mut self, from: usize) -> usize {
         const HEADERS: usize = 14 + 20 + 20 + 12;
+        if let Some(len) = self.options.frame_len {
+            return len.saturating_sub(HEADERS);
+        }
         match self.options.mix {
             Mix::Small | Mix::SynFlood | Mix::Scan => 0,
             // Data one way, ACKs the other.
