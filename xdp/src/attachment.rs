@@ -9,7 +9,7 @@ use crate::interface::{Interface, InterfaceStatistics, wait_for_carrier};
 use crate::options::{HugePages, Options};
 use crate::privileges;
 use crate::program::{Attached, Counters, Link, Program};
-use crate::queue::{Plan, Queue};
+use crate::queue::{BATCH_MAX, Plan, Queue};
 use crate::system;
 use crate::umem::{Backing, Umem};
 use crate::warning::Warning;
@@ -60,6 +60,7 @@ impl Attachment {
             queue,
             frames: options.frames,
             receive_ring: options.receive_ring.unwrap_or(options.frames),
+            batch: options.batch,
             scatter,
             zero_copy: options.zero_copy,
             native,
@@ -132,6 +133,9 @@ fn check(options: &Options) -> Result<(), Error> {
         && (!ring.is_power_of_two() || ring < 64 || ring > options.frames)
     {
         return bad("receive_ring", ring.into(), "a power of two from 64 up to the frames");
+    }
+    if options.batch == 0 || options.batch as usize > BATCH_MAX {
+        return bad("batch", options.batch.into(), "1 to 256 packets");
     }
     if options.tunnel_ports.len() > Options::PORTS_MAX {
         return bad("tunnel_ports", options.tunnel_ports.len() as u64, "at most 8 ports");
@@ -252,6 +256,7 @@ mod tests {
         );
         assert!(refused(|options| options.frame_size = Some(1024)).contains("2048 or 4096"));
         assert!(refused(|options| options.receive_ring = Some(16384)).contains("receive_ring"));
+        assert!(refused(|options| options.batch = 257).contains("1 to 256 packets"));
         assert!(refused(|options| options.tunnel_ports = vec![1; 9]).contains("at most 8"));
     }
 }

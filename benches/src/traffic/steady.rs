@@ -67,12 +67,8 @@ mod tests {
 
     #[test]
     fn data_can_be_of_one_length_and_resets_can_be_switched_on() {
-        let options = Options {
-            flows: 100,
-            resets_per_mille: 0,
-            frame_len: Some(512),
-            ..Options::default()
-        };
+        let options =
+            Options { flows: 100, resets_per_mille: 0, frame_len: Some(512), ..Options::default() };
         let mut traffic = Traffic::new(&options);
         let mut frame = Vec::new();
         let mut count = |traffic: &mut Traffic| {
