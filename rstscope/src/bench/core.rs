@@ -145,3 +145,23 @@ impl Sink for Counted {
 const SMALLEST: usize = 60;
 /// A SYN with options.
 const SYN_LEN: usize = 74;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_asked_for_before_it_is_taken() {
+        let asked = |flows| Asked {
+            sweep: Sweep::Flows,
+            flows,
+            frame_len: SMALLEST,
+            packets: 1 << 20,
+            rounds: 1,
+        };
+        assert_eq!(asked(1 << 16).table_flows(), 1 << 20, "what is used unless told otherwise");
+        assert_eq!(asked(1 << 20).table_flows(), 1 << 21, "full to four fifths at most");
+        assert!(asked(1 << 24).memory_bytes() > 5_000_000_000);
+        assert!(asked(1 << 16).memory_bytes() < 600_000_000);
+    }
+}

@@ -271,7 +271,8 @@ const PACKETS_LOST_TWICE: [&str; 1] = ["kernel_fill_ring_empty"];
 /// One system call: some milliseconds.
 const AT_A_TIME: u32 = 1 << 15;
 const PACE: Duration = Duration::from_micros(200);
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A busy kernel takes its time to find huge pages and to lock memory.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// As the sensor waits.
 const SPINS_BEFORE_WAIT: u32 = 64;
 const WAIT: Duration = Duration::from_millis(50);
