@@ -110,19 +110,19 @@ impl Panel<'_> {
             .light_line_style(TRANSPARENT)
             .draw()?;
         for link in LINKS {
-            let rate = |point: &&Point| (self.link)(link, &point.with_resets);
+            let rate = |point: &Point| (self.link)(link, &point.with_resets);
             let (Some(first), Some(last)) = (self.points.first(), self.points.last()) else {
                 continue;
             };
-            let inner = self.points.iter().map(|point| ((self.x)(point), rate(&point)));
-            let line: Vec<(f64, f64)> = [(x.0, rate(&first))]
+            let inner = self.points.iter().map(|point| ((self.x)(point), rate(point)));
+            let line: Vec<(f64, f64)> = [(x.0, rate(first))]
                 .into_iter()
                 .chain(inner)
-                .chain([(x.1, rate(&last))])
+                .chain([(x.1, rate(last))])
                 .collect();
             chart.draw_series([PathElement::new(line, LINK.stroke_width(1))])?;
             let style = (FONT, 11).into_font().color(&LINK);
-            let place = (x.0 * 1.03, rate(&first) * 1.18);
+            let place = (x.0 * 1.03, rate(first) * 1.18);
             chart.draw_series([Text::new(format!("{link:.0} GbE"), place, style)])?;
         }
         for (colour, measured) in
