@@ -106,7 +106,9 @@ impl Panel<'_> {
             .y_desc(self.y_title)
             .x_label_formatter(&|x| short(*x))
             .y_label_formatter(&|y| short(*y))
+            .x_labels(5)
             .label_style((FONT, 12))
+            .bold_line_style(BLACK.mix(0.07))
             .light_line_style(TRANSPARENT)
             .draw()?;
         for link in LINKS {
@@ -115,11 +117,8 @@ impl Panel<'_> {
                 continue;
             };
             let inner = self.points.iter().map(|point| ((self.x)(point), rate(point)));
-            let line: Vec<(f64, f64)> = [(x.0, rate(first))]
-                .into_iter()
-                .chain(inner)
-                .chain([(x.1, rate(last))])
-                .collect();
+            let line: Vec<(f64, f64)> =
+                [(x.0, rate(first))].into_iter().chain(inner).chain([(x.1, rate(last))]).collect();
             chart.draw_series([PathElement::new(line, LINK.stroke_width(1))])?;
             let style = (FONT, 11).into_font().color(&LINK);
             let place = (x.0 * 1.03, rate(first) * 1.18);
