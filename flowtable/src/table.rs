@@ -271,12 +271,12 @@ impl FlowTable {
         Some(Slot(slot as u32))
     }
 
-    /// Whether a slot found a moment ago is still that flow's, and the flow has not expired.
-    #[inline(always)]
+    /// Whether a slot found a moment ago is that flow's, and the flow was seen lately.
     #[must_use]
     pub fn is_still(&self, slot: Slot, hash: FlowHash, now: Timestamp) -> bool {
-        let index = slot.0 as usize;
-        self.records[index].tag == tag_of(hash) && !self.is_expired(index / WAYS, index % WAYS, now)
+        let (set, way) = (slot.0 as usize / WAYS, slot.0 as usize % WAYS);
+        let is_there = self.records.get(slot.0 as usize).is_some_and(|it| it.tag == tag_of(hash));
+        is_there && self.sets[set].is_fresh(way, self.young, now)
     }
 
     /// A record.

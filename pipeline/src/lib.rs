@@ -36,8 +36,9 @@ mod worker;
 
 pub use capture::{CaptureSource, Problem, ProblemKind};
 pub use error::Error;
-pub use flowtable::KeyScope;
+pub use flowtable::{KeyScope, TapPort, Timestamp};
 pub use handover::Sharding;
+pub use live::Wait;
 pub use names::NamesKept;
 pub use options::Options;
 pub use prefiltered::Prefiltered;
@@ -46,4 +47,5 @@ pub use read::{read, replay};
 pub use run::{RunOptions, run};
 pub use sink::Sink;
 pub use source::{BATCH_MAX, Frame, Receipt, Received, Source, SourceError};
+pub use wire::LinkType;
 pub use xdp::{AttachMode, Capture, Interface, Others, Ration, ZeroCopy};

@@ -6,12 +6,32 @@ use std::time::Duration;
 
 use flowtable::{TapPort, Timestamp};
 use wire::LinkType;
-use xdp::{Queue, Statistics};
+use xdp::{BusyPoll, Queue, Statistics};
 
 use crate::clock;
-use crate::source::{BATCH_MAX, Frame, Receipt, Received, Source, SourceError};
+use crate::source::{Frame, Receipt, Received, Source, SourceError};
 
-const _: () = assert!(xdp::BATCH_MAX <= BATCH_MAX);
+/// What a worker does while its queues are empty.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Wait {
+    /// Looks again a few times, then sleeps until the kernel wakes it: a tap at night costs nothing.
+    #[default]
+    Poll,
+    /// As [`Wait::Poll`], but runs the driver's receive loop itself before it sleeps (Linux 5.11): pays
+    /// off where interrupt and worker share a core. Wants `napi_defer_hard_irqs` and
+    /// `gro_flush_timeout` set in `/sys/class/net/INTERFACE`.
+    BusyPoll,
+    /// Never sleeps: the least delay after a silence, for a whole core.
+    Spin,
+}
+
+impl Wait {
+    /// How queues have to be opened for it.
+    pub(crate) fn busy_poll(self) -> Option<BusyPoll> {
+        // 64 packets are what the kernel takes at a time by default (NAPI_POLL_WEIGHT).
+        (self == Self::BusyPoll).then_some(BusyPoll { duration_us: 20, budget: 64 })
+    }
+}
 
 /// The queues of one worker: queue *i* of every interface.
 pub(crate) struct LiveSource {
@@ -21,9 +41,11 @@ pub(crate) struct LiveSource {
     now: Timestamp,
     published: Timestamp,
     idle_turns: u32,
+    wait: Wait,
     /// How long the thread may sleep.
-    wait: Duration,
-    batch: u64,
+    wait_max: Duration,
+    /// Packets of the current queue before this batch.
+    before: u64,
 }
 
 /// One queue and what it has brought.
@@ -92,10 +114,10 @@ impl Gauge {
 impl LiveSource {
     /// `shares` says whether other workers hand segments over to this one: it must not sleep long
     /// then, since a packet of theirs does not wake it.
-    pub(crate) fn new(queues: Vec<LiveQueue>, shares: bool) -> Self {
+    pub(crate) fn new(queues: Vec<LiveQueue>, wait: Wait, shares: bool) -> Self {
         let now = clock::now();
-        let wait = if shares { WAIT_SHARED } else { WAIT_ALONE };
-        Self { queues, current: 0, now, published: now, idle_turns: 0, wait, batch: 0 }
+        let wait_max = if shares { WAIT_SHARED } else { WAIT_ALONE };
+        Self { queues, current: 0, now, published: now, idle_turns: 0, wait, wait_max, before: 0 }
     }
 
     /// Writes the gauges for the last time.
@@ -106,13 +128,22 @@ impl LiveSource {
         }
     }
 
-    /// Lets the thread sleep until a packet comes: a tap at night should cost nothing.
-    fn wait(&mut self) -> Result<(), xdp::Error> {
-        self.idle_turns = self.idle_turns.saturating_add(1);
+    /// Nothing is there: looks again soon, or lets the thread sleep until a packet comes.
+    fn idle(&mut self) -> Result<(), xdp::Error> {
+        self.idle_turns = self.idle_turns.wrapping_add(1);
+        if self.wait == Wait::Spin {
+            std::hint::spin_loop();
+            if self.idle_turns.is_multiple_of(SPINS_BEFORE_CHECK) {
+                // Nobody tells a worker that never sleeps that its interface is gone.
+                self.queues.iter().try_for_each(|queue| queue.queue.check())?;
+            }
+            return Ok(());
+        }
         if self.idle_turns < SPINS_BEFORE_WAIT {
             return Ok(());
         }
-        let share = self.wait / u32::try_from(self.queues.len()).unwrap_or(1).max(1);
+        self.idle_turns = SPINS_BEFORE_WAIT;
+        let share = self.wait_max / u32::try_from(self.queues.len()).unwrap_or(1).max(1);
         for queue in &self.queues {
             if queue.queue.wait(share)? {
                 break;
@@ -128,25 +159,26 @@ impl LiveSource {
 
 impl Source for LiveSource {
     fn receive(&mut self) -> Result<Received, SourceError> {
-        for step in 1..=self.queues.len() {
-            let next = (self.current + step) % self.queues.len();
-            let received = self.queues[next].queue.receive();
+        for _ in 0..self.queues.len() {
+            self.current = if self.current + 1 < self.queues.len() { self.current + 1 } else { 0 };
+            let live = &mut self.queues[self.current];
+            let received = live.queue.receive();
             if received > 0 {
+                self.before = live.received;
+                live.received += received as u64;
                 self.now = clock::now();
-                self.current = next;
                 self.idle_turns = 0;
-                self.queues[next].received += received as u64;
-                self.batch = received as u64;
                 self.publish_each_second();
                 return Ok(Received::Frames(received));
             }
         }
-        self.wait().map_err(|source| self.error(source))?;
+        self.idle().map_err(|source| self.error(source))?;
         self.now = clock::now();
         self.publish_each_second();
         Ok(Received::Idle)
     }
 
+    #[inline]
     fn frame(&self, index: usize) -> Frame<'_> {
         let live = &self.queues[self.current];
         Frame {
@@ -157,7 +189,7 @@ impl Source for LiveSource {
             receipt: Receipt {
                 input: live.input,
                 queue: live.queue.id() as u16,
-                frame: live.received - self.batch + index as u64 + 1,
+                frame: self.before + index as u64 + 1,
             },
         }
     }
@@ -178,6 +210,8 @@ impl LiveSource {
 
 /// Empty turns before the thread sleeps; at line rate the next batch is there sooner.
 const SPINS_BEFORE_WAIT: u32 = 64;
+/// Some tens of milliseconds: a check is a system call.
+const SPINS_BEFORE_CHECK: u32 = 1 << 20;
 /// Short enough to notice a stop and to tell verdicts in time.
 const WAIT_ALONE: Duration = Duration::from_millis(50);
 /// A ring of 4,096 segments fills in this time at 4 million packets a second.

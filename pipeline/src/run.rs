@@ -2,26 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use events::{ControlReport, InputReport, Memory, Report, Start, StartInput};
+use events::{ControlReport, CpuTime, InputReport, Memory, Report, Start, StartInput};
 use flowtable::KeyScope;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::unistd::Pid;
 use xdp::{Attachment, Queue, Ration};
 
+use crate::clock;
 use crate::error::Error;
 use crate::exporter::{EndsWorkers, Exporter, named};
 use crate::handover::{Handover, Sharding};
-use crate::live::{Gauge, LiveQueue, LiveSource};
+use crate::live::{Gauge, LiveQueue, LiveSource, Wait};
 use crate::names::{NAMES_PER_TURN, NameReader};
 use crate::options::Options;
 use crate::outbox::{Outbox, Patience, Telling, exchange};
 use crate::read::{memory_of, table_options};
 use crate::shard::Shard;
 use crate::sink::Sink;
-use crate::source::SourceError;
+use crate::source::{BATCH_MAX, SourceError};
 use crate::telling::{Names, Teller};
 use crate::window::{WINDOWS_PER_WORKER, Window};
 use crate::worker::Worker;
@@ -36,6 +37,8 @@ pub struct RunOptions {
     pub options: Options,
     /// Pin worker *i* to the *i*-th core this process may use.
     pub pin: bool,
+    /// What workers do while nothing comes.
+    pub wait: Wait,
     /// Lock all memory, so that nothing on the packet path is ever paged out.
     pub lock_memory: bool,
 }
@@ -48,6 +51,7 @@ impl RunOptions {
             interfaces: interfaces.iter().map(|name| xdp::Options::new(name)).collect(),
             options: Options::default(),
             pin: true,
+            wait: Wait::default(),
             lock_memory: true,
         }
     }
@@ -100,8 +104,14 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     let key_scope = options.options.key_scope;
     let sources = std::mem::take(&mut links.workers);
     let crew = Crew { stop, pin: options.pin, key_scope };
-    let outcome = crew.run(sources.into_iter().zip(workers), &mut exporter, &links, sink);
+    let started_ns = clock::thread_cpu_ns();
+    let (workers_ns, outcome) =
+        crew.run(sources.into_iter().zip(workers), &mut exporter, &links, sink);
     let mut report = exporter.report();
+    report.cpu = CpuTime {
+        workers_s: workers_ns as f64 / 1e9,
+        exporter_s: clock::thread_cpu_ns().saturating_sub(started_ns) as f64 / 1e9,
+    };
     report.losses.extend(links.losses());
     report.inputs = links.reports(exporter.input_frames());
     report.memory = memory;
@@ -120,21 +130,28 @@ struct Crew<'c> {
 }
 
 impl Crew<'_> {
+    /// Returns the processor time of all workers, and how it ended.
     fn run(
         &self,
         workers: impl Iterator<Item = (LiveSource, Parts)>,
         exporter: &mut Exporter,
         links: &Links,
         sink: &mut dyn Sink,
-    ) -> Result<(), Error> {
-        std::thread::scope(|scope| {
+    ) -> (u64, Result<(), Error>) {
+        let cpu_ns = AtomicU64::new(0);
+        let outcome = std::thread::scope(|scope| {
             let crew = EndsWorkers { exporter, stop: self.stop };
             let mut threads = Vec::new();
             for (index, (source, (shard, outbox, handover, names))) in workers.enumerate() {
                 let worker = Worker::new(source, shard, outbox, handover, names, self.key_scope);
+                let cpu_ns = &cpu_ns;
                 let thread = std::thread::Builder::new()
                     .name(format!("worker-{index}"))
-                    .spawn_scoped(scope, move || self.work(index, worker))
+                    .spawn_scoped(scope, move || {
+                        let result = self.work(index, worker);
+                        cpu_ns.fetch_add(clock::thread_cpu_ns(), Ordering::Relaxed);
+                        result
+                    })
                     .map_err(|source| Error::Spawn { worker: index, source })?;
                 threads.push(thread);
             }
@@ -148,7 +165,8 @@ impl Crew<'_> {
                 outcome = outcome.and(ended);
             }
             outcome
-        })
+        });
+        (cpu_ns.into_inner(), outcome)
     }
 
     fn work(&self, index: usize, worker: Worker<LiveSource>) -> Result<(), SourceError> {
@@ -191,9 +209,12 @@ impl Links {
         };
         let mut queues_of_workers: Vec<Vec<LiveQueue>> = Vec::new();
         for (input, interface) in options.interfaces.iter().enumerate() {
-            let capture = options.options.capture;
-            let interface = &xdp::Options { capture, ..interface.clone() };
-            let (attachment, queues) = Attachment::open(interface)?;
+            let (attachment, queues) = Attachment::open(&xdp::Options {
+                capture: options.options.capture,
+                batch: interface.batch.min(BATCH_MAX as u32),
+                busy_poll: options.wait.busy_poll().or(interface.busy_poll),
+                ..interface.clone()
+            })?;
             for warning in attachment.warnings() {
                 tracing::warn!("{}: {warning}", interface.interface);
             }
@@ -208,8 +229,10 @@ impl Links {
             links.attachments.push(attachment);
         }
         let shares = queues_of_workers.len() > 1;
-        links.workers =
-            queues_of_workers.into_iter().map(|queues| LiveSource::new(queues, shares)).collect();
+        links.workers = queues_of_workers
+            .into_iter()
+            .map(|queues| LiveSource::new(queues, options.wait, shares))
+            .collect();
         Ok(links)
     }
 

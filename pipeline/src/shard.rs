@@ -98,24 +98,46 @@ impl Shard {
     /// Nothing was done then.
     #[inline(always)]
     pub(crate) fn take_plain(&mut self, short: &Short, outbox: &mut Outbox) -> bool {
-        let Short { hash, time, slot, plain, direction, .. } = short;
-        let Some(slot) = *slot else { return false };
-        let Some(record) = self.table.established(*hash, slot, *time) else { return false };
-        if !record.takes_plain(*direction, plain) {
+        let Some(slot) = short.slot else { return false };
+        let Some(record) = self.table.established(short.hash, slot, short.time) else {
+            return self.take_plain_of_others(short, slot, outbox);
+        };
+        if !record.takes_plain(short.direction, &short.plain) {
             return false;
         }
-        record.observe_plain(*direction, plain, time.tick());
-        self.clock.observe(*time);
-        self.watches.expire(*time, &mut self.table, |watch| outbox.finish(watch, true));
+        record.observe_plain(short.direction, &short.plain, short.time.tick());
+        self.note_time(short.time, outbox);
         true
+    }
+
+    /// The same for flows that are not established: one-sided, or met in mid-stream a moment ago.
+    #[inline(never)]
+    fn take_plain_of_others(&mut self, short: &Short, slot: Slot, outbox: &mut Outbox) -> bool {
+        if !self.table.is_still(slot, short.hash, short.time) {
+            return false;
+        }
+        let record = self.table.record_mut(slot);
+        if !record.takes_plain(short.direction, &short.plain) {
+            return false;
+        }
+        record.observe_plain(short.direction, &short.plain, short.time.tick());
+        self.table.refresh(slot, short.time);
+        self.note_time(short.time, outbox);
+        true
+    }
+
+    /// What the time of every segment does: it tells how fine the clock is, and ends watches.
+    #[inline(always)]
+    fn note_time(&mut self, time: Timestamp, outbox: &mut Outbox) {
+        self.clock.observe(time);
+        // To the packet, not to the batch: what comes after a watch is over must not be seen by it.
+        self.watches.expire(time, &mut self.table, |watch| outbox.finish(watch, true));
     }
 
     /// The road of one segment: find its flow, judge it if it is a reset, let the flow remember.
     pub(crate) fn take(&mut self, staged: &Staged, outbox: &mut Outbox) {
         let Staged { segment, direction, .. } = staged;
-        self.clock.observe(segment.time);
-        // To the packet, not to the batch: what comes after a watch is over must not be seen by it.
-        self.watches.expire(segment.time, &mut self.table, |watch| outbox.finish(watch, true));
+        self.note_time(segment.time, outbox);
         let slot = self.table.place(staged.hash, staged.slot, segment.time);
         // Earlier resets of the flow see this segment before it starts a watch of its own.
         if let Some(record) = slot.map(|slot| self.table.record(slot)).filter(|r| r.is_watched()) {

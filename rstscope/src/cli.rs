@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench::BenchArguments;
 use crate::condition::Condition;
 use crate::explain::FlowName;
 use crate::filter::Filter;
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// Compare verdicts with labels: who, why, how sure, and every miss with its evidence
     Evaluate(EvaluateArguments),
+    /// How fast: packets a second of one core, or of a live run on a veth pair
+    Bench(BenchArguments),
     /// Refit the table of weights on labelled resets; for whoever builds the program
     #[command(hide = true)]
     Fit(FitArguments),
@@ -76,6 +79,8 @@ impl Command {
         match self {
             Self::Run(arguments) => arguments.output.quiet,
             Self::Read(arguments) => arguments.output.quiet,
+            // A veth pair of its own deserves no advice.
+            Self::Bench(_) => true,
             _ => false,
         }
     }
@@ -120,6 +125,38 @@ pub(crate) struct LinkArguments {
     /// Do not pin workers to cores
     #[arg(long)]
     pub(crate) no_pin: bool,
+    #[command(flatten)]
+    pub(crate) queue: QueueArguments,
+}
+
+/// How packets are taken from a queue.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "Queue")]
+pub(crate) struct QueueArguments {
+    /// What a worker does when its queues are empty; benches/LIVE.md has what each costs
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub(crate) wait: WaitChoice,
+    /// Packets taken at a time, 1 to 64
+    #[arg(long, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=pipeline::BATCH_MAX as i64))]
+    pub(crate) batch: Option<u32>,
+    /// Frames of each queue, a power of two from 64: more absorb longer pauses, fewer stay in the
+    /// processor's cache
+    #[arg(long, value_name = "N")]
+    pub(crate) frames: Option<u32>,
+}
+
+/// Values of --wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum WaitChoice {
+    /// Sleep until the kernel wakes the worker: costs nothing at night
+    #[default]
+    Poll,
+    /// Run the driver's receive loop from the worker; wants napi_defer_hard_irqs and
+    /// gro_flush_timeout of the interface set
+    BusyPoll,
+    /// Look again and again: the whole core, and the least delay
+    Spin,
 }
 
 /// Values of --zero-copy.

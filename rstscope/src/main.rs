@@ -8,8 +8,8 @@
 //! | file | what |
 //! |---|---|
 //! | `cli.rs` | the command line |
-//! | `sensor.rs` | the only place that calls `pipeline` |
-//! | `read.rs`, `live.rs`, `explain.rs`, `demo/`, `evaluate/`, `fit/` | the subcommands |
+//! | `sensor.rs` | the only place that calls `pipeline`, but for `bench/` |
+//! | `read.rs`, `live.rs`, `explain.rs`, `demo/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
 //! | `output.rs` | one sink for events: filter, count, write |
 //! | `table.rs`, `rows.rs`, `summary.rs` | the formats: table, CSV, report |
 //! | `filter.rs`, `condition.rs`, `tally.rs` | `--only`, `--fail-on`, and what they count |
@@ -17,6 +17,7 @@
 //! | `generate.rs` | completions, manual page, version |
 #![forbid(unsafe_code)]
 
+mod bench;
 mod cli;
 mod condition;
 mod demo;
@@ -91,6 +92,7 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Version { json } => generate::version(json),
         Command::Completions { shell } => generate::completions(shell),

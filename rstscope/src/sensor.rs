@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use anyhow::Context as _;
 use events::Report;
 use pipeline::{
-    AttachMode, Capture, KeyScope, NamesKept, Options, Others, Ration, RunOptions, Sink, ZeroCopy,
+    AttachMode, Capture, KeyScope, NamesKept, Options, Others, Ration, RunOptions, Sink, Wait,
+    ZeroCopy,
 };
 
 use crate::cli::{
-    CaptureChoice, KeyPart, LinkArguments, NamesChoice, SensorArguments, ZeroCopyChoice,
+    CaptureChoice, KeyPart, LinkArguments, NamesChoice, QueueArguments, SensorArguments,
+    WaitChoice, ZeroCopyChoice,
 };
 
 /// Reads captures to their ends or until `stop` is set, merged by time; `progress` grows by the bytes read.
@@ -52,6 +54,7 @@ pub(crate) fn watch(
     let mut options = RunOptions {
         options: options(arguments, provisional),
         pin: !link.no_pin,
+        wait: wait_of(&link.queue),
         ..RunOptions::taps(interfaces)
     };
     for interface in &mut options.interfaces {
@@ -61,11 +64,27 @@ pub(crate) fn watch(
             ZeroCopyChoice::Require => ZeroCopy::Require,
             ZeroCopyChoice::Never => ZeroCopy::Never,
         };
+        set_queue(interface, &link.queue);
         if link.generic {
             interface.attach_mode = AttachMode::GenericOnly;
         }
     }
     pipeline::run(&options, stop, sink).context("watch interfaces")
+}
+
+/// What workers shall do while nothing comes.
+pub(crate) fn wait_of(queue: &QueueArguments) -> Wait {
+    match queue.wait {
+        WaitChoice::Poll => Wait::Poll,
+        WaitChoice::BusyPoll => Wait::BusyPoll,
+        WaitChoice::Spin => Wait::Spin,
+    }
+}
+
+/// Sizes of queues, where they were chosen.
+pub(crate) fn set_queue(interface: &mut xdp::Options, queue: &QueueArguments) {
+    interface.batch = queue.batch.unwrap_or(interface.batch);
+    interface.frames = queue.frames.unwrap_or(interface.frames);
 }
 
 fn options(arguments: &SensorArguments, provisional: bool) -> Options {

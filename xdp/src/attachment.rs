@@ -9,7 +9,7 @@ use crate::interface::{Interface, InterfaceStatistics, wait_for_carrier};
 use crate::options::{Capture, HugePages, Options};
 use crate::privileges;
 use crate::program::{Attached, Counters, Link, Program};
-use crate::queue::{Plan, Queue};
+use crate::queue::{BATCH_MAX, Plan, Queue};
 use crate::system;
 use crate::umem::{Backing, Umem};
 use crate::warning::Warning;
@@ -60,6 +60,7 @@ impl Attachment {
             queue,
             frames: options.frames,
             receive_ring: options.receive_ring.unwrap_or(options.frames),
+            batch: options.batch,
             scatter,
             zero_copy: options.zero_copy,
             native,
@@ -137,6 +138,9 @@ fn check(options: &Options) -> Result<(), Error> {
         && ration.first_packets == 0
     {
         return bad("first_packets", 0, "at least 1");
+    }
+    if options.batch == 0 || options.batch as usize > BATCH_MAX {
+        return bad("batch", options.batch.into(), "1 to 256 packets");
     }
     if options.tunnel_ports.len() > Options::PORTS_MAX {
         return bad("tunnel_ports", options.tunnel_ports.len() as u64, "at most 8 ports");
@@ -258,6 +262,7 @@ mod tests {
         );
         assert!(refused(|options| options.frame_size = Some(1024)).contains("2048 or 4096"));
         assert!(refused(|options| options.receive_ring = Some(16384)).contains("receive_ring"));
+        assert!(refused(|options| options.batch = 257).contains("1 to 256 packets"));
         assert!(refused(|options| options.tunnel_ports = vec![1; 9]).contains("at most 8"));
         let nothing = Capture::Control(Ration { first_packets: 0, connections: 1 });
         assert!(refused(|options| options.capture = nothing).contains("at least 1"));

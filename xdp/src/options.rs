@@ -33,6 +33,9 @@ pub struct Options {
     /// Entries of the receive ring, a power of two from 64 up to `frames`; `None` for as many as
     /// there are frames, so that only a lack of frames can lose packets.
     pub receive_ring: Option<u32>,
+    /// Packets lent at a time, 1 to [`crate::BATCH_MAX`]: enough to hide a cache miss behind the
+    /// next packets, few enough that their headers stay in the first-level cache.
+    pub batch: u32,
     /// What pages the frames are made of.
     pub huge_pages: HugePages,
     /// Run the driver's receive loop from our own thread.
@@ -69,6 +72,7 @@ impl Options {
             frames: 8192,
             frame_size: None,
             receive_ring: None,
+            batch: 64,
             huge_pages: HugePages::Transparent,
             busy_poll: None,
             promiscuous: true,

@@ -11,9 +11,8 @@ use crate::socket::{Mode, Socket};
 use crate::system::{self, Readiness};
 use crate::umem::{Backing, Umem};
 
-/// Packets that [`Queue::receive`] lends at most: enough to hide a cache miss behind the next
-/// packets, few enough that their headers stay in the first-level cache.
-pub const BATCH_MAX: usize = 64;
+/// Packets that [`Queue::receive`] lends at most, whatever [`crate::Options::batch`] says.
+pub const BATCH_MAX: usize = 256;
 
 /// What a queue is opened with, decided before.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +21,7 @@ pub(crate) struct Plan {
     pub(crate) queue: u32,
     pub(crate) frames: u32,
     pub(crate) receive_ring: u32,
+    pub(crate) batch: u32,
     /// Whether packets may span several frames (`XDP_USE_SG`, Linux 6.6).
     pub(crate) scatter: bool,
     pub(crate) zero_copy: ZeroCopy,
@@ -32,14 +32,14 @@ pub(crate) struct Plan {
 
 /// One receive queue of one interface: an AF_XDP socket with its own memory.
 ///
-/// Shape: about 1.3 KiB, plus its frames and rings in mappings. It can be moved to the thread that
+/// Shape: about 2.5 KiB, plus its frames and rings in mappings. It can be moved to the thread that
 /// works on it; one thread at a time.
 ///
 /// Invariants:
-/// 1. Every frame is in exactly one place: the fill ring or the driver (the kernel's), the receive
-///    ring, or `lent[..lent_len]` (ours). A frame leaves `lent` only in [`Queue::receive`].
-/// 2. `lent[..lent_len]` lie inside the UMEM, each inside one frame.
-/// 3. The fill ring has room for every frame.
+/// 1. Every frame is in exactly one place: the fill ring or the driver (the kernel's), or the receive
+///    ring, whose first `buffers` entries are the batch (ours). They are released, and their frames
+///    given back, only in [`Queue::receive`].
+/// 2. The fill ring has room for every frame.
 pub struct Queue {
     // Dropped in this order: the socket lets go of the memory before it is unmapped.
     socket: Socket,
@@ -47,8 +47,13 @@ pub struct Queue {
     _completion: Consumer<u64>,
     received: Consumer<Descriptor>,
     umem: Umem,
-    lent: [Lent; BATCH_MAX],
-    lent_len: usize,
+    /// Entries of the receive ring that the batch consists of.
+    buffers: u32,
+    /// Packets of the batch.
+    lent: u32,
+    /// Where packets begin, if any of them spans several buffers; else packet *i* is entry *i*.
+    starts: Option<Box<[Start; BATCH_MAX]>>,
+    spans: bool,
     name: String,
     interface: String,
     plan: Plan,
@@ -57,11 +62,10 @@ pub struct Queue {
     counts: Counts,
 }
 
-/// The first buffer of a packet, and how long the packet was.
+/// The first buffer of a packet among those of its batch, and how long the packet was.
 #[derive(Clone, Copy, Default)]
-struct Lent {
-    address: u64,
-    len: u32,
+struct Start {
+    ahead: u32,
     total_len: u32,
 }
 
@@ -101,7 +105,7 @@ impl Queue {
             (false, true) => Mode::Copy,
             (false, false) => Mode::GenericCopy,
         };
-        let (lent, lent_len) = ([Lent::default(); BATCH_MAX], 0);
+        let starts = plan.scatter.then(|| Box::new([Start::default(); BATCH_MAX]));
         let counts = Counts::default();
         Ok(Self {
             socket,
@@ -109,8 +113,10 @@ impl Queue {
             _completion: completion,
             received,
             umem,
-            lent,
-            lent_len,
+            buffers: 0,
+            lent: 0,
+            starts,
+            spans: false,
             name,
             interface: interface.to_owned(),
             plan,
@@ -125,62 +131,76 @@ impl Queue {
     /// Returns how many whole packets are now lent: [`Queue::frame`] 0 up to that number. Never
     /// waits; with nothing there the answer is 0. Panics only if the kernel breaks the rings.
     pub fn receive(&mut self) -> usize {
-        for lent in &self.lent[..self.lent_len] {
-            self.fill.push(self.umem.frame_of(lent.address));
+        self.give_back();
+        // Descriptors stay where the kernel wrote them until the batch is given back.
+        let taken = self.received.available().min(self.plan.batch);
+        let (mut options, mut bytes) = (0, 0);
+        for descriptor in self.received.first(taken) {
+            options |= descriptor.options;
+            bytes += u64::from(descriptor.len);
+            self.umem.prefetch(descriptor.address);
         }
-        self.lent_len = 0;
-        let available = self.received.available();
-        let mut taken = 0;
-        while self.lent_len < BATCH_MAX
-            && let Some(buffers) = self.take_packet(taken, available)
-        {
-            taken += buffers;
+        self.spans = options & libc::XDP_PKT_CONTD != 0;
+        (self.buffers, self.lent) = (taken, taken);
+        if self.spans {
+            bytes = self.assemble();
         }
-        self.received.release(taken);
-        self.fill.publish();
-        if self.fill.needs_wakeup() || (taken == 0 && self.plan.busy_poll.is_some()) {
+        self.counts.packets += u64::from(self.lent);
+        self.counts.bytes += bytes;
+        if self.fill.needs_wakeup() || (self.lent == 0 && self.plan.busy_poll.is_some()) {
             self.wake();
         }
-        self.lent_len
+        self.lent as usize
     }
 
-    /// Lends the packet whose first buffer is `ahead` in the ring; returns how many buffers it had.
+    /// Gives the frames of the last batch to the kernel, and their entries in the ring.
+    fn give_back(&mut self) {
+        let umem = &self.umem;
+        let frames = self.received.first(self.buffers);
+        self.fill
+            .push_all(frames.map(|descriptor| umem.frame_of(descriptor.address)), self.buffers);
+        self.received.release(self.buffers);
+        self.fill.publish();
+        (self.buffers, self.lent) = (0, 0);
+    }
+
+    /// Makes the batch of whole packets where some span several buffers; returns their bytes.
     ///
-    /// `None` where the ring ends, also in the middle of a packet: the rest is not written yet.
-    fn take_packet(&mut self, ahead: u32, available: u32) -> Option<u32> {
-        if ahead >= available {
-            return None;
-        }
-        let first = self.received.peek(ahead);
-        let mut total_len = first.len;
-        let mut buffers = 1;
-        if first.options & libc::XDP_PKT_CONTD != 0 {
-            loop {
-                if ahead + buffers >= available {
-                    return None;
-                }
-                let next = self.received.peek(ahead + buffers);
-                total_len = total_len.saturating_add(next.len);
-                buffers += 1;
-                if next.options & libc::XDP_PKT_CONTD == 0 {
-                    break;
-                }
+    /// What ends in the middle of a packet stays in the ring: the rest is not written yet.
+    #[cold]
+    fn assemble(&mut self) -> u64 {
+        let starts =
+            self.starts.as_mut().expect("only a socket bound for it gets parts of packets");
+        let available = self.received.available();
+        let (mut lent, mut buffers, mut bytes) = (0, 0, 0);
+        let mut start = Start::default();
+        for (descriptor, ahead) in self.received.first(available).zip(0..) {
+            start.total_len = start.total_len.saturating_add(descriptor.len);
+            if descriptor.options & libc::XDP_PKT_CONTD != 0 {
+                continue;
             }
-            // All headers lie in the first buffer; the others go back at once.
-            for index in 1..buffers {
-                let descriptor = self.received.peek(ahead + index);
-                self.umem.check(descriptor.address, descriptor.len);
-                self.fill.push(self.umem.frame_of(descriptor.address));
+            starts[lent as usize] = start;
+            self.counts.multi_buffer_packets += u64::from(ahead > start.ahead);
+            bytes += u64::from(start.total_len);
+            (lent, buffers) = (lent + 1, ahead + 1);
+            start = Start { ahead: buffers, total_len: 0 };
+            if lent == self.plan.batch {
+                break;
             }
-            self.counts.multi_buffer_packets += 1;
         }
-        self.umem.check(first.address, first.len);
-        self.umem.prefetch(first.address);
-        self.lent[self.lent_len] = Lent { address: first.address, len: first.len, total_len };
-        self.lent_len += 1;
-        self.counts.packets += 1;
-        self.counts.bytes += u64::from(total_len);
-        Some(buffers)
+        (self.lent, self.buffers) = (lent, buffers);
+        bytes
+    }
+
+    /// The descriptor of packet `index`: all of it, or its first buffer.
+    #[inline]
+    fn descriptor(&self, index: usize) -> Descriptor {
+        assert!(index < self.lent as usize, "packet {index} of {}", self.lent);
+        let ahead = match &self.starts {
+            Some(starts) if self.spans => starts[index].ahead,
+            _ => index as u32,
+        };
+        self.received.peek(ahead)
     }
 
     /// The driver has run dry, or busy polling was asked for: run its receive loop.
@@ -194,17 +214,21 @@ impl Queue {
     /// The bytes of packet `index` of the batch: all of it, or its first buffer where it spans
     /// several (at least 1,792 bytes: every header). Panics past the batch.
     #[must_use]
+    #[inline]
     pub fn frame(&self, index: usize) -> &[u8] {
-        let lent = &self.lent[..self.lent_len][index];
-        // SAFETY: a lent frame is ours until `receive`, which needs `&mut self` and so no slice
-        // can be alive then (invariant 1).
-        unsafe { self.umem.slice(lent.address, lent.len) }
+        let buffer = self.descriptor(index);
+        // SAFETY: a frame of the batch is ours until `receive`, which needs `&mut self` and so no
+        // slice can be alive then (invariant 1).
+        unsafe { self.umem.slice(buffer.address, buffer.len) }
     }
 
     /// Bytes of packet `index` of the batch on the wire, without the checksum of the frame.
     #[must_use]
     pub fn frame_len(&self, index: usize) -> u32 {
-        self.lent[..self.lent_len][index].total_len
+        match &self.starts {
+            Some(starts) if self.spans => starts[..self.lent as usize][index].total_len,
+            _ => self.descriptor(index).len,
+        }
     }
 
     /// Waits until there is something to receive, at most `timeout` (poll(2), rounded up to whole

@@ -172,6 +172,20 @@ impl<T: Entry> Producer<T> {
         self.next = self.next.wrapping_add(1);
     }
 
+    /// Writes `count` entries at most, as [`Self::push`] does; looks once whether there is room.
+    pub(crate) fn push_all(&mut self, values: impl Iterator<Item = T>, count: u32) {
+        let used = self.next.wrapping_sub(self.consumer_seen);
+        if self.memory.size() - used < count {
+            assert!(self.free() >= count, "push of {count} into a ring of {}", self.memory.size());
+        }
+        for value in values.take(count as usize) {
+            // SAFETY: the consumer is past the next `count` entries and `published` is not, so they
+            // are ours to write (invariant 3 of `Memory`, checked by the assertion above).
+            unsafe { self.memory.entry(self.next).write(value) };
+            self.next = self.next.wrapping_add(1);
+        }
+    }
+
     /// Makes everything pushed visible to the other side.
     pub(crate) fn publish(&mut self) {
         if self.published != self.next {
@@ -223,6 +237,17 @@ impl<T: Entry> Consumer<T> {
         // SAFETY: the producer has published this entry and we have not released it, so it is ours
         // to read (invariant 3 of `Memory`, checked by the assertion above); any bits are valid.
         unsafe { entry.read() }
+    }
+
+    /// The first `count` entries. Panics past what [`Self::available`] last said.
+    pub(crate) fn first(&self, count: u32) -> impl Iterator<Item = T> + '_ {
+        assert!(count <= self.producer_seen.wrapping_sub(self.next), "peek at unwritten entries");
+        (0..count).map(|ahead| {
+            let entry = self.memory.entry(self.next.wrapping_add(ahead));
+            // SAFETY: the producer has published this entry and we have not released it, so it is
+            // ours to read (invariant 3 of `Memory`, checked by the assertion above).
+            unsafe { entry.read() }
+        })
     }
 
     /// Hands the first `count` entries back. Panics past what [`Self::available`] last said.

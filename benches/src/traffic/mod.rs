@@ -40,6 +40,9 @@ pub struct Options {
     pub start_ns: u64,
     /// The same seed gives the same bytes.
     pub seed: u64,
+    /// Bytes of every frame with data, and every frame of an open connection has some; `None` for
+    /// the lengths of the mix.
+    pub frame_len: Option<usize>,
 }
 
 impl Default for Options {
@@ -53,6 +56,7 @@ impl Default for Options {
             rate: 1_000_000,
             start_ns: 1_700_000_000_000_000_000,
             seed: 1,
+            frame_len: None,
         }
     }
 }
@@ -108,6 +112,12 @@ impl Traffic {
     #[must_use]
     pub const fn warm_up_len(&self) -> u64 {
         self.warm_up_len
+    }
+
+    /// Another share of resets from now on, thousandths of the packets.
+    pub fn set_resets_per_mille(&mut self, share: u64) {
+        self.options.resets_per_mille = share;
+        self.event_chance = resets::event_chance(share);
     }
 
     /// What was sent since the warm-up.
@@ -327,6 +337,9 @@ impl Traffic {
 
     fn payload_len(&mut self, from: usize) -> usize {
         const HEADERS: usize = 14 + 20 + 20 + 12;
+        if let Some(len) = self.options.frame_len {
+            return len.saturating_sub(HEADERS);
+        }
         match self.options.mix {
             Mix::Small | Mix::SynFlood | Mix::Scan => 0,
             // Data one way, ACKs the other.

@@ -151,3 +151,35 @@ fn entries_outside_the_mapping_are_refused() {
     let mapping = Mapping::anonymous(4096, 0).unwrap();
     let _ring = Producer::<u64>::new(mapping, OFFSETS, 512);
 }
+
+#[test]
+fn a_batch_is_the_same_as_one_by_one() {
+    let (mut producer, mut consumer, _file) = ring(8, u32::MAX - 2);
+    producer.push_all([1, 2, 3, 4, 5, 6].into_iter(), 6);
+    producer.publish();
+    assert_eq!(consumer.available(), 6);
+    assert_eq!(consumer.first(4).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    consumer.release(4);
+    producer.push_all([7, 8, 9].into_iter(), 3);
+    producer.publish();
+    assert_eq!(consumer.available(), 5);
+    assert_eq!(consumer.first(5).collect::<Vec<_>>(), [5, 6, 7, 8, 9]);
+}
+
+#[test]
+#[should_panic(expected = "push of 3 into a ring of 4")]
+fn a_batch_without_room_is_refused() {
+    let (mut producer, _consumer, _file) = ring(4, 0);
+    producer.push_all([1, 2].into_iter(), 2);
+    producer.push_all([3, 4, 5].into_iter(), 3);
+}
+
+#[test]
+#[should_panic(expected = "peek at unwritten entries")]
+fn a_batch_past_what_is_there_is_refused() {
+    let (mut producer, mut consumer, _file) = ring(4, 0);
+    producer.push(1);
+    producer.publish();
+    consumer.available();
+    let _none = consumer.first(2).count();
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use xdp::{Attachment, Flood, Options, Sender};
 
 use crate::namespace::{SENDING, Veth, ip, with_veth};
-use crate::packets::segment;
+use crate::packets::{ACK, FIN, RST, SYN, segment};
 use crate::{open, options, receive, wait_until};
 
 /// Sends numbered segments and waits until all of them have come to the program, or were dropped by
@@ -116,5 +116,64 @@ fn a_flood_is_accounted_for_to_the_last_packet() {
         // The rest found the queue between the two ends full, and veth drops it uncounted.
         assert!(redirected <= u64::from(TIMES) && redirected > 256, "{redirected}");
         assert_eq!(sources.len(), 16);
+    });
+}
+
+/// What bytes of a packet without IP options say.
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap())
+}
+
+/// The sum of 16-bit words of bytes that are right is all ones (RFC 1071).
+fn sum(parts: &[&[u8]]) -> u16 {
+    let words = parts.iter().flat_map(|part| part.chunks(2));
+    let sum: u32 = words.map(|word| u32::from(u16::from_be_bytes([word[0], word[1]]))).sum();
+    let once = (sum & 0xffff) + (sum >> 16);
+    ((once & 0xffff) + (once >> 16)) as u16
+}
+
+/// Every connection of the generator, packet by packet, is one that TCP could have made.
+#[test]
+fn conversations_of_a_flood_are_right_to_the_last_number() {
+    with_veth(Veth::default(), || {
+        const FLOWS: u32 = 8;
+        const TIMES: u32 = FLOWS * 16 * 33;
+        let (_attachment, mut queue) = open(&Options { frames: 8192, ..options() });
+        let flood = Flood::conversations(SENDING, FLOWS, 8).unwrap();
+        let frame = vec![0; 70];
+        let mut packets = Vec::new();
+        // A little at a time: veth holds no more than 256.
+        for _ in 0..TIMES / 128 {
+            flood.send(&frame, 128).unwrap();
+            packets.extend(receive(&mut queue, 128));
+        }
+        let mut next = std::collections::HashMap::new();
+        let (mut resets, mut ends) = (0, 0);
+        for (bytes, _) in &packets {
+            let ip_len = usize::from(u16::from_be_bytes([bytes[16], bytes[17]]));
+            let tcp_len = ip_len as u16 - 20;
+            assert_eq!(sum(&[&bytes[14..34]]), 0xffff, "{bytes:02x?}");
+            let pseudo = [&bytes[26..34], &[0, 6], &tcp_len.to_be_bytes()].concat();
+            assert_eq!(sum(&[&pseudo, &bytes[34..14 + ip_len]]), 0xffff, "{bytes:02x?}");
+            let (from, to) = ((&bytes[26..30], &bytes[34..36]), (&bytes[30..34], &bytes[36..38]));
+            let flags = bytes[47];
+            let (seq, ack) = (word(bytes, 38), word(bytes, 42));
+            if flags & SYN != 0 {
+                next.insert((from, to), seq);
+            }
+            let Some(expected) = next.get_mut(&(from, to)) else { continue };
+            assert_eq!(seq, *expected, "{bytes:02x?}");
+            let controls = (flags & SYN).count_ones() + (flags & FIN).count_ones();
+            *expected = seq.wrapping_add(ip_len as u32 - 40 + controls);
+            if flags & ACK != 0
+                && let Some(&peer) = next.get(&(to, from))
+            {
+                assert_eq!(ack, peer, "{bytes:02x?}");
+            }
+            resets += u32::from(flags & RST != 0);
+            ends += u32::from(flags & FIN != 0);
+        }
+        // 8 of 16 conversations, of 33 of every flow.
+        assert!((80..190).contains(&resets) && ends > 160, "{resets} resets, {ends} FIN");
     });
 }
