@@ -79,9 +79,9 @@ impl Batch {
         if frame.link != Some(LinkType::Ethernet) || frame.port.0 != 0 {
             return false;
         }
-        let is_plain = match CommonV4::find(frame.bytes) {
+        let is_plain = match CommonV4::find_untagged(frame.bytes) {
             Some(common) => short.fill_v4(&common, scope, table),
-            None => short.fill_v6(frame.bytes, scope, table),
+            None => short.fill_rarer(frame.bytes, scope, table),
         };
         if !is_plain || !is_wanted(&short.plain, short.hash) {
             return false;
@@ -148,9 +148,12 @@ impl Short {
         true
     }
 
-    /// Apart, so that IPv4 does not pay for its registers.
+    /// With a tag, or IPv6; apart, so that the commonest shape does not pay for its registers.
     #[inline(never)]
-    fn fill_v6(&mut self, frame: &[u8], scope: KeyScope, table: &FlowTable) -> bool {
+    fn fill_rarer(&mut self, frame: &[u8], scope: KeyScope, table: &FlowTable) -> bool {
+        if let Some(common) = CommonV4::find(frame) {
+            return self.fill_v4(&common, scope, table);
+        }
         let Some(common) = CommonV6::find(frame).filter(CommonV6::is_plain) else { return false };
         let Some((ends, direction)) = Ends::of_v6(&common, scope) else { return false };
         self.hash = table.hash(&ends);

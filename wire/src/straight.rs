@@ -43,16 +43,15 @@ impl<'b> Common<'b, 20> {
     #[inline(always)]
     #[must_use]
     pub fn find(frame: &'b [u8]) -> Option<Self> {
-        match Self::find_untagged(frame) {
-            Some(found) => Some(found),
-            None => Self::find_any(frame),
-        }
+        Self::find_untagged(frame).or_else(|| Self::find_any(frame))
     }
 
-    /// Without a VLAN tag every header stands at a known place, so that each rule is one comparison
-    /// of a word.
+    /// Measures a frame without VLAN tag: every header stands at a known place, so that each rule is
+    /// one comparison of a word. `None` if it is of another shape, of which
+    /// [`CommonV4::find`] may know more.
     #[inline(always)]
-    fn find_untagged(frame: &'b [u8]) -> Option<Self> {
+    #[must_use]
+    pub fn find_untagged(frame: &'b [u8]) -> Option<Self> {
         const TYPE_AND_VERSION: [u8; 4] = [0x08, 0x00, 0x45, 0];
         const FRAGMENT_AND_PROTOCOL: [u8; 4] = [0, 0, 0, ip::TCP];
         let head = frame.first_chunk::<54>()?;
