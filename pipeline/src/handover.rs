@@ -72,16 +72,15 @@ impl Handover {
         }
     }
 
-    /// Hands what has arrived to `take`, at most one ring's length of each.
-    pub(crate) fn receive(&mut self, mut take: impl FnMut(&Staged)) {
-        for ring in &mut self.from {
-            for _ in 0..RING_SEGMENTS {
-                match ring.pop() {
-                    Ok(staged) => take(&staged),
-                    Err(rtrb::PopError::Empty) => break,
-                }
-            }
-        }
+    /// Most segments that are waiting: one ring's length of each.
+    pub(crate) fn waiting_max(&self) -> usize {
+        self.from.len() * RING_SEGMENTS
+    }
+
+    /// The next segment that has arrived, written to `place`; false if none has.
+    pub(crate) fn receive(&mut self, place: &mut Staged) -> bool {
+        let next = self.from.iter_mut().find_map(|ring| ring.pop().ok());
+        next.map(|staged| *place = staged).is_some()
     }
 
     /// The upper half of the hash picks the worker; the table's sets use the lower bits.

@@ -39,6 +39,9 @@ pub struct RunOptions {
     pub pin: bool,
     /// What workers do while nothing comes.
     pub wait: Wait,
+    /// How several workers share the flows. [`Sharding::ByQueue`] trusts the card to send both
+    /// directions of every connection to one queue.
+    pub sharding: Sharding,
     /// Lock all memory, so that nothing on the packet path is ever paged out.
     pub lock_memory: bool,
 }
@@ -52,6 +55,7 @@ impl RunOptions {
             options: Options::default(),
             pin: true,
             wait: Wait::default(),
+            sharding: Sharding::ByHash,
             lock_memory: true,
         }
     }
@@ -65,7 +69,7 @@ impl RunOptions {
 pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Result<Report, Error> {
     let mut links = Links::open(options)?;
     let worker_count = links.workers.len();
-    let sharding = if worker_count > 1 { Sharding::ByHash } else { Sharding::ByQueue };
+    let sharding = if worker_count > 1 { options.sharding } else { Sharding::ByQueue };
     let inputs = options.interfaces.len();
     let (mut workers, mut inboxes, mut parts) = (Vec::new(), Vec::new(), Vec::new());
     // One secret for all: every worker must find the same owner for a flow.
@@ -228,7 +232,7 @@ impl Links {
             links.names.push(interface.interface.clone());
             links.attachments.push(attachment);
         }
-        let shares = queues_of_workers.len() > 1;
+        let shares = queues_of_workers.len() > 1 && options.sharding == Sharding::ByHash;
         links.workers = queues_of_workers
             .into_iter()
             .map(|queues| LiveSource::new(queues, options.wait, shares))

@@ -184,12 +184,24 @@ impl<S: Source> Worker<S> {
         }
     }
 
+    /// Takes in what other workers have received, batch by batch like frames of its own.
     fn take_handed_over(&mut self) {
-        let (shard, outbox, now) = (&mut self.shard, &mut self.outbox, &mut self.now);
-        self.handover.receive(|staged| {
-            *now = (*now).max(staged.segment.time);
-            shard.take(staged, outbox);
-        });
+        let mut left = self.handover.waiting_max();
+        while left > 0 {
+            self.batch.clear();
+            while let Some(place) = self.batch.next_whole()
+                && self.handover.receive(place)
+            {
+                self.now = self.now.max(place.segment.time);
+                self.batch.push_whole(self.shard.table());
+            }
+            if self.batch.len() == 0 {
+                break;
+            }
+            left = left.saturating_sub(self.batch.len());
+            self.batch.look_up(self.shard.table());
+            self.take();
+        }
     }
 
     /// Once a second of packet time the window goes to the exporter.

@@ -317,6 +317,24 @@ fn a_worker_without_packets_of_its_own_takes_what_is_handed_over() {
     });
 }
 
+/// Where the card keeps both directions of a connection on one queue there are no rings.
+#[test]
+fn workers_of_symmetric_queues_hand_nothing_over() {
+    with_veth(2, || {
+        let options = RunOptions { sharding: pipeline::Sharding::ByQueue, ..run_options() };
+        let (kept, outcome) = watch(&options, |watched| {
+            send(&burst(0), 1);
+            wait_until("packets", || watched.packets.load(Ordering::Relaxed) > 30);
+            wait_until("verdicts", || watched.finals.load(Ordering::Relaxed) >= 8);
+        });
+        let report = outcome.unwrap();
+        assert_eq!(kept.finals().count(), 8);
+        assert_eq!(report.workers, 2);
+        let rings = report.memory.items.iter().find(|item| item.name == "hand-over rings");
+        assert_eq!(rings.map_or(0, |item| item.bytes), 0);
+    });
+}
+
 #[test]
 fn an_interface_that_goes_away_ends_the_run_with_its_name() {
     with_veth(1, || {

@@ -122,6 +122,10 @@ pub(crate) struct LinkArguments {
     /// Run the XDP program in the network stack, not in the driver (slow; for odd drivers)
     #[arg(long)]
     pub(crate) generic: bool,
+    /// The card sends both directions of a connection to one queue ("rstscope hints" says how):
+    /// workers hand nothing over. Wrong if it does not: connections are then seen by halves
+    #[arg(long)]
+    pub(crate) symmetric_queues: bool,
     /// Do not pin workers to cores
     #[arg(long)]
     pub(crate) no_pin: bool,

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use anyhow::Context as _;
 use events::Report;
 use pipeline::{
-    AttachMode, Capture, KeyScope, NamesKept, Options, Others, Ration, RunOptions, Sink, Wait,
-    ZeroCopy,
+    AttachMode, Capture, KeyScope, NamesKept, Options, Others, Ration, RunOptions, Sharding, Sink,
+    Wait, ZeroCopy,
 };
 
 use crate::cli::{
@@ -55,6 +55,7 @@ pub(crate) fn watch(
         options: options(arguments, provisional),
         pin: !link.no_pin,
         wait: wait_of(&link.queue),
+        sharding: if link.symmetric_queues { Sharding::ByQueue } else { Sharding::ByHash },
         ..RunOptions::taps(interfaces)
     };
     for interface in &mut options.interfaces {
