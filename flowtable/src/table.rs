@@ -211,6 +211,14 @@ impl FlowTable {
         (ways != 0).then_some(Slot(index as u32))
     }
 
+    /// The record that a flow would get if it is new and its set has room, for whoever loads it
+    /// ahead of time.
+    #[must_use]
+    pub fn room(&self, hash: FlowHash) -> Option<&FlowRecord> {
+        let set = self.set_of(hash);
+        self.sets[set].free_way().map(|way| &self.records[set * WAYS + way])
+    }
+
     /// The record of a flow, if it is remembered.
     #[must_use]
     #[inline]

@@ -118,8 +118,10 @@ impl Batch {
     pub(crate) fn look_up(&mut self, table: &FlowTable) {
         for short in &mut self.shorts[..self.len] {
             short.slot = table.likely(short.hash);
-            if let Some(slot) = short.slot {
-                prefetch(table.record(slot));
+            if let Some(record) =
+                short.slot.map(|slot| table.record(slot)).or_else(|| table.room(short.hash))
+            {
+                prefetch(record);
             }
         }
     }

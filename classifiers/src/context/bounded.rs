@@ -1,9 +1,14 @@
 //! A map of fixed capacity: what was not asked for longest gives way.
+//!
+//! Where far more keys come than there is room for, each would give way before it tells anything, at
+//! the full price of coming and going. Then [`Bounded::admit`] lets in one of so many, by its hash, so
+//! that those few are known whole and the others not at all: less is known, nothing false.
 
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::num::NonZeroUsize;
 
+use flowtable::Timestamp;
 use foldhash::quality::RandomState;
 use lru::LruCache;
 
@@ -11,12 +16,47 @@ use lru::LruCache;
 pub(crate) struct Bounded<K: Hash + Eq, V> {
     entries: LruCache<K, V, RandomState>,
     evicted: u64,
+    /// Chooses who is let in; not the map's own, whose bits say where an entry lies.
+    hasher: RandomState,
+    pressure: Pressure,
+}
+
+/// How many keys come that there is no room for, by the second.
+#[derive(Debug, Default)]
+struct Pressure {
+    second: u64,
+    /// Entries that had given way when the second began.
+    evicted: u64,
+    /// Keys not let in since.
+    refused: u64,
+    /// One key in 2^`shift` is let in.
+    shift: u32,
+}
+
+impl Pressure {
+    /// Looks back at a second that is over.
+    fn turn(&mut self, second: u64, evicted: u64, capacity: usize) {
+        let is_over = second > self.second;
+        // Workers are some time apart; a clock that was set back is another matter.
+        if is_over || self.second - second > CLOCK_BACK_S {
+            let wanted =
+                (evicted - self.evicted + self.refused) / second.saturating_sub(self.second).max(1);
+            let room = (capacity / LIFE_S).max(1) as u64;
+            self.shift = (wanted / room).checked_ilog2().map_or(0, |log| log + 1);
+            *self = Self { second, evicted, refused: 0, shift: self.shift };
+        }
+    }
 }
 
 impl<K: Hash + Eq, V> Bounded<K, V> {
     /// An empty map.
     pub(crate) fn new(capacity: NonZeroUsize) -> Self {
-        Self { entries: LruCache::with_hasher(capacity, RandomState::default()), evicted: 0 }
+        Self {
+            entries: LruCache::with_hasher(capacity, RandomState::default()),
+            evicted: 0,
+            hasher: RandomState::default(),
+            pressure: Pressure::default(),
+        }
     }
 
     /// Bytes that `capacity` entries take: the entry with its two links, and its place in the index.
@@ -35,6 +75,28 @@ impl<K: Hash + Eq, V> Bounded<K, V> {
             *evicted += u64::from(is_full);
             new()
         })
+    }
+
+    /// The value of `key` as [`Bounded::entry`] gives it; `None` if there is none and too many keys
+    /// like it have come lately.
+    pub(crate) fn admit(
+        &mut self,
+        key: K,
+        time: Timestamp,
+        new: impl FnOnce() -> V,
+    ) -> Option<&mut V> {
+        let second = time.0 / 1_000_000_000;
+        if second != self.pressure.second {
+            self.pressure.turn(second, self.evicted, self.entries.cap().get());
+        }
+        if self.pressure.shift > 0 && !self.entries.contains(&key) {
+            let admitted_of = 1_u64 << self.pressure.shift;
+            if !self.hasher.hash_one(&key).is_multiple_of(admitted_of) {
+                self.pressure.refused += 1;
+                return None;
+            }
+        }
+        Some(self.entry(key, new))
     }
 
     /// The value of `key`; asking does not keep it from giving way.
@@ -69,12 +131,18 @@ impl<K: Hash + Eq, V> fmt::Debug for Bounded<K, V> {
     }
 }
 
+/// How long an entry shall live at least, as long as that can be had by letting in fewer.
+const LIFE_S: usize = 4;
+/// Further back than workers are apart.
+const CLOCK_BACK_S: u64 = 10;
 /// What the allocator adds to an entry.
 const ALLOCATION: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroUsize;
+
+    use flowtable::Timestamp;
 
     use super::Bounded;
 
@@ -92,5 +160,25 @@ mod tests {
         assert_eq!(map.iter().count(), 2);
         assert_eq!(map.remove(&3), Some(30));
         assert_eq!(map.peek_mut(&3), None);
+    }
+
+    #[test]
+    fn of_too_many_keys_a_few_are_let_in_and_stay() {
+        let mut map = Bounded::new(NonZeroUsize::new(1_024).expect("not zero"));
+        let mut offer = |second: u64, keys: std::ops::Range<u64>| {
+            let time = Timestamp(second * 1_000_000_000);
+            let admitted: Vec<u64> =
+                keys.filter(|&key| map.admit(key, time, || ()).is_some()).collect();
+            (admitted, map.evicted())
+        };
+        let (_, evicted) = offer(7, 0..100_000);
+        assert_eq!(evicted, 100_000 - 1_024);
+        let (second, evicted) = offer(8, 200_000..300_000);
+        assert!((100..400).contains(&second.len()), "{} in four lives", second.len());
+        let (same, evicted_then) = offer(9, 200_000..300_000);
+        assert_eq!((&same, evicted_then), (&second, evicted), "the same ones, and none gave way");
+        // They come back, one second after the flood.
+        assert_eq!(offer(10, 400_000..400_010).0.len(), 0);
+        assert_eq!(offer(11, 400_000..400_010).0.len(), 10);
     }
 }

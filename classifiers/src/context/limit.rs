@@ -86,7 +86,9 @@ impl Limits {
         match note.what {
             Happening::Established => {
                 self.services.entry(note.server, Accepts::default).push(note.time);
-                self.holdings.entry(key, Holding::none).accept(note.time);
+                if let Some(holding) = self.holdings.admit(key, note.time, Holding::none) {
+                    holding.accept(note.time);
+                }
             }
             Happening::Closed => {
                 if let Some(holding) = self.holdings.peek_mut(&key) {

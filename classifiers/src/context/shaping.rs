@@ -86,7 +86,10 @@ impl Loads {
     pub(crate) fn note(&mut self, note: &Note) {
         match note.what {
             Happening::Established => {
-                self.clients.entry(note.client.address, || Load::NONE).live.opened(note.time);
+                let client = note.client.address;
+                if let Some(load) = self.clients.admit(client, note.time, || Load::NONE) {
+                    load.live.opened(note.time);
+                }
             }
             Happening::Closed => {
                 if let Some(load) = self.clients.peek_mut(&note.client.address) {

@@ -45,7 +45,8 @@ impl Siblings {
         if note.what == Happening::Established {
             let nobody = (Timestamp(0), Endpoint::default());
             let none = || Opened { last: [nobody; REMEMBERED], next: 0 };
-            let opened = self.clients.entry(note.client.address, none);
+            let client = note.client.address;
+            let Some(opened) = self.clients.admit(client, note.time, none) else { return };
             opened.last[usize::from(opened.next) % REMEMBERED] = (note.time, note.server);
             opened.next = (opened.next + 1) % REMEMBERED as u8;
         }

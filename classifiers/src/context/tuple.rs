@@ -39,8 +39,10 @@ impl Tuples {
     pub(crate) fn note(&mut self, note: &Note) {
         match note.what {
             Happening::Established => {
-                *self.servers.entry(note.client, || (note.server, note.time)) =
-                    (note.server, note.time);
+                let known = (note.server, note.time);
+                if let Some(server) = self.servers.admit(note.client, note.time, || known) {
+                    *server = known;
+                }
             }
             Happening::Closed => self.forget(note.client, note.server),
             Happening::FirstFin { .. } | Happening::NewLook { .. } | Happening::Answered { .. } => {
