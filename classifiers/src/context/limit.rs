@@ -85,7 +85,10 @@ impl Limits {
         let key = (note.client.address, note.server);
         match note.what {
             Happening::Established => {
-                self.services.entry(note.server, Accepts::default).push(note.time);
+                if let Some(accepts) = self.services.admit(note.server, note.time, Accepts::default)
+                {
+                    accepts.push(note.time);
+                }
                 if let Some(holding) = self.holdings.admit(key, note.time, Holding::none) {
                     holding.accept(note.time);
                 }
