@@ -9,10 +9,11 @@
 //! A look-up reads one line of marks and the records whose mark matches, nearly always one. Nothing
 //! is ever moved, so the work per packet is bounded by sixteen ways.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::mem::MaybeUninit;
 
-use foldhash::fast::FixedState;
+use foldhash::SharedSeed;
+use foldhash::fast::FoldHasher;
 
 use crate::hosts::HostTable;
 use crate::key::Endpoint;
@@ -95,7 +96,9 @@ pub struct FlowTable {
     sets: Box<[Set]>,
     records: Box<[FlowRecord]>,
     hosts: HostTable,
-    hasher: FixedState,
+    seed: u64,
+    /// All multipliers are secret: with a public one, an address could be chosen that cancels the rest.
+    secrets: SharedSeed,
     timeouts: Timeouts,
     /// No flow that was seen so recently has expired.
     young: Idle,
@@ -133,7 +136,8 @@ impl FlowTable {
             sets: filled(Set::EMPTY, sets, pages),
             records: filled(FlowRecord::empty(), sets * WAYS, pages),
             hosts: HostTable::new(options.hosts),
-            hasher: FixedState::with_seed(options.seed),
+            seed: options.seed,
+            secrets: SharedSeed::from_u64(options.seed),
             timeouts,
             young: Idle::within_s(shortest_s),
             swept: Swept::default(),
@@ -169,13 +173,20 @@ impl FlowTable {
     #[inline]
     #[must_use]
     pub fn hash(&self, key: &impl Hash) -> FlowHash {
-        FlowHash(self.hasher.hash_one(key))
+        let mut hasher = self.hasher();
+        key.hash(&mut hasher);
+        FlowHash(hasher.finish())
+    }
+
+    #[inline]
+    fn hasher(&self) -> FoldHasher<'_> {
+        FoldHasher::with_seed(self.seed, &self.secrets)
     }
 
     /// The keyed hashes of a server: with its port, and without.
     #[must_use]
     pub fn host_hashes(&self, server: Endpoint) -> [u64; 2] {
-        let mut hasher = self.hasher.build_hasher();
+        let mut hasher = self.hasher();
         server.address.hash(&mut hasher);
         let address = hasher.finish();
         server.port.hash(&mut hasher);

@@ -15,6 +15,8 @@ pub(crate) struct Handover {
     /// Rings to the other workers, by their index; none to itself.
     to: Vec<Option<Producer<Staged>>>,
     from: Vec<Consumer<Staged>>,
+    /// The ring that is looked at first: each has its turn.
+    next: usize,
 }
 
 /// Who gets a flow.
@@ -30,7 +32,12 @@ impl Handover {
     /// The ends for `workers` workers.
     pub(crate) fn mesh(workers: usize, sharding: Sharding) -> Vec<Self> {
         let mut ends: Vec<Self> = (0..workers)
-            .map(|own| Self { own, to: (0..workers).map(|_| None).collect(), from: Vec::new() })
+            .map(|own| Self {
+                own,
+                to: (0..workers).map(|_| None).collect(),
+                from: Vec::new(),
+                next: 0,
+            })
             .collect();
         if sharding == Sharding::ByQueue {
             for end in &mut ends {
@@ -50,7 +57,7 @@ impl Handover {
 
     /// A worker alone.
     pub(crate) const fn alone() -> Self {
-        Self { own: 0, to: Vec::new(), from: Vec::new() }
+        Self { own: 0, to: Vec::new(), from: Vec::new(), next: 0 }
     }
 
     /// Bytes of the rings that end here.
@@ -79,8 +86,21 @@ impl Handover {
 
     /// The next segment that has arrived, written to `place`; false if none has.
     pub(crate) fn receive(&mut self, place: &mut Staged) -> bool {
-        let next = self.from.iter_mut().find_map(|ring| ring.pop().ok());
-        next.map(|staged| *place = staged).is_some()
+        let rings = self.from.len();
+        for _ in 0..rings {
+            let ring = self.next;
+            self.next = (ring + 1) % rings;
+            if let Ok(staged) = self.from[ring].pop() {
+                *place = staged;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Segments that nobody will take any more.
+    pub(crate) fn left_behind(&self) -> u64 {
+        self.from.iter().map(|ring| ring.slots() as u64).sum()
     }
 
     /// The upper half of the hash picks the worker; the table's sets use the lower bits.

@@ -70,7 +70,8 @@ pub fn read(
         }
     };
     for (index, input) in report.inputs.iter_mut().enumerate() {
-        input.problem = sources.first().and_then(|source| problem_of(source, index));
+        // Each worker has read the files for itself.
+        input.problem = sources.iter().find_map(|source| problem_of(source, index));
     }
     Ok(report)
 }

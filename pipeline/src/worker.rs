@@ -65,6 +65,7 @@ impl<S: Source> Worker<S> {
         }
         self.take_handed_over();
         self.shard.finish(&mut self.outbox);
+        self.outbox.window().counts.handover_lost += self.handover.left_behind();
         self.outbox.close(self.shard.table().counts());
         (self.source, result)
     }
@@ -78,7 +79,7 @@ impl<S: Source> Worker<S> {
             self.batch.look_up(self.shard.table());
             self.take();
         } else if let Some(clock) = self.source.clock() {
-            self.now = self.now.max(clock);
+            self.now = now_after(self.now, clock);
         }
         self.take_handed_over();
         self.shard.advance(self.now, &mut self.outbox);
@@ -192,7 +193,7 @@ impl<S: Source> Worker<S> {
             while let Some(place) = self.batch.next_whole()
                 && self.handover.receive(place)
             {
-                self.now = self.now.max(place.segment.time);
+                self.now = now_after(self.now, place.segment.time);
                 self.batch.push_whole(self.shard.table());
             }
             if self.batch.len() == 0 {
