@@ -258,7 +258,12 @@ fn crowded(story: &Story, forgeries: &[Forgery]) -> Vec<(Packet, bool)> {
     let own = packets_of(story);
     let strange = forgeries.iter().filter_map(|forgery| forged(forgery, &own));
     let mut all: Vec<_> = strange.map(|packet| (packet, false)).collect();
-    all.extend(own.into_iter().map(|packet| (packet, true)));
+    for (packet, _) in &mut all {
+        // The tap has one clock for all.
+        packet.time_ns -= packet.time_ns % story.clock_step_ns;
+    }
+    // In one step of the clock a stranger comes after what it has read.
+    all.splice(0..0, own.into_iter().map(|packet| (packet, true)));
     all.sort_by_key(|(packet, _)| packet.time_ns);
     all
 }
