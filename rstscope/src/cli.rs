@@ -180,8 +180,8 @@ pub(crate) struct ReadArguments {
     /// Captures (pcap or pcapng, plain, gzip or zstd); - is standard input; several are merged by time
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
-    /// Threads that read plain files together, each its share of the connections; each walks all
-    /// files, so two take less time than one, but more processor time
+    /// Threads that read plain files together, each the connections of its share of the servers;
+    /// each walks all files and has memory for all connections
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
     pub(crate) workers: usize,
     /// Say on standard error what the run cost: processor time, packets a second of it

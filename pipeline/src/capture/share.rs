@@ -35,7 +35,7 @@ impl Share {
 }
 
 /// [`server`] of the commonest shape, where they stand: Ethernet, then IPv4 without options or
-/// fragments, then TCP. A tenth of what [`parse`] costs, and most frames are somebody else's.
+/// fragments, then TCP. Most frames are somebody else's: they shall not cost a whole [`parse`].
 #[inline]
 fn quick_server(link: Option<LinkType>, frame: &[u8]) -> Option<u64> {
     let head = frame.first_chunk::<38>()?;
