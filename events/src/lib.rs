@@ -58,6 +58,6 @@ pub use report::{
     Connections, ControlReport, CpuTime, GroupCount, InputReport, Memory, MemoryItem, Report,
     Resets, Start, StartInput, Status,
 };
-pub use sentence::sentence;
+pub use sentence::{sentence, thousands};
 pub use time::UtcTime;
 pub use verdict::{AlternativeItem, DeclaredItem, EvidenceItem, VerdictFields};

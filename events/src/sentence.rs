@@ -119,7 +119,8 @@ pub(crate) fn value_text(value: Value) -> Option<String> {
 }
 
 /// A number with commas: `1,204`.
-pub(crate) fn thousands(number: u64) -> String {
+#[must_use]
+pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

@@ -1,10 +1,10 @@
 //! The segments of which there are most: they carry data or acknowledge, and nothing else.
 
-use wire::{CommonV4, CommonV6, SeqNumber};
+use wire::{Common, CommonV4, CommonV6, SeqNumber};
 
 use crate::payload::PayloadClass;
 use crate::record::Side;
-use crate::segment::{Segment, mac_hash};
+use crate::segment::{Segment, mac_hash, mark};
 use crate::tls_record::OpenRecord;
 
 /// What a segment tells that is neither SYN, FIN nor RST, and has no options but timestamps; `Copy`,
@@ -64,30 +64,34 @@ impl Plain {
     #[inline(always)]
     #[must_use]
     pub fn of_v4(frame: &CommonV4<'_>) -> Self {
-        let (payload, open_record) = content(frame.payload(), frame.payload_len());
-        Self {
-            seq: frame.seq(),
-            ack: frame.ack(),
-            payload_len: frame.payload_len(),
-            timestamp: frame.plain_timestamp(),
-            window: frame.window(),
+        let plain = Self {
             ip_id: frame.identification(),
-            open_record,
             hop_limit: frame.hop_limit(),
             traffic_class: frame.traffic_class(),
-            mac: mac_hash(frame.source_mac()),
-            payload,
-            side_marks: mark(frame.payload_len() > 0, Side::DATA)
-                | mark(frame.has_options(), Side::TIMESTAMPS)
-                | mark(frame.dont_fragment(), Side::DF),
+            side_marks: mark(frame.dont_fragment(), Side::DF),
             is_v6: false,
-        }
+            ..Self::BLANK
+        };
+        plain.with_tcp(frame)
     }
 
     /// The facts of a frame whose segment is plain.
     #[inline(always)]
     #[must_use]
     pub fn of_v6(frame: &CommonV6<'_>) -> Self {
+        let plain = Self {
+            ip_id: frame.flow_label_low(),
+            hop_limit: frame.hop_limit(),
+            traffic_class: frame.traffic_class(),
+            is_v6: true,
+            ..Self::BLANK
+        };
+        plain.with_tcp(frame)
+    }
+
+    /// The same with what does not depend on the version of IP.
+    #[inline(always)]
+    fn with_tcp<const N: usize>(self, frame: &Common<'_, N>) -> Self {
         let (payload, open_record) = content(frame.payload(), frame.payload_len());
         Self {
             seq: frame.seq(),
@@ -95,15 +99,13 @@ impl Plain {
             payload_len: frame.payload_len(),
             timestamp: frame.plain_timestamp(),
             window: frame.window(),
-            ip_id: frame.flow_label_low(),
             open_record,
-            hop_limit: frame.hop_limit(),
-            traffic_class: frame.traffic_class(),
             mac: mac_hash(frame.source_mac()),
             payload,
-            side_marks: mark(frame.payload_len() > 0, Side::DATA)
+            side_marks: self.side_marks
+                | mark(frame.payload_len() > 0, Side::DATA)
                 | mark(frame.has_options(), Side::TIMESTAMPS),
-            is_v6: true,
+            ..self
         }
     }
 
@@ -134,9 +136,4 @@ fn content(payload: &[u8], payload_len: u32) -> (PayloadClass, OpenRecord) {
         return (PayloadClass::Empty, OpenRecord::UNKNOWN);
     }
     OpenRecord::with_class(payload, payload_len)
-}
-
-#[inline(always)]
-const fn mark(condition: bool, bit: u8) -> u8 {
-    if condition { bit } else { 0 }
 }

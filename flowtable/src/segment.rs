@@ -179,7 +179,6 @@ impl Segment {
 
     /// What it adds to the marks of its side, see the constants of [`Side`].
     pub(crate) fn side_marks(&self) -> u8 {
-        let mark = |condition: bool, bit: u8| if condition { bit } else { 0 };
         mark(self.flags.syn(), Side::SYN)
             | mark(self.flags.fin(), Side::FIN)
             | mark(self.payload_len > 0, Side::DATA)
@@ -198,6 +197,12 @@ impl Segment {
 
 /// In place of a hash: a side's segments come from several cards (routers that take turns).
 pub const MIXED_MACS: u8 = 0xff;
+
+/// `bit` under a condition.
+#[inline(always)]
+pub(crate) const fn mark(condition: bool, bit: u8) -> u8 {
+    if condition { bit } else { 0 }
+}
 
 /// Folds a MAC address to 1 to 128: never 0 nor [`MIXED_MACS`].
 #[inline(always)]

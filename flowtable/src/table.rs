@@ -252,10 +252,7 @@ impl FlowTable {
     /// `hint` is where [`FlowTable::find`] found it a moment ago; the tag tells whether it still is.
     #[inline]
     pub fn place(&mut self, hash: FlowHash, hint: Option<Slot>, now: Timestamp) -> Option<Slot> {
-        let tag = tag_of(hash);
-        let is_there =
-            |slot: &Slot| self.records.get(slot.0 as usize).is_some_and(|kept| kept.tag == tag);
-        let found = hint.filter(is_there).or_else(|| self.find(hash));
+        let found = hint.filter(|&slot| self.holds(slot, hash)).or_else(|| self.find(hash));
         if let Some(slot) = found {
             let (set, way) = (slot.0 as usize / WAYS, slot.0 as usize % WAYS);
             if self.sets[set].is_fresh(way, self.young, now) {
@@ -294,8 +291,12 @@ impl FlowTable {
     #[must_use]
     pub fn is_still(&self, slot: Slot, hash: FlowHash, now: Timestamp) -> bool {
         let (set, way) = (slot.0 as usize / WAYS, slot.0 as usize % WAYS);
-        let is_there = self.records.get(slot.0 as usize).is_some_and(|it| it.tag == tag_of(hash));
-        is_there && self.sets[set].is_fresh(way, self.young, now)
+        self.holds(slot, hash) && self.sets[set].is_fresh(way, self.young, now)
+    }
+
+    #[inline]
+    fn holds(&self, slot: Slot, hash: FlowHash) -> bool {
+        self.records.get(slot.0 as usize).is_some_and(|record| record.tag == tag_of(hash))
     }
 
     /// A record.

@@ -1,6 +1,8 @@
 //! What is left of a batch of frames between reading their headers and finding their flows.
 
-use flowtable::{Direction, Ends, FlowHash, FlowTable, KeyScope, Plain, Slot, Timestamp};
+use flowtable::{
+    Direction, Ends, FlowHash, FlowRecord, FlowTable, KeyScope, Plain, Slot, Timestamp,
+};
 use wire::{CommonV4, CommonV6, LinkType};
 use xdp::prefetch;
 
@@ -137,6 +139,16 @@ impl Short {
         index: 0,
         whole: None,
     };
+
+    /// Lets its flow take it in, if that is all that a record has to do about it.
+    #[inline(always)]
+    pub(crate) fn is_taken_by(&self, record: &mut FlowRecord) -> bool {
+        let is_taken = record.takes_plain(self.direction, &self.plain);
+        if is_taken {
+            record.observe_plain(self.direction, &self.plain, self.time.tick());
+        }
+        is_taken
+    }
 
     #[inline(always)]
     fn fill_v4(&mut self, common: &CommonV4<'_>, scope: KeyScope, table: &FlowTable) -> bool {

@@ -15,6 +15,7 @@ mod batch;
 mod budget;
 mod capture;
 mod clock;
+mod crew;
 mod error;
 mod exporter;
 mod handover;

@@ -3,16 +3,16 @@
 
 use std::sync::atomic::AtomicBool;
 
-use events::{CpuTime, Memory, MemoryItem, Report, Start};
+use events::{Memory, MemoryItem, Report, Start};
 
-use crate::clock;
+use crate::crew::run_crew;
 use crate::error::Error;
 use crate::exporter::Exporter;
 use crate::handover::{Handover, Sharding};
 use crate::names::{NAMES_PER_TURN, NameReader};
 use crate::options::Options;
 use crate::outbox::{Inbox, Patience, Telling, exchange};
-use crate::read::{run_all, table_options};
+use crate::read::table_options;
 use crate::shard::Shard;
 use crate::sink::Sink;
 use crate::source::Source;
@@ -49,12 +49,10 @@ pub fn replay_queues<S: Source + Send>(
         run: String::new(),
     };
     let mut exporter = Exporter::new(teller, inboxes, 1, options.context);
-    let started_ns = clock::thread_cpu_ns();
-    let (_, workers_ns) = run_all(workers, &mut exporter, stop, sink)?;
-    let exporter_ns = clock::thread_cpu_ns().saturating_sub(started_ns);
+    let work = |_, worker: Worker<S>| worker.run(stop);
+    let (_, cpu) = run_crew(workers, work, &mut exporter, stop, sink, |_| {})?;
     let mut report = exporter.report();
-    report.cpu =
-        CpuTime { workers_s: workers_ns as f64 / 1e9, exporter_s: exporter_ns as f64 / 1e9 };
+    report.cpu = cpu;
     report.memory = memory;
     Ok(report)
 }

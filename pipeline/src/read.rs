@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use events::{ControlReport, CpuTime, InputReport, Memory, MemoryItem, Report, Start, StartInput};
+use events::{ControlReport, InputReport, Memory, MemoryItem, Report, Start, StartInput};
 use flowtable::TableOptions;
 
 use crate::capture::CaptureSource;
-use crate::clock;
+use crate::crew::run_crew;
 use crate::error::Error;
-use crate::exporter::{EndsWorkers, Exporter};
+use crate::exporter::Exporter;
 use crate::handover::Handover;
 use crate::names::NameReader;
 use crate::options::Options;
@@ -151,51 +151,13 @@ fn replay_by_all<S: Source + Send>(
         run: String::new(),
     };
     let mut exporter = Exporter::new(teller, inboxes, names.len(), options.context);
-    let started_ns = clock::thread_cpu_ns();
-    let (sources, workers_ns) = run_all(workers, &mut exporter, stop, sink)?;
+    let work = |_, worker: Worker<S>| worker.run(stop);
+    let (sources, cpu) = run_crew(workers, work, &mut exporter, stop, sink, |_| {})?;
     let mut report = exporter.report();
-    report.cpu = CpuTime {
-        workers_s: workers_ns as f64 / 1e9,
-        exporter_s: clock::thread_cpu_ns().saturating_sub(started_ns) as f64 / 1e9,
-    };
+    report.cpu = cpu;
     report.inputs = reports(names, exporter.input_frames());
     report.memory = memory;
     Ok((sources, report))
-}
-
-/// Runs workers and exporter to their ends; gives back the sources and the processor time of all
-/// workers, in nanoseconds.
-pub(crate) fn run_all<S: Source + Send>(
-    workers: Vec<Worker<S>>,
-    exporter: &mut Exporter,
-    stop: &AtomicBool,
-    sink: &mut dyn Sink,
-) -> Result<(Vec<S>, u64), Error> {
-    std::thread::scope(|scope| {
-        let crew = EndsWorkers { exporter, stop };
-        let mut threads = Vec::with_capacity(workers.len());
-        for (index, worker) in workers.into_iter().enumerate() {
-            let thread = std::thread::Builder::new()
-                .name(format!("worker-{index}"))
-                .spawn_scoped(scope, || {
-                    let (source, result) = worker.run(stop);
-                    (source, result, clock::thread_cpu_ns())
-                })
-                .map_err(|source| Error::Spawn { worker: index, source })?;
-            threads.push(thread);
-        }
-        let mut outcome = crew.exporter.run(sink, |_| {});
-        drop(crew);
-        let (mut sources, mut all_ns) = (Vec::with_capacity(threads.len()), 0);
-        for (index, thread) in threads.into_iter().enumerate() {
-            let (source, result, cpu_ns) =
-                thread.join().map_err(|_| Error::WorkerGone { worker: index })?;
-            outcome = outcome.and(result.map_err(Error::from));
-            sources.push(source);
-            all_ns += cpu_ns;
-        }
-        outcome.map(|()| (sources, all_ns))
-    })
 }
 
 /// Lets a progress display follow without a call of its own.

@@ -2,27 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use events::{ControlReport, CpuTime, InputReport, Memory, Report, Start, StartInput};
-use flowtable::KeyScope;
+use events::{ControlReport, InputReport, Memory, Report, Start, StartInput, Status};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::unistd::Pid;
 use xdp::{Attachment, Queue, Ration};
 
-use crate::clock;
+use crate::crew::run_crew;
 use crate::error::Error;
-use crate::exporter::{EndsWorkers, Exporter, named};
+use crate::exporter::{Exporter, named};
 use crate::handover::{Handover, Sharding};
 use crate::live::{Gauge, LiveQueue, LiveSource, Wait};
 use crate::names::{NAMES_PER_TURN, NameReader};
 use crate::options::Options;
-use crate::outbox::{Outbox, Patience, Telling, exchange};
+use crate::outbox::{Patience, Telling, exchange};
 use crate::read::{memory_of, table_options};
 use crate::shard::Shard;
 use crate::sink::Sink;
-use crate::source::{BATCH_MAX, SourceError};
+use crate::source::BATCH_MAX;
 use crate::telling::{Names, Teller};
 use crate::window::{WINDOWS_PER_WORKER, Window};
 use crate::worker::Worker;
@@ -74,7 +73,8 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     let (mut workers, mut inboxes, mut parts) = (Vec::new(), Vec::new(), Vec::new());
     // One secret for all: every worker must find the same owner for a flow.
     let table = table_options(&options.options, worker_count);
-    for handover in Handover::mesh(worker_count, sharding) {
+    let sources = std::mem::take(&mut links.workers);
+    for (source, handover) in sources.into_iter().zip(Handover::mesh(worker_count, sharding)) {
         let shard = Shard::new(&table, options.options.watches.div_ceil(worker_count))
             .rationed(options.options.first_packets());
         let (outbox, inbox) = exchange(inputs, Patience::GoOn, Telling::of(&options.options));
@@ -82,7 +82,8 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         parts.push(("hand-over rings", handover.memory_bytes()));
         let names = NameReader::new(options.options.names_read(), table.seed, NAMES_PER_TURN);
         parts.push(("names", NameReader::memory_bytes()));
-        workers.push((shard, outbox, handover, names));
+        let key_scope = options.options.key_scope;
+        workers.push(Worker::new(source, shard, outbox, handover, names, key_scope));
         inboxes.push(inbox);
     }
     let window = Window::memory_bytes(inputs, Patience::GoOn.findings_max());
@@ -105,86 +106,27 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         run: format!("{:x}", table.seed),
     };
     let mut exporter = Exporter::new(teller, inboxes, inputs, options.options.context);
-    let key_scope = options.options.key_scope;
-    let sources = std::mem::take(&mut links.workers);
-    let crew = Crew { stop, pin: options.pin, key_scope };
-    let started_ns = clock::thread_cpu_ns();
-    let (workers_ns, outcome) =
-        crew.run(sources.into_iter().zip(workers), &mut exporter, &links, sink);
-    let mut report = exporter.report();
-    report.cpu = CpuTime {
-        workers_s: workers_ns as f64 / 1e9,
-        exporter_s: clock::thread_cpu_ns().saturating_sub(started_ns) as f64 / 1e9,
+    let work = |index, worker: Worker<LiveSource>| {
+        if options.pin {
+            pin_to_core(index);
+        }
+        let (source, result) = worker.run(stop);
+        source.publish();
+        if result.is_err() {
+            // One link is gone: the run ends, so that whoever supervises it can start it anew.
+            stop.store(true, Ordering::Relaxed);
+        }
+        (source, result)
     };
+    let beat = |status: &mut Status| status.losses.extend(links.losses());
+    let (_, cpu) = run_crew(workers, work, &mut exporter, stop, sink, beat)?;
+    let mut report = exporter.report();
+    report.cpu = cpu;
     report.losses.extend(links.losses());
     report.inputs = links.reports(exporter.input_frames());
     report.memory = memory;
     report.control = options.options.ration().map(|ration| links.control(&ration));
-    outcome.map(|()| report)
-}
-
-/// What one worker is made of.
-type Parts = (Shard, Outbox, Handover, NameReader);
-
-/// The worker threads of a run.
-struct Crew<'c> {
-    stop: &'c AtomicBool,
-    pin: bool,
-    key_scope: KeyScope,
-}
-
-impl Crew<'_> {
-    /// Returns the processor time of all workers, and how it ended.
-    fn run(
-        &self,
-        workers: impl Iterator<Item = (LiveSource, Parts)>,
-        exporter: &mut Exporter,
-        links: &Links,
-        sink: &mut dyn Sink,
-    ) -> (u64, Result<(), Error>) {
-        let cpu_ns = AtomicU64::new(0);
-        let outcome = std::thread::scope(|scope| {
-            let crew = EndsWorkers { exporter, stop: self.stop };
-            let mut threads = Vec::new();
-            for (index, (source, (shard, outbox, handover, names))) in workers.enumerate() {
-                let worker = Worker::new(source, shard, outbox, handover, names, self.key_scope);
-                let cpu_ns = &cpu_ns;
-                let thread = std::thread::Builder::new()
-                    .name(format!("worker-{index}"))
-                    .spawn_scoped(scope, move || {
-                        let result = self.work(index, worker);
-                        cpu_ns.fetch_add(clock::thread_cpu_ns(), Ordering::Relaxed);
-                        result
-                    })
-                    .map_err(|source| Error::Spawn { worker: index, source })?;
-                threads.push(thread);
-            }
-            let mut outcome =
-                crew.exporter.run(sink, |status| status.losses.extend(links.losses()));
-            // Whoever ended first, the others end too.
-            drop(crew);
-            for (index, thread) in threads.into_iter().enumerate() {
-                let ended = thread.join().map_err(|_| Error::WorkerGone { worker: index });
-                let ended = ended.and_then(|result| result.map_err(Error::from));
-                outcome = outcome.and(ended);
-            }
-            outcome
-        });
-        (cpu_ns.into_inner(), outcome)
-    }
-
-    fn work(&self, index: usize, worker: Worker<LiveSource>) -> Result<(), SourceError> {
-        if self.pin {
-            pin_to_core(index);
-        }
-        let (source, result) = worker.run(self.stop);
-        source.publish();
-        if result.is_err() {
-            // One link is gone: the run ends, so that whoever supervises it can start it anew.
-            self.stop.store(true, Ordering::Relaxed);
-        }
-        result
-    }
+    Ok(report)
 }
 
 /// The open interfaces.

@@ -95,35 +95,28 @@ impl Shard {
     }
 
     /// The short road of a plain segment; false if it has to go the whole one, [`Shard::take`].
-    /// Nothing was done then.
     #[inline(always)]
     pub(crate) fn take_plain(&mut self, short: &Short, outbox: &mut Outbox) -> bool {
         let Some(slot) = short.slot else { return false };
-        let Some(record) = self.table.established(short.hash, slot, short.time) else {
-            return self.take_plain_of_others(short, slot, outbox);
+        let is_taken = match self.table.established(short.hash, slot, short.time) {
+            Some(record) => short.is_taken_by(record),
+            None => self.take_plain_of_others(short, slot),
         };
-        if !record.takes_plain(short.direction, &short.plain) {
-            return false;
+        if is_taken {
+            self.note_time(short.time, outbox);
         }
-        record.observe_plain(short.direction, &short.plain, short.time.tick());
-        self.note_time(short.time, outbox);
-        true
+        is_taken
     }
 
     /// The same for flows that are not established: one-sided, or met in mid-stream a moment ago.
     #[inline(never)]
-    fn take_plain_of_others(&mut self, short: &Short, slot: Slot, outbox: &mut Outbox) -> bool {
-        if !self.table.is_still(slot, short.hash, short.time) {
-            return false;
+    fn take_plain_of_others(&mut self, short: &Short, slot: Slot) -> bool {
+        let is_taken = self.table.is_still(slot, short.hash, short.time)
+            && short.is_taken_by(self.table.record_mut(slot));
+        if is_taken {
+            self.table.refresh(slot, short.time);
         }
-        let record = self.table.record_mut(slot);
-        if !record.takes_plain(short.direction, &short.plain) {
-            return false;
-        }
-        record.observe_plain(short.direction, &short.plain, short.time.tick());
-        self.table.refresh(slot, short.time);
-        self.note_time(short.time, outbox);
-        true
+        is_taken
     }
 
     /// What the time of every segment does: it tells how fine the clock is, and ends watches.

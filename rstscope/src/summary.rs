@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use comfy_table::{CellAlignment, Table, presets};
 use events::{
     Connections, ControlReport, CpuTime, GroupCount, InputReport, Report, Resets, Start, Status,
+    thousands,
 };
 
 use crate::terminal;
@@ -52,7 +53,7 @@ pub(crate) fn no_resets_text(report: &Report) -> String {
         "no resets: none in {} of {}, {} of them closed well",
         count_text(report.packets, "packet"),
         count_text(connections.opened + connections.midstream, "connection"),
-        grouped(connections.closed_well)
+        thousands(connections.closed_well)
     )
 }
 
@@ -71,12 +72,12 @@ fn connections_text(connections: &Connections) -> String {
     let seen = connections.opened + connections.midstream;
     let of_them = match connections.midstream {
         0 => String::new(),
-        midstream => format!(", {} of them met in mid-stream", grouped(midstream)),
+        midstream => format!(", {} of them met in mid-stream", thousands(midstream)),
     };
     let mut text = format!(
         "{}{of_them}: {} closed well, {}",
-        grouped(seen),
-        grouped(connections.closed_well),
+        thousands(seen),
+        thousands(connections.closed_well),
         reset_share(connections.reset, seen)
     );
     let rest = [
@@ -85,7 +86,7 @@ fn connections_text(connections: &Connections) -> String {
         (connections.still_open, "still open"),
     ];
     for (count, what) in rest.into_iter().filter(|(count, _)| *count > 0) {
-        text.push_str(&format!(", {} {what}", grouped(count)));
+        text.push_str(&format!(", {} {what}", thousands(count)));
     }
     text
 }
@@ -96,17 +97,17 @@ fn resets_text(report: &Report, told: Option<u64>) -> String {
         let connections = report.connections.opened + report.connections.midstream;
         return format!("none in {}", count_text(connections, "connection"));
     }
-    let mut text = format!("{} primary", grouped(resets.primary));
+    let mut text = format!("{} primary", thousands(resets.primary));
     for (count, what) in [(resets.secondary, "secondary"), (resets.duplicate, "captured twice")] {
         if count > 0 {
-            text.push_str(&format!(", {} {what}", grouped(count)));
+            text.push_str(&format!(", {} {what}", thousands(count)));
         }
     }
     text + &hidden_text(told, resets.primary)
 }
 
 fn count_text(count: u64, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+    format!("{} {noun}{}", thousands(count), if count == 1 { "" } else { "s" })
 }
 
 /// What is wrong with an input, with its name in front once; `None` if nothing is.
@@ -182,7 +183,7 @@ pub(crate) fn write_cost(out: &mut impl Write, report: &Report) -> io::Result<()
          {} a second of it",
         count_text(report.packets, "packet"),
         count_text(u64::from(report.workers), "worker"),
-        grouped(per_second as u64)
+        thousands(per_second as u64)
     )
 }
 
@@ -240,15 +241,15 @@ fn cells(group: &GroupCount) -> [String; 5] {
 
 fn reset_share(reset: u64, seen: u64) -> String {
     if seen == 0 {
-        return format!("{} reset", grouped(reset));
+        return format!("{} reset", thousands(reset));
     }
-    format!("{} reset ({:.1} %)", grouped(reset), reset as f64 * 100.0 / seen as f64)
+    format!("{} reset ({:.1} %)", thousands(reset), reset as f64 * 100.0 / seen as f64)
 }
 
 fn hidden_text(told: Option<u64>, primary: u64) -> String {
     match told.map(|told| primary.saturating_sub(told)) {
         None | Some(0) => String::new(),
-        Some(hidden) => format!("; {} not shown by --only", grouped(hidden)),
+        Some(hidden) => format!("; {} not shown by --only", thousands(hidden)),
     }
 }
 
@@ -256,22 +257,9 @@ fn counts_text(counts: &BTreeMap<String, u64>) -> String {
     let parts: Vec<String> = counts
         .iter()
         .filter(|(_, count)| **count > 0)
-        .map(|(name, count)| format!("{} {name}", grouped(*count)))
+        .map(|(name, count)| format!("{} {name}", thousands(*count)))
         .collect();
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
-}
-
-/// Digits in groups of three.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 fn bytes_text(bytes: u64) -> String {
@@ -297,7 +285,7 @@ const GROUPS_MAX: usize = 20;
 
 #[cfg(test)]
 mod tests {
-    use super::{Connections, CpuTime, Report, connections_text, grouped, span_text, write_cost};
+    use super::{Connections, CpuTime, Report, connections_text, span_text, thousands, write_cost};
 
     #[test]
     fn what_did_not_happen_is_not_told() {
@@ -332,7 +320,7 @@ mod tests {
     fn numbers_and_spans_can_be_read() {
         let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")];
         for (number, text) in cases {
-            assert_eq!(grouped(number), text);
+            assert_eq!(thousands(number), text);
         }
         assert_eq!(span_text(1.25), "1.2 s");
         assert_eq!(span_text(119.9), "1 min 59 s");

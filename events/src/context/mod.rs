@@ -267,14 +267,7 @@ mod tests {
 
     #[test]
     fn a_report_tells_a_few_of_a_kind_and_how_many_more_there_are() {
-        let blocked = BlockedNameItem {
-            hash: "00c0ffee00c0ffee".to_owned(),
-            name: None,
-            servers: 1,
-            resets: 5,
-            passes: 0,
-            others_passed: 12,
-        };
+        let blocked = BlockedNameItem::sample();
         let report = ContextReport { blocked_names: vec![blocked; 5], ..ContextReport::default() };
         let lines = report.lines();
         let labels: Vec<&str> = lines.iter().map(|(label, _)| *label).collect();

@@ -134,16 +134,23 @@ fn hash_text(hash: u64) -> String {
 mod tests {
     use super::BlockedNameItem;
 
+    impl BlockedNameItem {
+        /// A name of which only the hash is known, blocked on one server.
+        pub(in crate::context) fn sample() -> Self {
+            Self {
+                hash: "00c0ffee00c0ffee".to_owned(),
+                name: None,
+                servers: 1,
+                resets: 5,
+                passes: 0,
+                others_passed: 12,
+            }
+        }
+    }
+
     #[test]
     fn a_blocked_name_is_told_with_its_contrast() {
-        let mut blocked = BlockedNameItem {
-            hash: "00c0ffee00c0ffee".to_owned(),
-            name: None,
-            servers: 1,
-            resets: 5,
-            passes: 0,
-            others_passed: 12,
-        };
+        let mut blocked = BlockedNameItem::sample();
         assert_eq!(
             blocked.text(),
             "name #00c0ffee00c0ffee: 5 reset, 0 passed on one server, where 12 with other names \

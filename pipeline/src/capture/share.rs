@@ -1,6 +1,6 @@
 //! Which frames are a worker's when several read the same captures.
 
-use wire::{LinkType, parse};
+use wire::{CommonV4, LinkType, parse};
 
 /// One worker's share of all connections.
 ///
@@ -34,18 +34,14 @@ impl Share {
     }
 }
 
-/// [`server`] of the commonest shape, where they stand: Ethernet, then IPv4 without options or
-/// fragments, then TCP. Most frames are somebody else's: they shall not cost a whole [`parse`].
+/// [`server`] of the commonest shape. Most frames are somebody else's: they shall not cost a whole
+/// [`parse`].
 #[inline]
 fn quick_server(link: Option<LinkType>, frame: &[u8]) -> Option<u64> {
-    let head = frame.first_chunk::<38>()?;
-    let word = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-    let is_common = link == Some(LinkType::Ethernet)
-        && word(12) & 0xffff_ff00 == 0x0800_4500
-        && word(20) & 0x3fff_00ff == 0x0000_0006;
-    let ports = word(34);
-    let ends = [(word(26), (ports >> 16) as u16), (word(30), ports as u16)];
-    is_common.then(|| fold(0, MAPPED | u64::from(of_smaller_port(ends))))
+    let common = (link == Some(LinkType::Ethernet)).then(|| CommonV4::find_untagged(frame))??;
+    let ([from, to], [from_port, to_port]) = (common.addresses(), common.ports());
+    let address = of_smaller_port([(from, from_port), (to, to_port)]);
+    Some(fold(0, MAPPED | u64::from(address)))
 }
 
 /// The address of the end of a frame's connection with the smaller port, in one word.
