@@ -9,7 +9,8 @@
 //! | `event.rs` | [`Event`] and its parts, the fields a flow and a packet give |
 //! | `verdict.rs` | [`VerdictFields`]: the fields a [`classifiers::Verdict`] gives |
 //! | `names.rs` | serde for the closed lists of `classifiers`, by their names |
-//! | `report.rs` | [`Report`], [`Start`], [`Status`]: a run as a whole |
+//! | `report.rs` | [`Report`], [`Start`]: a run as a whole |
+//! | `status.rs` | [`Status`]: how a live run goes, told once a second |
 //! | `time.rs` | [`UtcTime`]: nanoseconds inside, RFC 3339 outside |
 //! | `community.rs` | Community ID version 1 |
 //! | `sentence.rs` | values and clues in words |
@@ -38,6 +39,7 @@ mod names;
 mod outcome;
 mod report;
 mod sentence;
+mod status;
 mod steps;
 mod time;
 mod timers;
@@ -56,8 +58,9 @@ pub use event::{
 };
 pub use report::{
     Connections, ControlReport, CpuTime, GroupCount, InputReport, Memory, MemoryItem, Report,
-    Resets, Start, StartInput, Status,
+    Resets, Start, StartInput,
 };
 pub use sentence::{sentence, thousands};
+pub use status::{Fibre, QueueStatus, Share, Status, TapFault, TapFaultKind, TapHealth};
 pub use time::UtcTime;
 pub use verdict::{AlternativeItem, DeclaredItem, EvidenceItem, VerdictFields};

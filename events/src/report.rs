@@ -1,4 +1,4 @@
-//! A run as a whole: what it started with, how it goes, what it found.
+//! A run as a whole: what it started with, what it found.
 
 use std::collections::BTreeMap;
 
@@ -55,23 +55,6 @@ pub struct MemoryItem {
     pub name: String,
     /// How much.
     pub bytes: u64,
-}
-
-/// Said about once a second in live use.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct Status {
-    /// Seconds since the start.
-    pub uptime_s: f64,
-    /// Packets since the start.
-    pub packets: u64,
-    /// Bytes since the start.
-    pub bytes: u64,
-    /// Connections in the table now.
-    pub flows: u64,
-    /// Primary resets since the start.
-    pub resets: u64,
-    /// Lost since the start, by name.
-    pub losses: BTreeMap<String, u64>,
 }
 
 /// Said once, at the end.

@@ -269,6 +269,7 @@ impl Exporter {
             flows: self.table().occupied,
             resets: self.counts.roles[Role::Primary as usize],
             losses: self.losses(),
+            ..Status::default()
         }
     }
 
