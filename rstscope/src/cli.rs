@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use events::Filter;
 
 use crate::bench::BenchArguments;
 use crate::condition::Condition;
 use crate::explain::FlowName;
-use crate::filter::Filter;
 
 /// Says for every TCP reset who really sent it and why, from a capture or a live tap.
 #[derive(Parser, Debug)]

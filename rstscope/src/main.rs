@@ -12,7 +12,7 @@
 //! | `read.rs`, `live.rs`, `explain.rs`, `demo/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
 //! | `output.rs` | one sink for events: filter, count, write |
 //! | `table.rs`, `rows.rs`, `summary.rs` | the formats: table, CSV, report |
-//! | `filter.rs`, `condition.rs`, `tally.rs` | `--only`, `--fail-on`, and what they count |
+//! | `condition.rs`, `tally.rs` | `--fail-on`, and what it counts |
 //! | `terminal.rs`, `progress.rs`, `stop.rs` | width, colours, progress bar, signals |
 //! | `generate.rs` | completions, manual page, version |
 #![forbid(unsafe_code)]
@@ -23,7 +23,6 @@ mod condition;
 mod demo;
 mod evaluate;
 mod explain;
-mod filter;
 mod fit;
 mod generate;
 mod hints;
