@@ -88,7 +88,8 @@ impl Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct RunArguments {
-    /// Interfaces to watch, separated by commas
+    /// Interfaces to watch, separated by commas; EAST+WEST are the two ports of a tap, each of which
+    /// shows one direction of one link
     #[arg(short, long, value_name = "IF", value_delimiter = ',', required = true)]
     pub(crate) interface: Vec<String>,
     #[command(flatten)]

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use anyhow::Context as _;
 use events::Report;
 use pipeline::{
-    AttachMode, Capture, KeyScope, NamesKept, Options, Others, Ration, RunOptions, Sharding, Sink,
-    Wait, ZeroCopy,
+    AttachMode, Capture, KeyScope, Link, NamesKept, Options, Others, Ration, RunOptions, Sharding,
+    Sink, Wait, ZeroCopy,
 };
 
 use crate::cli::{
@@ -58,7 +58,7 @@ pub(crate) fn watch(
         sharding: if link.symmetric_queues { Sharding::ByQueue } else { Sharding::ByHash },
         ..RunOptions::taps(interfaces)
     };
-    for interface in &mut options.interfaces {
+    for interface in options.links.iter_mut().flat_map(Link::ports_mut) {
         interface.others = if link.pass_others { Others::Pass } else { Others::Drop };
         interface.zero_copy = match link.zero_copy {
             ZeroCopyChoice::Prefer => ZeroCopy::Prefer,
