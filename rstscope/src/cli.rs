@@ -404,6 +404,8 @@ pub(crate) enum Format {
     Json,
     /// Comma-separated values with a header; new columns are added at the end
     Csv,
+    /// Nothing: for a service whose sinks and API tell everything
+    None,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
