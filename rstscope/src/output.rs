@@ -67,6 +67,10 @@ impl<'a> Output<'a> {
             writeln!(io::stderr(), "{}", summary::no_resets_text(report))
                 .context("write to standard error")?;
         }
+        if self.live && !self.is_summary_told() && !self.arguments.quiet {
+            summary::write_end(&mut io::stderr().lock(), report)
+                .context("write to standard error")?;
+        }
         let is_summary_seen = self.is_summary_told() && io::stdout().is_terminal();
         if !is_summary_seen {
             warn(report);
