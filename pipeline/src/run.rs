@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use events::{ControlReport, InputReport, Memory, Report, Start, StartInput, Status};
+use flowtable::Timestamp;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::unistd::Pid;
@@ -13,8 +14,10 @@ use xdp::{Attachment, Queue, Ration};
 use crate::crew::run_crew;
 use crate::error::Error;
 use crate::exporter::{Exporter, named};
+use crate::gauge::Gauge;
 use crate::handover::{Handover, Sharding};
-use crate::live::{Gauge, LiveQueue, LiveSource, Wait};
+use crate::link::{Link, Port};
+use crate::live::{LiveQueue, LiveSource, Wait};
 use crate::names::{NAMES_PER_TURN, NameReader};
 use crate::options::Options;
 use crate::outbox::{Patience, Telling, exchange};
@@ -29,9 +32,9 @@ use crate::worker::Worker;
 /// What to watch, and how.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// How each interface is attached to; at least one. Which packets are captured is said for all of
-    /// them by [`Options::capture`].
-    pub interfaces: Vec<xdp::Options>,
+    /// What is watched; at least one. Which packets are captured is said for all of them by
+    /// [`Options::capture`].
+    pub links: Vec<Link>,
     /// How the sensor remembers and tells.
     pub options: Options,
     /// Pin worker *i* to the *i*-th core this process may use.
@@ -46,11 +49,12 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    /// Watches `interfaces` the way a tap is watched.
+    /// Watches links the way taps are watched; each is an interface, or the two of the fibres of a
+    /// link: `east+west`.
     #[must_use]
-    pub fn taps(interfaces: &[String]) -> Self {
+    pub fn taps(links: &[String]) -> Self {
         Self {
-            interfaces: interfaces.iter().map(|name| xdp::Options::new(name)).collect(),
+            links: links.iter().map(|link| Link::tap(link)).collect(),
             options: Options::default(),
             pin: true,
             wait: Wait::default(),
@@ -69,8 +73,9 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     let mut links = Links::open(options)?;
     let worker_count = links.workers.len();
     let sharding = if worker_count > 1 { options.sharding } else { Sharding::ByQueue };
-    let inputs = options.interfaces.len();
+    let inputs = links.names.len();
     let (mut workers, mut inboxes, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+    let mut flows_max = 0;
     // One secret for all: every worker must find the same owner for a flow.
     let table = table_options(&options.options, worker_count);
     let sources = std::mem::take(&mut links.workers);
@@ -78,6 +83,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         let shard = Shard::new(&table, options.options.watches.div_ceil(worker_count))
             .rationed(options.options.first_packets());
         let (outbox, inbox) = exchange(inputs, Patience::GoOn, Telling::of(&options.options));
+        flows_max += shard.table().capacity() as u64;
         parts.extend(shard.memory_bytes());
         parts.push(("hand-over rings", handover.memory_bytes()));
         let names = NameReader::new(options.options.names_read(), table.seed, NAMES_PER_TURN);
@@ -110,15 +116,18 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         if options.pin {
             pin_to_core(index);
         }
-        let (source, result) = worker.run(stop);
-        source.publish();
+        let (mut source, result) = worker.run(stop);
+        source.close();
         if result.is_err() {
             // One link is gone: the run ends, so that whoever supervises it can start it anew.
             stop.store(true, Ordering::Relaxed);
         }
         (source, result)
     };
-    let beat = |status: &mut Status| status.losses.extend(links.losses());
+    let beat = |status: &mut Status, told: Timestamp| {
+        status.flows_max = flows_max;
+        links.tell(status, told);
+    };
     let (_, cpu) = run_crew(workers, work, &mut exporter, stop, sink, beat)?;
     let mut report = exporter.report();
     report.cpu = cpu;
@@ -134,7 +143,7 @@ struct Links {
     attachments: Vec<Attachment>,
     names: Vec<String>,
     started: Vec<StartInput>,
-    gauges: Vec<(u16, Arc<Gauge>)>,
+    gauges: Vec<Arc<Gauge>>,
     workers: Vec<LiveSource>,
     frame_bytes: usize,
 }
@@ -142,7 +151,7 @@ struct Links {
 impl Links {
     /// Opens every interface; worker *i* gets queue *i* of each.
     fn open(options: &RunOptions) -> Result<Self, Error> {
-        if options.interfaces.is_empty() {
+        if options.links.is_empty() {
             return Err(Error::NoInterface);
         }
         let mut links = Self {
@@ -154,7 +163,7 @@ impl Links {
             frame_bytes: 0,
         };
         let mut queues_of_workers: Vec<Vec<LiveQueue>> = Vec::new();
-        for (input, interface) in options.interfaces.iter().enumerate() {
+        for (input, (port, interface)) in Port::all(&options.links).into_iter().enumerate() {
             let (attachment, queues) = Attachment::open(&xdp::Options {
                 capture: options.options.capture,
                 batch: interface.batch.min(BATCH_MAX as u32),
@@ -168,7 +177,7 @@ impl Links {
                 if queues_of_workers.len() <= worker {
                     queues_of_workers.push(Vec::new());
                 }
-                let live = links.add(&interface.interface, input, queue);
+                let live = links.add(&interface.interface, input, port, queue);
                 queues_of_workers[worker].push(live);
             }
             links.names.push(interface.interface.clone());
@@ -182,22 +191,31 @@ impl Links {
         Ok(links)
     }
 
-    fn add(&mut self, name: &str, input: usize, queue: Queue) -> LiveQueue {
+    fn add(&mut self, name: &str, input: usize, port: Port, queue: Queue) -> LiveQueue {
         self.started.push(StartInput {
             name: name.to_owned(),
             queue: Some(queue.id() as u16),
             mode: queue.mode().to_string(),
         });
         self.frame_bytes += usize::try_from(queue.memory_bytes()).unwrap_or(usize::MAX);
-        let live = LiveQueue::new(queue, input as u16);
-        self.gauges.push((input as u16, live.gauge()));
-        live
+        let gauge = Arc::new(Gauge::new(input as u16, port, queue.id() as u16));
+        self.gauges.push(Arc::clone(&gauge));
+        LiveQueue::new(queue, gauge)
+    }
+
+    /// Adds what only live runs know; the exporter has told all up to `told`, in packet time.
+    fn tell(&self, status: &mut Status, told: Timestamp) {
+        status.losses.extend(self.losses());
+        let latest = self.gauges.iter().map(|gauge| gauge.latest()).max().unwrap_or_default();
+        status.exporter_lag_s = latest.since_ns(told) as f64 / 1e9;
+        let status_of = |gauge: &Arc<Gauge>| gauge.status(&self.names[usize::from(gauge.input)]);
+        status.queues = self.gauges.iter().map(status_of).collect();
     }
 
     /// What the kernel and the XDP programs lost, by name.
     fn losses(&self) -> BTreeMap<String, u64> {
         let mut sums: BTreeMap<&'static str, u64> = BTreeMap::new();
-        for (_, gauge) in &self.gauges {
+        for gauge in &self.gauges {
             for (name, count) in gauge.losses() {
                 *sums.entry(name).or_default() += count;
             }
@@ -223,8 +241,8 @@ impl Links {
             let lent: u64 = self
                 .gauges
                 .iter()
-                .filter(|(of, _)| usize::from(*of) == input)
-                .map(|(_, gauge)| gauge.packets())
+                .filter(|gauge| usize::from(gauge.input) == input)
+                .map(|gauge| gauge.received())
                 .sum();
             InputReport {
                 name: name.clone(),

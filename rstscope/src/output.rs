@@ -43,6 +43,7 @@ impl<'a> Output<'a> {
         let colours = terminal::colours(arguments.color);
         let form = match arguments.format {
             _ if arguments.summary => Form::Nothing,
+            Format::None => Form::Nothing,
             Format::Table => Form::Table(Table::new(terminal::width(), colours)),
             Format::Json => Form::Json,
             Format::Csv => Form::Csv { is_begun: false },
