@@ -37,7 +37,7 @@ mod worker;
 
 pub use capture::{CaptureSource, Problem, ProblemKind};
 pub use error::Error;
-pub use flowtable::{KeyScope, TapPort, Timestamp};
+pub use flowtable::{KeyScope, TapPort, Timeouts, Timestamp};
 pub use handover::Sharding;
 pub use live::Wait;
 pub use names::NamesKept;
@@ -49,4 +49,4 @@ pub use run::{RunOptions, run};
 pub use sink::Sink;
 pub use source::{BATCH_MAX, Frame, Receipt, Received, Source, SourceError};
 pub use wire::LinkType;
-pub use xdp::{AttachMode, Capture, Interface, Others, Ration, ZeroCopy};
+pub use xdp::{AttachMode, Capture, HugePages, Interface, Others, Ration, ZeroCopy};

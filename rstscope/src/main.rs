@@ -8,18 +8,20 @@
 //! | file | what |
 //! |---|---|
 //! | `cli.rs` | the command line |
+//! | `config/` | everything that can be set: file, environment, flags |
 //! | `sensor.rs` | the only place that calls `pipeline`, but for `bench/` |
 //! | `read.rs`, `live.rs`, `explain.rs`, `demo/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
 //! | `output.rs` | one sink for events: filter, count, write |
 //! | `table.rs`, `rows.rs`, `summary.rs` | the formats: table, CSV, report |
 //! | `filter.rs`, `condition.rs`, `tally.rs` | `--only`, `--fail-on`, and what they count |
-//! | `terminal.rs`, `progress.rs`, `stop.rs` | width, colours, progress bar, signals |
+//! | `terminal.rs`, `progress.rs`, `stop.rs`, `log.rs` | width, colours, progress bar, signals, warnings |
 //! | `generate.rs` | completions, manual page, version |
 #![forbid(unsafe_code)]
 
 mod bench;
 mod cli;
 mod condition;
+mod config;
 mod demo;
 mod evaluate;
 mod explain;
@@ -28,6 +30,7 @@ mod fit;
 mod generate;
 mod hints;
 mod live;
+mod log;
 mod output;
 mod progress;
 mod read;
@@ -39,13 +42,13 @@ mod table;
 mod tally;
 mod terminal;
 
-use std::io::{ErrorKind, IsTerminal as _};
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command};
+use crate::config::LogLevel;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -71,7 +74,8 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    log_to_stderr(cli.command.is_quiet());
+    let is_quiet = cli.command.is_quiet();
+    log::to_stderr(if is_quiet { LogLevel::Error } else { LogLevel::Warn });
     match run(cli.command) {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::Damaged) => ExitCode::from(2),
@@ -87,6 +91,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Run(arguments) => live::run(&arguments),
+        Command::Config(arguments) => config::run(&arguments),
         Command::Hints(arguments) => hints::run(&arguments),
         Command::Read(arguments) => read::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
@@ -98,19 +103,6 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Completions { shell } => generate::completions(shell),
         Command::Man => generate::manual(),
     }
-}
-
-/// Warnings and errors on standard error; `RUST_LOG` asks for more.
-fn log_to_stderr(quiet: bool) {
-    let level = if quiet { "error" } else { "warn" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && !terminal::colours_refused())
-        .with_target(false)
-        .without_time()
-        .init();
 }
 
 /// An error and its causes, each said once: many messages contain that of their cause already.

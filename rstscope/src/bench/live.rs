@@ -60,7 +60,7 @@ fn link(arguments: &LiveArguments) -> xdp::Options {
 fn sense(arguments: &LiveArguments, places: Places) -> anyhow::Result<Half> {
     let options = RunOptions {
         interfaces: vec![link(arguments)],
-        wait: sensor::wait_of(&arguments.queue),
+        wait: sensor::wait_of(arguments.queue.wait.unwrap_or_default()),
         ..RunOptions::taps(&[])
     };
     let watched = Watched::default();
@@ -113,7 +113,7 @@ fn sense(arguments: &LiveArguments, places: Places) -> anyhow::Result<Half> {
 /// The bare half: takes packets, looks at none, gives them back.
 fn receive(arguments: &LiveArguments, places: Places) -> anyhow::Result<Half> {
     let mut options = link(arguments);
-    let wait = sensor::wait_of(&arguments.queue);
+    let wait = sensor::wait_of(arguments.queue.wait.unwrap_or_default());
     if wait == Wait::BusyPoll {
         options.busy_poll = Some(xdp::BusyPoll { duration_us: 20, budget: 64 });
     }
