@@ -18,6 +18,7 @@ mod clock;
 mod crew;
 mod error;
 mod exporter;
+mod gauge;
 mod handover;
 mod held;
 mod live;

@@ -1,14 +1,14 @@
 //! Frames out of AF_XDP queues: the source of one live worker.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use flowtable::{TapPort, Timestamp};
 use wire::LinkType;
-use xdp::{BusyPoll, Queue, Statistics};
+use xdp::{BusyPoll, Queue};
 
 use crate::clock;
+use crate::gauge::{Gauge, Totals};
 use crate::source::{Frame, Receipt, Received, Source, SourceError};
 
 /// What a worker does while its queues are empty.
@@ -44,70 +44,44 @@ pub(crate) struct LiveSource {
     wait: Wait,
     /// How long the thread may sleep.
     wait_max: Duration,
-    /// Packets of the current queue before this batch.
-    before: u64,
 }
 
 /// One queue and what it has brought.
 pub(crate) struct LiveQueue {
     queue: Queue,
-    input: u16,
-    received: u64,
     gauge: Arc<Gauge>,
-}
-
-/// What a queue has brought and lost, for whoever reports it; written once a second.
-#[derive(Debug, Default)]
-pub(crate) struct Gauge {
-    packets: AtomicU64,
-    receive_ring_full: AtomicU64,
-    receive_dropped: AtomicU64,
-    fill_ring_empty: AtomicU64,
-    invalid_descriptors: AtomicU64,
+    /// What the gauge said before this socket.
+    before: Totals,
+    /// Packets lent, and those of them that the worker has taken in.
+    received: u64,
+    judged: u64,
+    /// Time of the last batch.
+    latest: Timestamp,
 }
 
 impl LiveQueue {
-    pub(crate) fn new(queue: Queue, input: u16) -> Self {
-        Self { queue, input, received: 0, gauge: Arc::default() }
+    pub(crate) fn new(queue: Queue, gauge: Arc<Gauge>) -> Self {
+        let (before, latest) = (gauge.totals(), gauge.latest());
+        gauge.set_mode(&queue.mode().to_string());
+        gauge.set_up(true);
+        Self { queue, received: before.received, judged: before.received, latest, before, gauge }
     }
 
-    pub(crate) fn gauge(&self) -> Arc<Gauge> {
-        Arc::clone(&self.gauge)
+    /// Takes the next batch; the one before has been judged.
+    fn receive(&mut self, now: impl FnOnce() -> Timestamp) -> usize {
+        self.judged = self.received;
+        let received = self.queue.receive();
+        if received > 0 {
+            self.received += received as u64;
+            self.latest = now();
+        }
+        received
     }
 
     fn publish(&self) -> Result<(), xdp::Error> {
-        self.gauge.set(&self.queue.statistics()?);
+        let totals = self.before.and(&self.queue.statistics()?);
+        self.gauge.set(&totals, self.judged, self.latest);
         Ok(())
-    }
-}
-
-impl Gauge {
-    fn set(&self, statistics: &Statistics) {
-        let set = |cell: &AtomicU64, value| cell.store(value, Ordering::Relaxed);
-        set(&self.packets, statistics.packets);
-        set(&self.receive_ring_full, statistics.rx_ring_full);
-        set(&self.receive_dropped, statistics.rx_dropped);
-        set(&self.fill_ring_empty, statistics.rx_fill_ring_empty_descs);
-        set(&self.invalid_descriptors, statistics.rx_invalid_descs);
-    }
-
-    /// Packets lent so far.
-    pub(crate) fn packets(&self) -> u64 {
-        self.packets.load(Ordering::Relaxed)
-    }
-
-    /// The kernel's counters of what went wrong, by name.
-    ///
-    /// In copy mode `kernel_fill_ring_empty` counts packets that are also in
-    /// `kernel_receive_dropped`: they must not be added.
-    pub(crate) fn losses(&self) -> [(&'static str, u64); 4] {
-        let get = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
-        [
-            ("kernel_receive_ring_full", get(&self.receive_ring_full)),
-            ("kernel_receive_dropped", get(&self.receive_dropped)),
-            ("kernel_fill_ring_empty", get(&self.fill_ring_empty)),
-            ("kernel_invalid_descriptors", get(&self.invalid_descriptors)),
-        ]
     }
 }
 
@@ -117,11 +91,18 @@ impl LiveSource {
     pub(crate) fn new(queues: Vec<LiveQueue>, wait: Wait, shares: bool) -> Self {
         let now = clock::now();
         let wait_max = if shares { WAIT_SHARED } else { WAIT_ALONE };
-        Self { queues, current: 0, now, published: now, idle_turns: 0, wait, wait_max, before: 0 }
+        Self { queues, current: 0, now, published: now, idle_turns: 0, wait, wait_max }
     }
 
-    /// Writes the gauges for the last time.
-    pub(crate) fn publish(&self) {
+    /// Writes the gauges for the last time: all that was lent has been judged.
+    pub(crate) fn close(&mut self) {
+        for queue in &mut self.queues {
+            queue.judged = queue.received;
+        }
+        self.publish();
+    }
+
+    fn publish(&self) {
         for queue in &self.queues {
             // The interface may be gone; the gauge then keeps what was known last.
             let _ = queue.publish();
@@ -161,12 +142,9 @@ impl Source for LiveSource {
     fn receive(&mut self) -> Result<Received, SourceError> {
         for _ in 0..self.queues.len() {
             self.current = if self.current + 1 < self.queues.len() { self.current + 1 } else { 0 };
-            let live = &mut self.queues[self.current];
-            let received = live.queue.receive();
+            let received = self.queues[self.current].receive(clock::now);
             if received > 0 {
-                self.before = live.received;
-                live.received += received as u64;
-                self.now = clock::now();
+                self.now = self.queues[self.current].latest;
                 self.idle_turns = 0;
                 self.publish_each_second();
                 return Ok(Received::Frames(received));
@@ -187,9 +165,9 @@ impl Source for LiveSource {
             link: Some(LinkType::Ethernet),
             port: TapPort(0),
             receipt: Receipt {
-                input: live.input,
-                queue: live.queue.id() as u16,
-                frame: self.before + index as u64 + 1,
+                input: live.gauge.input,
+                queue: live.gauge.queue,
+                frame: live.judged + index as u64 + 1,
             },
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use events::{ControlReport, InputReport, Memory, Report, Start, StartInput, Status};
+use flowtable::Timestamp;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::unistd::Pid;
@@ -13,8 +14,9 @@ use xdp::{Attachment, Queue, Ration};
 use crate::crew::run_crew;
 use crate::error::Error;
 use crate::exporter::{Exporter, named};
+use crate::gauge::Gauge;
 use crate::handover::{Handover, Sharding};
-use crate::live::{Gauge, LiveQueue, LiveSource, Wait};
+use crate::live::{LiveQueue, LiveSource, Wait};
 use crate::names::{NAMES_PER_TURN, NameReader};
 use crate::options::Options;
 use crate::outbox::{Patience, Telling, exchange};
@@ -71,6 +73,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     let sharding = if worker_count > 1 { options.sharding } else { Sharding::ByQueue };
     let inputs = options.interfaces.len();
     let (mut workers, mut inboxes, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+    let mut flows_max = 0;
     // One secret for all: every worker must find the same owner for a flow.
     let table = table_options(&options.options, worker_count);
     let sources = std::mem::take(&mut links.workers);
@@ -78,6 +81,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         let shard = Shard::new(&table, options.options.watches.div_ceil(worker_count))
             .rationed(options.options.first_packets());
         let (outbox, inbox) = exchange(inputs, Patience::GoOn, Telling::of(&options.options));
+        flows_max += shard.table().capacity() as u64;
         parts.extend(shard.memory_bytes());
         parts.push(("hand-over rings", handover.memory_bytes()));
         let names = NameReader::new(options.options.names_read(), table.seed, NAMES_PER_TURN);
@@ -110,15 +114,18 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         if options.pin {
             pin_to_core(index);
         }
-        let (source, result) = worker.run(stop);
-        source.publish();
+        let (mut source, result) = worker.run(stop);
+        source.close();
         if result.is_err() {
             // One link is gone: the run ends, so that whoever supervises it can start it anew.
             stop.store(true, Ordering::Relaxed);
         }
         (source, result)
     };
-    let beat = |status: &mut Status| status.losses.extend(links.losses());
+    let beat = |status: &mut Status, told: Timestamp| {
+        status.flows_max = flows_max;
+        links.tell(status, told);
+    };
     let (_, cpu) = run_crew(workers, work, &mut exporter, stop, sink, beat)?;
     let mut report = exporter.report();
     report.cpu = cpu;
@@ -134,7 +141,7 @@ struct Links {
     attachments: Vec<Attachment>,
     names: Vec<String>,
     started: Vec<StartInput>,
-    gauges: Vec<(u16, Arc<Gauge>)>,
+    gauges: Vec<Arc<Gauge>>,
     workers: Vec<LiveSource>,
     frame_bytes: usize,
 }
@@ -189,15 +196,24 @@ impl Links {
             mode: queue.mode().to_string(),
         });
         self.frame_bytes += usize::try_from(queue.memory_bytes()).unwrap_or(usize::MAX);
-        let live = LiveQueue::new(queue, input as u16);
-        self.gauges.push((input as u16, live.gauge()));
-        live
+        let gauge = Arc::new(Gauge::new(input as u16, queue.id() as u16));
+        self.gauges.push(Arc::clone(&gauge));
+        LiveQueue::new(queue, gauge)
+    }
+
+    /// Adds what only live runs know; the exporter has told all up to `told`, in packet time.
+    fn tell(&self, status: &mut Status, told: Timestamp) {
+        status.losses.extend(self.losses());
+        let latest = self.gauges.iter().map(|gauge| gauge.latest()).max().unwrap_or_default();
+        status.exporter_lag_s = latest.since_ns(told) as f64 / 1e9;
+        let status_of = |gauge: &Arc<Gauge>| gauge.status(&self.names[usize::from(gauge.input)]);
+        status.queues = self.gauges.iter().map(status_of).collect();
     }
 
     /// What the kernel and the XDP programs lost, by name.
     fn losses(&self) -> BTreeMap<String, u64> {
         let mut sums: BTreeMap<&'static str, u64> = BTreeMap::new();
-        for (_, gauge) in &self.gauges {
+        for gauge in &self.gauges {
             for (name, count) in gauge.losses() {
                 *sums.entry(name).or_default() += count;
             }
@@ -223,8 +239,8 @@ impl Links {
             let lent: u64 = self
                 .gauges
                 .iter()
-                .filter(|(of, _)| usize::from(*of) == input)
-                .map(|(_, gauge)| gauge.packets())
+                .filter(|gauge| usize::from(gauge.input) == input)
+                .map(|gauge| gauge.received())
                 .sum();
             InputReport {
                 name: name.clone(),

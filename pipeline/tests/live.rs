@@ -86,6 +86,8 @@ struct Watched {
     finals: AtomicU64,
     packets: AtomicU64,
     stop: AtomicBool,
+    /// What was said last.
+    status: Mutex<Status>,
 }
 
 struct LiveSink<'w> {
@@ -111,6 +113,7 @@ impl Sink for LiveSink<'_> {
 
     fn status(&mut self, status: &Status) -> io::Result<()> {
         self.watched.packets.store(status.packets, Ordering::Relaxed);
+        *self.watched.status.lock().unwrap() = status.clone();
         Ok(())
     }
 }
@@ -270,6 +273,26 @@ fn both_directions_meet_whatever_queues_they_come_in_on() {
             }
             let told = u64::from(ROUNDS * 8);
             wait_until("finals", || watched.finals.load(Ordering::Relaxed) >= told);
+            let sent = u64::from(ROUNDS) * burst(0).len() as u64;
+            wait_until("all is judged", || {
+                let status = watched.status.lock().unwrap().clone();
+                status.queues.iter().map(|queue| queue.judged).sum::<u64>() == sent
+            });
+            let status = watched.status.lock().unwrap().clone();
+            let packets: Vec<u64> = status.queues.iter().map(|queue| queue.packets).collect();
+            assert!(
+                packets.len() == 3 && packets[0] > 0 && packets[1] > 0 && packets[2] == 0,
+                "clients on queue 0, the server on 1: {packets:?}"
+            );
+            assert_eq!(packets.iter().sum::<u64>(), sent);
+            for (number, queue) in (0..).zip(&status.queues) {
+                assert_eq!((queue.interface.as_str(), queue.queue), (WATCHED, number));
+                assert!(queue.is_up && queue.losses.is_empty(), "{queue:?}");
+                assert_eq!(queue.mode, "copy (native XDP)");
+            }
+            assert!(status.flows_max >= 1 << 14, "{}", status.flows_max);
+            assert_eq!(status.connections.opened, u64::from(ROUNDS * 8));
+            assert!(status.exporter_lag_s < 10.0, "{}", status.exporter_lag_s);
         });
         let report = outcome.unwrap();
         assert_eq!(report.workers, 3);

@@ -10,7 +10,7 @@
 //! | `cli.rs` | the command line |
 //! | `config/` | everything that can be set: file, environment, flags |
 //! | `sensor.rs` | the only place that calls `pipeline`, but for `bench/` |
-//! | `read.rs`, `live.rs`, `explain.rs`, `demo/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
+//! | `read.rs`, `run/`, `explain.rs`, `demo/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
 //! | `output.rs` | one sink for events: filter, count, write |
 //! | `table.rs`, `rows.rs`, `summary.rs` | the formats: table, CSV, report |
 //! | `filter.rs`, `condition.rs`, `tally.rs` | `--only`, `--fail-on`, and what they count |
@@ -29,12 +29,12 @@ mod filter;
 mod fit;
 mod generate;
 mod hints;
-mod live;
 mod log;
 mod output;
 mod progress;
 mod read;
 mod rows;
+mod run;
 mod sensor;
 mod stop;
 mod summary;
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
     };
     let is_quiet = cli.command.is_quiet();
     log::to_stderr(if is_quiet { LogLevel::Error } else { LogLevel::Warn });
-    match run(cli.command) {
+    match obey(cli.command) {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::Damaged) => ExitCode::from(2),
         Ok(Outcome::ConditionMet) => ExitCode::from(3),
@@ -88,9 +88,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<Outcome> {
+fn obey(command: Command) -> anyhow::Result<Outcome> {
     match command {
-        Command::Run(arguments) => live::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Hints(arguments) => hints::run(&arguments),
         Command::Read(arguments) => read::run(&arguments),

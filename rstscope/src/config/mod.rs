@@ -41,6 +41,10 @@ pub(crate) struct Config {
     pub(crate) sensor: SensorSection,
     /// How the process runs.
     pub(crate) service: ServiceSection,
+    /// Where events wait until they are delivered.
+    pub(crate) spool: delivery::SpoolOptions,
+    /// To whom events are delivered.
+    pub(crate) sink: Vec<delivery::SinkOptions>,
 }
 
 /// A link: one port that shows both directions, or the two ports of an optical tap.
