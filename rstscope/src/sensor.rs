@@ -74,6 +74,13 @@ fn run_options(config: &Config) -> RunOptions {
     run
 }
 
+/// How an interface is attached to.
+pub(crate) fn interface_options(name: &str, capture: &CaptureSection) -> xdp::Options {
+    let mut options = xdp::Options::new(name);
+    set_interface(&mut options, capture);
+    options
+}
+
 fn set_interface(interface: &mut xdp::Options, capture: &CaptureSection) {
     interface.host_interface = capture.host_interface;
     interface.queues.clone_from(&capture.queues);

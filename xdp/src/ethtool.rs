@@ -154,6 +154,12 @@ pub(crate) fn receive_queues(interface: &str) -> io::Result<u32> {
     Ok(answer.receive + answer.combined)
 }
 
+/// How many transmit queues are in use.
+pub(crate) fn transmit_queues(interface: &str) -> io::Result<u32> {
+    let answer = ethtool(interface, Channels::zeroed())?;
+    Ok(answer.transmit + answer.combined)
+}
+
 /// What is done to packets before we see them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Offloads {

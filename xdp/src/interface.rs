@@ -60,10 +60,13 @@ impl Interface {
         self.receive_queues
     }
 
-    /// How many transmit queues were made.
+    /// How many transmit queues are in use.
     #[must_use]
     pub fn transmit_queues(&self) -> u32 {
-        self.link.transmit_queues
+        match ethtool::transmit_queues(&self.name) {
+            Ok(queues) if queues > 0 => queues,
+            _ => self.link.transmit_queues.max(1),
+        }
     }
 
     /// The other end of a veth pair, where it is in this network namespace.
