@@ -64,6 +64,7 @@ fn run_options(config: &Config) -> RunOptions {
         pin: capture.pin,
         wait: wait_of(capture.wait),
         sharding: if capture.symmetric_queues { Sharding::ByQueue } else { Sharding::ByHash },
+        wait_for_interfaces: config.service.wait_for_interfaces,
         lock_memory: config.service.lock_memory,
     };
     for interface in run.links.iter_mut().flat_map(Link::ports_mut) {
@@ -75,6 +76,13 @@ fn run_options(config: &Config) -> RunOptions {
 fn link_of(section: &LinkSection) -> Link {
     let link = Link::tap(&section.interfaces.join("+"));
     Link { name: section.name.clone().unwrap_or(link.name), ..link }
+}
+
+/// How an interface is attached to.
+pub(crate) fn interface_options(name: &str, capture: &CaptureSection) -> xdp::Options {
+    let mut options = xdp::Options::new(name);
+    set_interface(&mut options, capture);
+    options
 }
 
 fn set_interface(interface: &mut xdp::Options, capture: &CaptureSection) {

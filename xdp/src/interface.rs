@@ -5,7 +5,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::ethtool::{self, Offloads};
+use crate::ethtool::{self, Offloads, Ring, Spreading};
+use crate::holder::Holder;
 use crate::netlink::{self, Link};
 
 /// A network interface as it was when asked.
@@ -59,6 +60,24 @@ impl Interface {
         self.receive_queues
     }
 
+    /// How many transmit queues are in use.
+    #[must_use]
+    pub fn transmit_queues(&self) -> u32 {
+        match ethtool::transmit_queues(&self.name) {
+            Ok(queues) if queues > 0 => queues,
+            _ => self.link.transmit_queues.max(1),
+        }
+    }
+
+    /// The other end of a veth pair, where it is in this network namespace.
+    #[must_use]
+    pub fn peer(&self) -> Option<Self> {
+        let link = netlink::link_by_index(self.link.peer?).ok()?;
+        // Other kinds of interfaces name what they lie on.
+        let is_mutual = link.peer == Some(self.link.index);
+        if is_mutual { Self::query(&link.name).ok() } else { None }
+    }
+
     /// Bytes of the largest packet without its Ethernet header.
     #[must_use]
     pub fn mtu(&self) -> u32 {
@@ -105,8 +124,39 @@ impl Interface {
     }
 
     /// What is done to packets before we see them.
-    pub(crate) fn offloads(&self) -> Offloads {
+    #[must_use]
+    pub fn offloads(&self) -> Offloads {
         ethtool::offloads(&self.name)
+    }
+
+    /// What the card can be told about the spreading of packets over its queues.
+    #[must_use]
+    pub fn spreading(&self) -> Spreading {
+        ethtool::spreading(&self.name)
+    }
+
+    /// The receive ring of each queue; nothing where the driver does not tell.
+    #[must_use]
+    pub fn ring(&self) -> Option<Ring> {
+        ethtool::ring(&self.name)
+    }
+
+    /// The number of the card's own clock (`/dev/ptpN`), where it has one.
+    #[must_use]
+    pub fn hardware_clock(&self) -> Option<u32> {
+        ethtool::hardware_clock(&self.name)
+    }
+
+    /// Whether packets that this host sends over the interface have no checksum yet.
+    #[must_use]
+    pub fn leaves_checksums(&self) -> bool {
+        ethtool::leaves_checksums(&self.name)
+    }
+
+    /// Whose XDP program is on it.
+    #[must_use]
+    pub fn holder(&self) -> Option<Holder> {
+        Holder::of(&self.name)
     }
 
     /// What the driver counted.
@@ -134,7 +184,8 @@ impl Interface {
     }
 
     /// Bytes of a frame, and whether packets may need several.
-    pub(crate) fn frame_plan(&self, wanted: Option<u32>) -> (u32, bool) {
+    #[must_use]
+    pub fn frame_plan(&self, wanted: Option<u32>) -> (u32, bool) {
         let longest = self.link.mtu + LINK_HEADER_LEN_MAX;
         let large = self.uses_whole_kib() || longest > 2048 - HEADROOM;
         let frame_size = wanted.unwrap_or(if large { 4096 } else { 2048 });

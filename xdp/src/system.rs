@@ -455,6 +455,16 @@ pub(crate) fn memlock_limit() -> io::Result<Option<u64>> {
     Ok((limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur))
 }
 
+/// How the kernel's clock is disciplined (adjtimex(2)); nothing is changed.
+pub(crate) fn clock_state() -> io::Result<libc::timex> {
+    let mut state = MaybeUninit::<libc::timex>::zeroed();
+    // SAFETY: all zeroes is a valid `timex`, and its `modes` 0 means that nothing is set; the kernel
+    // writes one.
+    check(unsafe { libc::adjtimex(state.as_mut_ptr()) })?;
+    // SAFETY: integers only, zeroed above.
+    Ok(unsafe { state.assume_init() })
+}
+
 /// The size of a page in bytes.
 pub(crate) fn page_size() -> usize {
     // SAFETY: takes and returns integers only.
