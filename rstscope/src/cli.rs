@@ -136,6 +136,9 @@ pub(crate) struct LinkArguments {
     /// Whether the network card writes into our memory
     #[arg(long, value_enum, value_name = "WHEN")]
     pub(crate) zero_copy: Option<ZeroCopyChoice>,
+    /// Whose clock stamps packets
+    #[arg(long, value_enum, value_name = "WHOSE")]
+    pub(crate) clock: Option<ClockChoice>,
     /// Run the XDP program in the network stack, not in the driver (slow; for odd drivers)
     #[arg(long)]
     pub(crate) generic: bool,
@@ -181,6 +184,20 @@ pub(crate) enum WaitChoice {
     BusyPoll,
     /// Look again and again: the whole core, and the least delay
     Spin,
+}
+
+/// Values of --clock.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ClockChoice {
+    /// The host's, once a batch
+    #[default]
+    System,
+    /// The network card's, packet by packet, set to the host's; the host's where the card or its
+    /// driver cannot, which is said. Not for links of two ports
+    Card,
 }
 
 /// Values of --zero-copy.
