@@ -23,6 +23,7 @@ wants_lab_software() {
     wants openssl openssl
     wants python3 python3
     wants unshare util-linux
+    wants setcap libcap2-bin
 }
 
 export PATH="$PATH:/usr/sbin:/sbin"

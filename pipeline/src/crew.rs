@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use events::{CpuTime, Status};
+use flowtable::Timestamp;
 
 use crate::clock;
 use crate::error::Error;
@@ -12,7 +13,8 @@ use crate::source::{Source, SourceError};
 use crate::worker::Worker;
 
 /// Lets each worker `work` (its number and itself) on a thread of its own, and the exporter tell
-/// `sink` what they find, until all have ended; `beat` is called about once a second. Gives back
+/// `sink` what they find, until all have ended; `beat` is called about once a second with the
+/// time up to which the exporter has heard. Gives back
 /// the sources and the processor time that it took.
 ///
 /// # Errors
@@ -23,7 +25,7 @@ pub(crate) fn run_crew<S: Source + Send>(
     exporter: &mut Exporter,
     stop: &AtomicBool,
     sink: &mut dyn Sink,
-    beat: impl FnMut(&mut Status),
+    beat: impl FnMut(&mut Status, Timestamp),
 ) -> Result<(Vec<S>, CpuTime), Error> {
     let started_ns = clock::thread_cpu_ns();
     std::thread::scope(|scope| {

@@ -87,14 +87,15 @@ impl Exporter {
         ]
     }
 
-    /// Tells windows until every worker has given its last; `beat` is called about once a second.
+    /// Tells windows until every worker has given its last; `beat` is called about once a second with
+    /// the packet time up to which all is heard.
     ///
     /// # Errors
     /// The sink failed, or a worker vanished.
     pub(crate) fn run(
         &mut self,
         sink: &mut dyn Sink,
-        mut beat: impl FnMut(&mut Status),
+        mut beat: impl FnMut(&mut Status, Timestamp),
     ) -> Result<(), Error> {
         let mut next_beat = Instant::now() + BEAT;
         while self.open.contains(&true) {
@@ -104,7 +105,7 @@ impl Exporter {
                 next_beat = Instant::now() + BEAT;
                 self.tell_due(sink)?;
                 let mut status = self.status();
-                beat(&mut status);
+                beat(&mut status, self.clock.0);
                 sink.status(&status).map_err(Error::Sink)?;
             }
         }
@@ -267,10 +268,37 @@ impl Exporter {
             packets: self.counts.frames,
             bytes: self.counts.bytes,
             flows: self.table().occupied,
+            connections: self.connections(),
+            skips: self.skips(),
             resets: self.counts.roles[Role::Primary as usize],
             losses: self.losses(),
             ..Status::default()
         }
+    }
+
+    fn connections(&self) -> Connections {
+        let (counts, table) = (&self.counts, self.table());
+        Connections {
+            opened: counts.opened,
+            midstream: counts.midstream,
+            established: counts.established,
+            closed_well: counts.closed_well,
+            reset: counts.reset,
+            timed_out: table.timed_out,
+            unanswered: table.unanswered,
+            still_open: (counts.opened + counts.midstream)
+                .saturating_sub(counts.closed_well)
+                .saturating_sub(counts.reset)
+                .saturating_sub(table.timed_out + table.unanswered)
+                .min(table.occupied),
+        }
+    }
+
+    /// Frames that were not judged, by reason.
+    fn skips(&self) -> BTreeMap<String, u64> {
+        let counts = &self.counts;
+        let skips = Skip::ALL.iter().map(|skip| (skip.name(), counts.skips[*skip as usize]));
+        named(skips.chain([("unknown_link_type", counts.unknown_link)]))
     }
 
     /// What was lost inside the sensor, by name; the kernel's losses are added by live runs.
@@ -295,36 +323,22 @@ impl Exporter {
 
     /// The report of the whole run; inputs and memory are the caller's to fill in.
     pub(crate) fn report(&self) -> Report {
-        let (counts, table) = (&self.counts, self.table());
+        let counts = &self.counts;
         let role = |role: Role| counts.roles[role as usize];
         let by = self.groups_by_count();
-        let skips = Skip::ALL.iter().map(|skip| (skip.name(), counts.skips[*skip as usize]));
         Report {
             packets: counts.frames,
             bytes: counts.bytes,
             first: counts.first.map(|time| UtcTime(time.0)),
             last: counts.last.map(|time| UtcTime(time.0)),
-            connections: Connections {
-                opened: counts.opened,
-                midstream: counts.midstream,
-                established: counts.established,
-                closed_well: counts.closed_well,
-                reset: counts.reset,
-                timed_out: table.timed_out,
-                unanswered: table.unanswered,
-                still_open: (counts.opened + counts.midstream)
-                    .saturating_sub(counts.closed_well)
-                    .saturating_sub(counts.reset)
-                    .saturating_sub(table.timed_out + table.unanswered)
-                    .min(table.occupied),
-            },
+            connections: self.connections(),
             resets: Resets {
                 primary: role(Role::Primary),
                 secondary: role(Role::Secondary),
                 duplicate: role(Role::Duplicate),
             },
             by_unlisted: self.ungrouped,
-            skips: named(skips.chain([("unknown_link_type", counts.unknown_link)])),
+            skips: self.skips(),
             losses: self.losses(),
             workers: self.tables.len() as u32,
             context: ContextReport {

@@ -50,7 +50,7 @@ pub fn replay_queues<S: Source + Send>(
     };
     let mut exporter = Exporter::new(teller, inboxes, 1, options.context);
     let work = |_, worker: Worker<S>| worker.run(stop);
-    let (_, cpu) = run_crew(workers, work, &mut exporter, stop, sink, |_| {})?;
+    let (_, cpu) = run_crew(workers, work, &mut exporter, stop, sink, |_, _| {})?;
     let mut report = exporter.report();
     report.cpu = cpu;
     report.memory = memory;

@@ -152,7 +152,7 @@ fn replay_by_all<S: Source + Send>(
     };
     let mut exporter = Exporter::new(teller, inboxes, names.len(), options.context);
     let work = |_, worker: Worker<S>| worker.run(stop);
-    let (sources, cpu) = run_crew(workers, work, &mut exporter, stop, sink, |_| {})?;
+    let (sources, cpu) = run_crew(workers, work, &mut exporter, stop, sink, |_, _| {})?;
     let mut report = exporter.report();
     report.cpu = cpu;
     report.inputs = reports(names, exporter.input_frames());

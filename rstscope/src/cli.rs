@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use events::Filter;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::bench::BenchArguments;
 use crate::condition::Condition;
+use crate::config::ConfigArguments;
+use crate::doctor::DoctorArguments;
 use crate::explain::FlowName;
-use crate::filter::Filter;
 
 /// Says for every TCP reset who really sent it and why, from a capture or a live tap.
 #[derive(Parser, Debug)]
@@ -40,9 +44,14 @@ pub(crate) enum Command {
     /// Watch interfaces and tell every reset as it comes
     #[command(after_long_help = VERDICTS)]
     Run(RunArguments),
+    /// What keeps this machine from sensing well, and the command that mends it: kernel, card, queues,
+    /// offloads, clocks, the tap itself
+    Doctor(DoctorArguments),
     /// Print what to tell a network card (ethtool), so that both directions of a connection meet and
     /// little but TCP comes; nothing is changed
     Hints(HintsArguments),
+    /// Check, show or document the configuration
+    Config(ConfigArguments),
     /// Read capture files and tell every reset in them
     #[command(after_long_help = VERDICTS)]
     Read(ReadArguments),
@@ -79,8 +88,8 @@ impl Command {
         match self {
             Self::Run(arguments) => arguments.output.quiet,
             Self::Read(arguments) => arguments.output.quiet,
-            // A veth pair of its own deserves no advice.
-            Self::Bench(_) => true,
+            // A veth pair of its own deserves no advice, and the doctor says all itself.
+            Self::Bench(_) | Self::Doctor(_) => true,
             _ => false,
         }
     }
@@ -88,9 +97,17 @@ impl Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct RunArguments {
-    /// Interfaces to watch, separated by commas
-    #[arg(short, long, value_name = "IF", value_delimiter = ',', required = true)]
+    /// Links to watch instead of the configured ones, separated by commas; the two ports of an
+    /// optical tap are one link: east0+west0
+    #[arg(short, long, value_name = "IF", value_delimiter = ',')]
     pub(crate) interface: Vec<String>,
+    /// The configuration; without it RSTSCOPE_CONFIG or /etc/rstscope/rstscope.toml if there is one.
+    /// Environment (RSTSCOPE_CAPTURE__BATCH=32) and flags go over it
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the local API, /metrics and /healthz are offered, or off; 127.0.0.1:9477 if that port is free
+    #[arg(long, value_name = "ADDRESS:PORT|off")]
+    pub(crate) api: Option<collector::Listen>,
     #[command(flatten)]
     pub(crate) link: LinkArguments,
     #[command(flatten)]
@@ -117,8 +134,8 @@ pub(crate) struct LinkArguments {
     #[arg(long)]
     pub(crate) pass_others: bool,
     /// Whether the network card writes into our memory
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
-    pub(crate) zero_copy: ZeroCopyChoice,
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub(crate) zero_copy: Option<ZeroCopyChoice>,
     /// Run the XDP program in the network stack, not in the driver (slow; for odd drivers)
     #[arg(long)]
     pub(crate) generic: bool,
@@ -138,8 +155,8 @@ pub(crate) struct LinkArguments {
 #[command(next_help_heading = "Queue")]
 pub(crate) struct QueueArguments {
     /// What a worker does when its queues are empty; benches/LIVE.md has what each costs
-    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
-    pub(crate) wait: WaitChoice,
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) wait: Option<WaitChoice>,
     /// Packets taken at a time, 1 to 64
     #[arg(long, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=pipeline::BATCH_MAX as i64))]
@@ -151,7 +168,10 @@ pub(crate) struct QueueArguments {
 }
 
 /// Values of --wait.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum WaitChoice {
     /// Sleep until the kernel wakes the worker: costs nothing at night
     #[default]
@@ -164,7 +184,10 @@ pub(crate) enum WaitChoice {
 }
 
 /// Values of --zero-copy.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum ZeroCopyChoice {
     /// If the driver can; the mode in force is printed
     #[default]
@@ -313,9 +336,9 @@ pub(crate) struct OutputArguments {
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Sensor")]
 pub(crate) struct SensorArguments {
-    /// Seed of the Community ID; must be that of the other tools
-    #[arg(long, value_name = "SEED", default_value_t = 0)]
-    pub(crate) community_id_seed: u16,
+    /// Seed of the Community ID [default: 0]; must be that of the other tools
+    #[arg(long, value_name = "SEED")]
+    pub(crate) community_id_seed: Option<u16>,
     /// Connections remembered at a time, rounded up to a power of two; 132 bytes each
     #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(16..=1 << 28))]
     pub(crate) flows: Option<usize>,
@@ -327,20 +350,23 @@ pub(crate) struct SensorArguments {
     /// the first segments of each direction, then one a second, and all for 5 s after an end; the
     /// network driver leaves out the rest. What is not known then is said so. Captures are read as
     /// such a link would have shown them
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
-    pub(crate) capture: CaptureChoice,
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) capture: Option<CaptureChoice>,
     /// With --capture control: segments of a direction that are seen at once
-    #[arg(long, value_name = "N", default_value_t = pipeline::Ration::FIRST_PACKETS, value_parser = clap::value_parser!(u8).range(1..))]
-    pub(crate) first_packets: u8,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) first_packets: Option<u8>,
     /// What is kept of the server names that clients ask for (TLS SNI, HTTP Host), to tell resets by
     /// name from others; a hash cannot be turned back and differs from run to run. Names bear on
     /// the cause only, never on who sent a reset
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
-    pub(crate) names: NamesChoice,
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) names: Option<NamesChoice>,
 }
 
 /// Values of --names.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum NamesChoice {
     /// Nothing: names are not read
     Off,
@@ -352,7 +378,10 @@ pub(crate) enum NamesChoice {
 }
 
 /// Values of --capture.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum CaptureChoice {
     /// All TCP
     #[default]
@@ -362,7 +391,8 @@ pub(crate) enum CaptureChoice {
 }
 
 /// Values of --key-scope.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum KeyPart {
     /// The VLAN identifiers
     Vlan,
@@ -378,6 +408,8 @@ pub(crate) enum Format {
     Json,
     /// Comma-separated values with a header; new columns are added at the end
     Csv,
+    /// Nothing: for a service whose sinks and API tell everything
+    None,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]

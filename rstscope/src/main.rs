@@ -8,30 +8,35 @@
 //! | file | what |
 //! |---|---|
 //! | `cli.rs` | the command line |
+//! | `config/` | everything that can be set: file, environment, flags |
 //! | `sensor.rs` | the only place that calls `pipeline`, but for `bench/` |
-//! | `read.rs`, `live.rs`, `explain.rs`, `demo/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
+//! | `read.rs`, `run/`, `explain.rs`, `demo/`, `doctor/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
 //! | `output.rs` | one sink for events: filter, count, write |
 //! | `table.rs`, `rows.rs`, `summary.rs` | the formats: table, CSV, report |
-//! | `filter.rs`, `condition.rs`, `tally.rs` | `--only`, `--fail-on`, and what they count |
-//! | `terminal.rs`, `progress.rs`, `stop.rs` | width, colours, progress bar, signals |
+//! | `api.rs` | the local API |
+//! | `condition.rs`, `tally.rs` | `--fail-on`, and what it counts |
+//! | `terminal.rs`, `progress.rs`, `stop.rs`, `log.rs` | width, colours, progress bar, signals, warnings |
 //! | `generate.rs` | completions, manual page, version |
 #![forbid(unsafe_code)]
 
+mod api;
 mod bench;
 mod cli;
 mod condition;
+mod config;
 mod demo;
+mod doctor;
 mod evaluate;
 mod explain;
-mod filter;
 mod fit;
 mod generate;
 mod hints;
-mod live;
+mod log;
 mod output;
 mod progress;
 mod read;
 mod rows;
+mod run;
 mod sensor;
 mod stop;
 mod summary;
@@ -39,13 +44,13 @@ mod table;
 mod tally;
 mod terminal;
 
-use std::io::{ErrorKind, IsTerminal as _};
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command};
+use crate::config::LogLevel;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -59,6 +64,8 @@ pub(crate) enum Outcome {
     Damaged,
     /// The condition of `--fail-on` is met.
     ConditionMet,
+    /// `rstscope doctor` found what keeps the sensor from working.
+    Faulty,
 }
 
 fn main() -> ExitCode {
@@ -71,11 +78,12 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    log_to_stderr(cli.command.is_quiet());
-    match run(cli.command) {
+    let is_quiet = cli.command.is_quiet();
+    log::to_stderr(if is_quiet { LogLevel::Error } else { LogLevel::Warn });
+    match obey(cli.command) {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::Damaged) => ExitCode::from(2),
-        Ok(Outcome::ConditionMet) => ExitCode::from(3),
+        Ok(Outcome::ConditionMet | Outcome::Faulty) => ExitCode::from(3),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{}", chain_text(&error));
@@ -84,9 +92,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<Outcome> {
+fn obey(command: Command) -> anyhow::Result<Outcome> {
     match command {
-        Command::Run(arguments) => live::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Config(arguments) => config::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Hints(arguments) => hints::run(&arguments),
         Command::Read(arguments) => read::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
@@ -98,19 +108,6 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Completions { shell } => generate::completions(shell),
         Command::Man => generate::manual(),
     }
-}
-
-/// Warnings and errors on standard error; `RUST_LOG` asks for more.
-fn log_to_stderr(quiet: bool) {
-    let level = if quiet { "error" } else { "warn" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && !terminal::colours_refused())
-        .with_target(false)
-        .without_time()
-        .init();
 }
 
 /// An error and its causes, each said once: many messages contain that of their cause already.

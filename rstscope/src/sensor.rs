@@ -3,18 +3,20 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use events::Report;
 use pipeline::{
-    AttachMode, Capture, KeyScope, NamesKept, Options, Others, Ration, RunOptions, Sharding, Sink,
-    Wait, ZeroCopy,
+    AttachMode, Capture, HugePages, KeyScope, Link, NamesKept, Options, Others, Ration, RunOptions,
+    Sharding, Sink, Timeouts, Wait, ZeroCopy,
 };
 
 use crate::cli::{
-    CaptureChoice, KeyPart, LinkArguments, NamesChoice, QueueArguments, SensorArguments,
-    WaitChoice, ZeroCopyChoice,
+    CaptureChoice, KeyPart, NamesChoice, QueueArguments, SensorArguments, WaitChoice,
+    ZeroCopyChoice,
 };
+use crate::config::{CaptureSection, Config, LinkSection, PagesChoice, SensorSection};
 
 /// Reads captures to their ends or until `stop` is set, merged by time; `progress` grows by the bytes read.
 pub(crate) fn read(
@@ -38,44 +40,80 @@ pub(crate) fn read_by(
     stop: &AtomicBool,
     sink: &mut dyn Sink,
 ) -> anyhow::Result<Report> {
-    let options = Options { read_workers: workers, ..options(arguments, provisional) };
+    let capture = CaptureSection::of(arguments);
+    let sensor = SensorSection::of(arguments, provisional);
+    let options = Options { read_workers: workers, ..options(&capture, &sensor) };
     pipeline::read(files, &options, progress, stop, sink).context("read captures")
 }
 
-/// Watches interfaces until `stop` is set.
+/// Watches links until `stop` is set.
 pub(crate) fn watch(
-    interfaces: &[String],
-    link: &LinkArguments,
-    arguments: &SensorArguments,
-    provisional: bool,
+    config: &Config,
     stop: &AtomicBool,
     sink: &mut dyn Sink,
 ) -> anyhow::Result<Report> {
-    let mut options = RunOptions {
-        options: options(arguments, provisional),
-        pin: !link.no_pin,
-        wait: wait_of(&link.queue),
-        sharding: if link.symmetric_queues { Sharding::ByQueue } else { Sharding::ByHash },
-        ..RunOptions::taps(interfaces)
+    pipeline::run(&run_options(config), stop, sink).context("watch interfaces")
+}
+
+/// What a live run is told.
+fn run_options(config: &Config) -> RunOptions {
+    let capture = &config.capture;
+    let mut run = RunOptions {
+        links: config.link.iter().map(link_of).collect(),
+        options: options(capture, &config.sensor),
+        pin: capture.pin,
+        wait: wait_of(capture.wait),
+        sharding: if capture.symmetric_queues { Sharding::ByQueue } else { Sharding::ByHash },
+        wait_for_interfaces: config.service.wait_for_interfaces,
+        lock_memory: config.service.lock_memory,
     };
-    for interface in &mut options.interfaces {
-        interface.others = if link.pass_others { Others::Pass } else { Others::Drop };
-        interface.zero_copy = match link.zero_copy {
-            ZeroCopyChoice::Prefer => ZeroCopy::Prefer,
-            ZeroCopyChoice::Require => ZeroCopy::Require,
-            ZeroCopyChoice::Never => ZeroCopy::Never,
-        };
-        set_queue(interface, &link.queue);
-        if link.generic {
-            interface.attach_mode = AttachMode::GenericOnly;
-        }
+    for interface in run.links.iter_mut().flat_map(Link::ports_mut) {
+        set_interface(interface, capture);
     }
-    pipeline::run(&options, stop, sink).context("watch interfaces")
+    run
+}
+
+fn link_of(section: &LinkSection) -> Link {
+    let link = Link::tap(&section.interfaces.join("+"));
+    Link { name: section.name.clone().unwrap_or(link.name), ..link }
+}
+
+/// How an interface is attached to.
+pub(crate) fn interface_options(name: &str, capture: &CaptureSection) -> xdp::Options {
+    let mut options = xdp::Options::new(name);
+    set_interface(&mut options, capture);
+    options
+}
+
+fn set_interface(interface: &mut xdp::Options, capture: &CaptureSection) {
+    interface.host_interface = capture.host_interface;
+    interface.queues.clone_from(&capture.queues);
+    interface.others = if capture.pass_others { Others::Pass } else { Others::Drop };
+    interface.tunnels = capture.tunnels;
+    interface.tunnel_ports.clone_from(&capture.tunnel_ports);
+    if capture.generic {
+        interface.attach_mode = AttachMode::GenericOnly;
+    }
+    interface.zero_copy = match capture.zero_copy {
+        ZeroCopyChoice::Prefer => ZeroCopy::Prefer,
+        ZeroCopyChoice::Require => ZeroCopy::Require,
+        ZeroCopyChoice::Never => ZeroCopy::Never,
+    };
+    interface.frames = capture.frames;
+    interface.frame_size = capture.frame_size;
+    interface.batch = capture.batch;
+    interface.huge_pages = match capture.huge_pages {
+        PagesChoice::Transparent => HugePages::Transparent,
+        PagesChoice::Reserved => HugePages::Reserved,
+        PagesChoice::Never => HugePages::Never,
+    };
+    interface.promiscuous = capture.promiscuous;
+    interface.carrier_wait = Duration::from_secs(u64::from(capture.carrier_wait_s));
 }
 
 /// What workers shall do while nothing comes.
-pub(crate) fn wait_of(queue: &QueueArguments) -> Wait {
-    match queue.wait {
+pub(crate) fn wait_of(wait: WaitChoice) -> Wait {
+    match wait {
         WaitChoice::Poll => Wait::Poll,
         WaitChoice::BusyPoll => Wait::BusyPoll,
         WaitChoice::Spin => Wait::Spin,
@@ -88,23 +126,34 @@ pub(crate) fn set_queue(interface: &mut xdp::Options, queue: &QueueArguments) {
     interface.frames = queue.frames.unwrap_or(interface.frames);
 }
 
-fn options(arguments: &SensorArguments, provisional: bool) -> Options {
-    let community_id_seed = arguments.community_id_seed;
-    let key_scope = KeyScope {
-        vlan: arguments.key_scope.contains(&KeyPart::Vlan),
-        tunnel: arguments.key_scope.contains(&KeyPart::Tunnel),
-    };
-    let defaults = Options::default();
-    let flows = arguments.flows.unwrap_or(defaults.flows);
-    let names = match arguments.names {
-        NamesChoice::Off => NamesKept::Off,
-        NamesChoice::Hash => NamesKept::Hash,
-        NamesChoice::Plain => NamesKept::Plain,
-    };
-    let ration = Ration { first_packets: arguments.first_packets, connections: flows };
-    let capture = match arguments.capture {
-        CaptureChoice::All => Capture::All,
-        CaptureChoice::Control => Capture::Control(ration),
-    };
-    Options { capture, community_id_seed, provisional, key_scope, flows, names, ..defaults }
+fn options(capture: &CaptureSection, sensor: &SensorSection) -> Options {
+    let ration = Ration { first_packets: capture.first_packets, connections: sensor.flows };
+    Options {
+        capture: match capture.packets {
+            CaptureChoice::All => Capture::All,
+            CaptureChoice::Control => Capture::Control(ration),
+        },
+        flows: sensor.flows,
+        servers: sensor.servers,
+        watches: sensor.watches,
+        timeouts: Timeouts {
+            established_s: sensor.established_s,
+            half_open_s: sensor.half_open_s,
+            closed_s: sensor.closed_s,
+            yield_s: sensor.yield_s,
+        },
+        key_scope: KeyScope {
+            vlan: sensor.key_scope.contains(&KeyPart::Vlan),
+            tunnel: sensor.key_scope.contains(&KeyPart::Tunnel),
+        },
+        community_id_seed: sensor.community_id_seed,
+        names: match sensor.names {
+            NamesChoice::Off => NamesKept::Off,
+            NamesChoice::Hash => NamesKept::Hash,
+            NamesChoice::Plain => NamesKept::Plain,
+        },
+        provisional: sensor.provisional,
+        context: sensor.context,
+        ..Options::default()
+    }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use events::{Event, Start, Status};
-use pipeline::{RunOptions, Sink, Wait};
+use pipeline::{Link, RunOptions, Sink, Wait};
 use xdp::{Attachment, Flood, Interface};
 
 use super::arguments::LiveArguments;
@@ -59,8 +59,8 @@ fn link(arguments: &LiveArguments) -> xdp::Options {
 /// The sensor's half of a round: a run as `rstscope run` makes it, its worker on the first core.
 fn sense(arguments: &LiveArguments, places: Places) -> anyhow::Result<Half> {
     let options = RunOptions {
-        interfaces: vec![link(arguments)],
-        wait: sensor::wait_of(&arguments.queue),
+        links: vec![Link::one(link(arguments))],
+        wait: sensor::wait_of(arguments.queue.wait.unwrap_or_default()),
         ..RunOptions::taps(&[])
     };
     let watched = Watched::default();
@@ -113,7 +113,7 @@ fn sense(arguments: &LiveArguments, places: Places) -> anyhow::Result<Half> {
 /// The bare half: takes packets, looks at none, gives them back.
 fn receive(arguments: &LiveArguments, places: Places) -> anyhow::Result<Half> {
     let mut options = link(arguments);
-    let wait = sensor::wait_of(&arguments.queue);
+    let wait = sensor::wait_of(arguments.queue.wait.unwrap_or_default());
     if wait == Wait::BusyPoll {
         options.busy_poll = Some(xdp::BusyPoll { duration_us: 20, budget: 64 });
     }

@@ -13,7 +13,7 @@ use pipeline::Sink;
 
 use super::Played;
 use super::judge::{Done, about};
-use crate::cli::{LinkArguments, SensorArguments};
+use crate::config::{Config, LinkSection};
 use crate::sensor;
 
 /// What stands above the results.
@@ -32,11 +32,9 @@ pub(crate) fn play() -> anyhow::Result<Played> {
     let done = std::thread::scope(|scope| {
         let _stop_at_the_end = StopOnDrop(&stop);
         let sensing = scope.spawn(|| {
-            let interfaces = [lab.tap_interface().to_owned()];
-            let arguments = SensorArguments::default();
-            let link = LinkArguments::default();
-            let watch =
-                || Ok(sensor::watch(&interfaces, &link, &arguments, false, &stop, &mut sink));
+            let link = vec![LinkSection::parse(lab.tap_interface())];
+            let config = Config { link, ..Config::default() };
+            let watch = || Ok(sensor::watch(&config, &stop, &mut sink));
             lab.tap().run(watch)
         });
         let mut done = Vec::new();

@@ -1,0 +1,50 @@
+//! `rstscope run`: links to verdicts, until it is told to stop.
+//!
+//! | file | what |
+//! |---|---|
+//! | `told.rs` | whoever is told what is found |
+//! | `reload.rs` | SIGHUP: the configuration is read anew |
+//! | `supervisor.rs` | what a service manager is told |
+//! | `privileges.rs` | capabilities given up |
+
+mod privileges;
+mod reload;
+mod supervisor;
+mod told;
+
+use anyhow::ensure;
+
+use self::reload::Reload;
+use self::supervisor::Supervisor;
+use self::told::Told;
+use crate::Outcome;
+use crate::api::Api;
+use crate::cli::RunArguments;
+use crate::output::Output;
+use crate::{config, log, sensor, stop};
+
+/// Watches until SIGINT or SIGTERM; a second signal ends the process at once.
+pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
+    let loaded = config::load(arguments.config.as_deref())?;
+    let config = config::for_run(loaded.config, arguments);
+    config::check(&config)?;
+    if !arguments.output.quiet {
+        log::set_level(config.service.log);
+    }
+    ensure!(
+        !config.link.is_empty(),
+        "no link to watch: name an interface by --interface, or [[link]] in the configuration"
+    );
+    let stop = stop::upon_signals()?;
+    let interfaces = config.link.iter().flat_map(|link| link.interfaces.clone()).collect();
+    let mut told = Told {
+        api: Api::offer(&config.api, interfaces)?,
+        output: Output::new(&arguments.output, true),
+        supervisor: Supervisor::from_environment(),
+        reload: Reload::upon_signal(arguments, config.clone())?,
+        is_quiet: arguments.output.quiet,
+    };
+    let report = sensor::watch(&config, &stop, &mut told)?;
+    told.supervisor.stopping();
+    told.output.finish(&report)
+}
