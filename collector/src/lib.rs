@@ -1,4 +1,44 @@
 //! Where events arrive: what is known of late, and who asks for it.
 //!
+//! ```text
+//! exporter's thread --> Recent <-- API's thread <-- HTTP: /api/v1/..., /metrics, /healthz, /readyz
+//! ```
+//!
 //! Knows events and reports, not how they came about: the sensor embeds it, and so may anybody else.
+//!
+//! | file | what |
+//! |---|---|
+//! | `options.rs` | [`Options`]: where to listen, how much to keep |
+//! | `recent/` | [`Recent`]: events, counts, servers, seconds and histograms in bounded memory |
+//! | `impacts.rs` | [`ImpactCounts`]: a count for each impact |
+//! | `answers.rs` | what the API answers, as types that clients read too |
+//! | `health.rs` | [`Health`]: alive, ready, and why not |
+//! | `delivery_state.rs` | [`DeliveryState`]: how delivery goes, told by whoever delivers |
+//! | `metrics/` | the same for Prometheus |
+//! | `server/` | [`serve`]: HTTP with limits on everything |
+//!
+//! **Invariant:** what feeds [`Recent`] never waits for a client: nothing is encoded, sent or searched
+//! while its lock is held.
 #![forbid(unsafe_code)]
+
+mod answers;
+mod delivery_state;
+mod error;
+mod health;
+mod impacts;
+mod metrics;
+mod options;
+mod recent;
+mod server;
+
+pub use answers::{
+    CountedFrom, EventPage, EventSheet, NameRow, Numbered, Refusal, Second, ServerRow, Snapshot,
+    StatusPage, VersionPage,
+};
+pub use delivery_state::{DeliveryState, SinkState, SpoolState};
+pub use error::Error;
+pub use health::Health;
+pub use impacts::ImpactCounts;
+pub use options::{Listen, Options};
+pub use recent::{Question, Recent, Sensor};
+pub use server::{Server, serve};

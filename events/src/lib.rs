@@ -11,6 +11,7 @@
 //! | `names.rs` | serde for the closed lists of `classifiers`, by their names |
 //! | `report.rs` | [`Report`], [`Start`]: a run as a whole |
 //! | `status.rs` | [`Status`]: how a live run goes, told once a second |
+//! | `filter.rs` | [`Filter`]: which events are meant |
 //! | `time.rs` | [`UtcTime`]: nanoseconds inside, RFC 3339 outside |
 //! | `community.rs` | Community ID version 1 |
 //! | `sentence.rs` | values and clues in words |
@@ -35,6 +36,7 @@ mod context;
 mod event;
 pub mod explain;
 mod fill;
+mod filter;
 mod names;
 mod outcome;
 mod report;
@@ -56,6 +58,7 @@ pub use event::{
     Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
     SCHEMA, Side, TunnelFields, event_id,
 };
+pub use filter::Filter;
 pub use report::{
     Connections, ControlReport, CpuTime, GroupCount, InputReport, Memory, MemoryItem, Report,
     Resets, Start, StartInput,

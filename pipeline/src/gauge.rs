@@ -8,12 +8,15 @@ use flowtable::Timestamp;
 use xdp::Statistics;
 
 use crate::exporter::named;
+use crate::link::Port;
 
 /// One receive queue of one interface; lives as long as the run. All counts are since its start.
 #[derive(Debug)]
 pub(crate) struct Gauge {
     /// Index of the interface among those watched.
     pub(crate) input: u16,
+    /// Which port of which link that is.
+    pub(crate) port: Port,
     /// Its number on the interface.
     pub(crate) queue: u16,
     /// The mode in force, read back from the kernel.
@@ -53,9 +56,10 @@ impl Totals {
 }
 
 impl Gauge {
-    pub(crate) fn new(input: u16, queue: u16) -> Self {
+    pub(crate) fn new(input: u16, port: Port, queue: u16) -> Self {
         Self {
             input,
+            port,
             queue,
             mode: Mutex::default(),
             received: AtomicU64::new(0),
@@ -64,6 +68,12 @@ impl Gauge {
             latest: AtomicU64::new(0),
             is_up: AtomicBool::new(false),
         }
+    }
+
+    /// Whether `other` is the same queue of the other port of the link.
+    pub(crate) fn is_twin(&self, other: &Self) -> bool {
+        let is_other_port = self.port.port != other.port.port;
+        self.port.link == other.port.link && is_other_port && self.queue == other.queue
     }
 
     /// A socket of this mode is bound to the queue.
@@ -119,7 +129,7 @@ impl Gauge {
         QueueStatus {
             interface: interface.to_owned(),
             queue: self.queue,
-            fibre: None,
+            fibre: self.port.fibre,
             mode: self.mode(),
             clock: CLOCK.to_owned(),
             is_up: self.is_up.load(Ordering::Relaxed),
@@ -142,11 +152,14 @@ const CLOCK: &str = "system, once a batch";
 
 #[cfg(test)]
 mod tests {
+    use flowtable::TapPort;
+
     use super::*;
 
     #[test]
     fn counts_go_on_where_the_socket_before_ended() {
-        let gauge = Gauge::new(0, 3);
+        let port = Port { link: 0, port: TapPort(0), fibre: None };
+        let gauge = Gauge::new(0, port, 3);
         let socket = Statistics { packets: 10, rx_ring_full: 2, ..Statistics::default() };
         gauge.set(&gauge.totals().and(&socket), 9, Timestamp(5));
         let next = Statistics { packets: 1, rx_dropped: 4, ..Statistics::default() };

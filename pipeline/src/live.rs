@@ -9,7 +9,7 @@ use xdp::{BusyPoll, Queue};
 
 use crate::clock;
 use crate::gauge::{Gauge, Totals};
-use crate::source::{Frame, Receipt, Received, Source, SourceError};
+use crate::source::{BATCH_MAX, Frame, Receipt, Received, Source, SourceError};
 
 /// What a worker does while its queues are empty.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -34,10 +34,16 @@ impl Wait {
 }
 
 /// The queues of one worker: queue *i* of every interface.
+///
+/// The two ports of a tap are emptied together, so that both directions of a connection are judged in
+/// one turn: first the frames of the one, then those of the other. More than a batch holds is taken
+/// in proportion to what waits on each, so that neither direction runs ahead of the other.
 pub(crate) struct LiveSource {
     queues: Vec<LiveQueue>,
     /// The queue whose batch is lent.
     current: usize,
+    /// The queue of the other port of its link, and how many frames come before its own.
+    twin: Option<(usize, usize)>,
     now: Timestamp,
     published: Timestamp,
     idle_turns: u32,
@@ -57,6 +63,8 @@ pub(crate) struct LiveQueue {
     judged: u64,
     /// Time of the last batch.
     latest: Timestamp,
+    /// Where the queue of the other port of its link is among the worker's.
+    twin: Option<usize>,
 }
 
 impl LiveQueue {
@@ -64,13 +72,21 @@ impl LiveQueue {
         let (before, latest) = (gauge.totals(), gauge.latest());
         gauge.set_mode(&queue.mode().to_string());
         gauge.set_up(true);
-        Self { queue, received: before.received, judged: before.received, latest, before, gauge }
+        Self {
+            queue,
+            received: before.received,
+            judged: before.received,
+            latest,
+            before,
+            gauge,
+            twin: None,
+        }
     }
 
     /// Takes the next batch; the one before has been judged.
-    fn receive(&mut self, now: impl FnOnce() -> Timestamp) -> usize {
+    fn receive(&mut self, most: usize, now: impl FnOnce() -> Timestamp) -> usize {
         self.judged = self.received;
-        let received = self.queue.receive();
+        let received = self.queue.receive_at_most(most);
         if received > 0 {
             self.received += received as u64;
             self.latest = now();
@@ -91,7 +107,17 @@ impl LiveSource {
     pub(crate) fn new(queues: Vec<LiveQueue>, wait: Wait, shares: bool) -> Self {
         let now = clock::now();
         let wait_max = if shares { WAIT_SHARED } else { WAIT_ALONE };
-        Self { queues, current: 0, now, published: now, idle_turns: 0, wait, wait_max }
+        let (current, twin, idle_turns, published) = (0, None, 0, now);
+        let mut source = Self { queues, current, twin, now, published, idle_turns, wait, wait_max };
+        source.find_twins();
+        source
+    }
+
+    fn find_twins(&mut self) {
+        for index in 0..self.queues.len() {
+            let is_twin = |other: &LiveQueue| self.queues[index].gauge.is_twin(&other.gauge);
+            self.queues[index].twin = self.queues.iter().position(is_twin);
+        }
     }
 
     /// Writes the gauges for the last time: all that was lent has been judged.
@@ -109,14 +135,37 @@ impl LiveSource {
         }
     }
 
+    /// Takes the next batch of the current queue, and of its twin.
+    fn take(&mut self) -> usize {
+        let is_second = |live: &LiveQueue| live.gauge.port.port != TapPort(0);
+        self.twin = None;
+        match self.queues[self.current].twin {
+            None => self.queues[self.current].receive(BATCH_MAX, clock::now),
+            // Its frames come with those of the first port.
+            Some(_) if is_second(&self.queues[self.current]) => 0,
+            Some(twin) => self.take_both(twin),
+        }
+    }
+
+    fn take_both(&mut self, twin: usize) -> usize {
+        let pair = self.queues.get_disjoint_mut([self.current, twin]);
+        let [first, second] = pair.expect("a queue is not its own twin");
+        let [of_first, of_second] = shares([first.queue.waiting(), second.queue.waiting()]);
+        let now = clock::now();
+        let before = first.receive(of_first, || now);
+        let received = before + second.receive(of_second, || now);
+        self.twin = Some((twin, before));
+        received
+    }
+
     /// Nothing is there: looks again soon, or lets the thread sleep until a packet comes.
-    fn idle(&mut self) -> Result<(), xdp::Error> {
+    fn idle(&mut self) -> Result<(), SourceError> {
         self.idle_turns = self.idle_turns.wrapping_add(1);
         if self.wait == Wait::Spin {
             std::hint::spin_loop();
             if self.idle_turns.is_multiple_of(SPINS_BEFORE_CHECK) {
                 // Nobody tells a worker that never sleeps that its interface is gone.
-                self.queues.iter().try_for_each(|queue| queue.queue.check())?;
+                self.check()?;
             }
             return Ok(());
         }
@@ -124,17 +173,19 @@ impl LiveSource {
             return Ok(());
         }
         self.idle_turns = SPINS_BEFORE_WAIT;
-        let share = self.wait_max / u32::try_from(self.queues.len()).unwrap_or(1).max(1);
-        for queue in &self.queues {
-            if queue.queue.wait(share)? {
-                break;
-            }
-        }
-        Ok(())
+        // On all at once: what comes in on one must not wait for another.
+        let queues = self.queues.iter().map(|live| &live.queue);
+        let is_readable = Queue::wait_any(queues, self.wait_max).map_err(|source| {
+            let name = "all queues of a worker".to_owned();
+            SourceError::Receive { name, source }
+        })?;
+        if is_readable { Ok(()) } else { self.check() }
     }
 
-    fn error(&self, source: xdp::Error) -> SourceError {
-        SourceError::Interface { source }
+    /// Whether packets can still come on all queues.
+    fn check(&self) -> Result<(), SourceError> {
+        let check = |live: &LiveQueue| live.queue.check();
+        self.queues.iter().try_for_each(check).map_err(|source| SourceError::Interface { source })
     }
 }
 
@@ -142,7 +193,7 @@ impl Source for LiveSource {
     fn receive(&mut self) -> Result<Received, SourceError> {
         for _ in 0..self.queues.len() {
             self.current = if self.current + 1 < self.queues.len() { self.current + 1 } else { 0 };
-            let received = self.queues[self.current].receive(clock::now);
+            let received = self.take();
             if received > 0 {
                 self.now = self.queues[self.current].latest;
                 self.idle_turns = 0;
@@ -150,7 +201,7 @@ impl Source for LiveSource {
                 return Ok(Received::Frames(received));
             }
         }
-        self.idle().map_err(|source| self.error(source))?;
+        self.idle()?;
         self.now = clock::now();
         self.publish_each_second();
         Ok(Received::Idle)
@@ -158,18 +209,25 @@ impl Source for LiveSource {
 
     #[inline]
     fn frame(&self, index: usize) -> Frame<'_> {
-        let live = &self.queues[self.current];
+        let (live, index) = match self.twin {
+            Some((twin, before)) if index >= before => (&self.queues[twin], index - before),
+            _ => (&self.queues[self.current], index),
+        };
         Frame {
             bytes: live.queue.frame(index),
             time: self.now,
             link: Some(LinkType::Ethernet),
-            port: TapPort(0),
+            port: live.gauge.port.port,
             receipt: Receipt {
                 input: live.gauge.input,
                 queue: live.gauge.queue,
                 frame: live.judged + index as u64 + 1,
             },
         }
+    }
+
+    fn is_of_two_ports(&self) -> bool {
+        self.twin.is_some()
     }
 
     fn clock(&self) -> Option<Timestamp> {
@@ -186,6 +244,18 @@ impl LiveSource {
     }
 }
 
+/// How many of so many waiting packets of two queues are taken, so that both come to their ends
+/// together.
+fn shares([first, second]: [usize; 2]) -> [usize; 2] {
+    let sum = first + second;
+    if sum <= BATCH_MAX {
+        return [first, second];
+    }
+    let least = usize::from(first > 0);
+    let of_first = (BATCH_MAX * first / sum).clamp(least, BATCH_MAX - usize::from(second > 0));
+    [of_first, BATCH_MAX - of_first]
+}
+
 /// Empty turns before the thread sleeps; at line rate the next batch is there sooner.
 const SPINS_BEFORE_WAIT: u32 = 64;
 /// Some tens of milliseconds: a check is a system call.
@@ -195,3 +265,17 @@ const WAIT_ALONE: Duration = Duration::from_millis(50);
 /// A ring of 4,096 segments fills in this time at 4 million packets a second.
 const WAIT_SHARED: Duration = Duration::from_millis(1);
 const PUBLISH_NS: u64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_queues_are_emptied_in_proportion_to_what_waits() {
+        assert_eq!(shares([0, 5]), [0, 5]);
+        assert_eq!(shares([60, 4]), [60, 4]);
+        assert_eq!(shares([3_000, 1_000]), [48, 16]);
+        assert_eq!(shares([8_000, 1]), [63, 1], "nobody waits for ever");
+        assert_eq!(shares([0, 8_000]), [0, 64]);
+    }
+}

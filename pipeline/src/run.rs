@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::exporter::{Exporter, named};
 use crate::gauge::Gauge;
 use crate::handover::{Handover, Sharding};
+use crate::link::{Link, Port};
 use crate::live::{LiveQueue, LiveSource, Wait};
 use crate::names::{NAMES_PER_TURN, NameReader};
 use crate::options::Options;
@@ -31,9 +32,9 @@ use crate::worker::Worker;
 /// What to watch, and how.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// How each interface is attached to; at least one. Which packets are captured is said for all of
-    /// them by [`Options::capture`].
-    pub interfaces: Vec<xdp::Options>,
+    /// What is watched; at least one. Which packets are captured is said for all of them by
+    /// [`Options::capture`].
+    pub links: Vec<Link>,
     /// How the sensor remembers and tells.
     pub options: Options,
     /// Pin worker *i* to the *i*-th core this process may use.
@@ -48,11 +49,12 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    /// Watches `interfaces` the way a tap is watched.
+    /// Watches links the way taps are watched; each is an interface, or the two of the fibres of a
+    /// link: `east+west`.
     #[must_use]
-    pub fn taps(interfaces: &[String]) -> Self {
+    pub fn taps(links: &[String]) -> Self {
         Self {
-            interfaces: interfaces.iter().map(|name| xdp::Options::new(name)).collect(),
+            links: links.iter().map(|link| Link::tap(link)).collect(),
             options: Options::default(),
             pin: true,
             wait: Wait::default(),
@@ -71,7 +73,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     let mut links = Links::open(options)?;
     let worker_count = links.workers.len();
     let sharding = if worker_count > 1 { options.sharding } else { Sharding::ByQueue };
-    let inputs = options.interfaces.len();
+    let inputs = links.names.len();
     let (mut workers, mut inboxes, mut parts) = (Vec::new(), Vec::new(), Vec::new());
     let mut flows_max = 0;
     // One secret for all: every worker must find the same owner for a flow.
@@ -149,7 +151,7 @@ struct Links {
 impl Links {
     /// Opens every interface; worker *i* gets queue *i* of each.
     fn open(options: &RunOptions) -> Result<Self, Error> {
-        if options.interfaces.is_empty() {
+        if options.links.is_empty() {
             return Err(Error::NoInterface);
         }
         let mut links = Self {
@@ -161,7 +163,7 @@ impl Links {
             frame_bytes: 0,
         };
         let mut queues_of_workers: Vec<Vec<LiveQueue>> = Vec::new();
-        for (input, interface) in options.interfaces.iter().enumerate() {
+        for (input, (port, interface)) in Port::all(&options.links).into_iter().enumerate() {
             let (attachment, queues) = Attachment::open(&xdp::Options {
                 capture: options.options.capture,
                 batch: interface.batch.min(BATCH_MAX as u32),
@@ -175,7 +177,7 @@ impl Links {
                 if queues_of_workers.len() <= worker {
                     queues_of_workers.push(Vec::new());
                 }
-                let live = links.add(&interface.interface, input, queue);
+                let live = links.add(&interface.interface, input, port, queue);
                 queues_of_workers[worker].push(live);
             }
             links.names.push(interface.interface.clone());
@@ -189,14 +191,14 @@ impl Links {
         Ok(links)
     }
 
-    fn add(&mut self, name: &str, input: usize, queue: Queue) -> LiveQueue {
+    fn add(&mut self, name: &str, input: usize, port: Port, queue: Queue) -> LiveQueue {
         self.started.push(StartInput {
             name: name.to_owned(),
             queue: Some(queue.id() as u16),
             mode: queue.mode().to_string(),
         });
         self.frame_bytes += usize::try_from(queue.memory_bytes()).unwrap_or(usize::MAX);
-        let gauge = Arc::new(Gauge::new(input as u16, queue.id() as u16));
+        let gauge = Arc::new(Gauge::new(input as u16, port, queue.id() as u16));
         self.gauges.push(Arc::clone(&gauge));
         LiveQueue::new(queue, gauge)
     }

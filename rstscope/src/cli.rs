@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use events::Filter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,6 @@ use crate::condition::Condition;
 use crate::config::ConfigArguments;
 use crate::doctor::DoctorArguments;
 use crate::explain::FlowName;
-use crate::filter::Filter;
 
 /// Says for every TCP reset who really sent it and why, from a capture or a live tap.
 #[derive(Parser, Debug)]
@@ -105,6 +105,9 @@ pub(crate) struct RunArguments {
     /// Environment (RSTSCOPE_CAPTURE__BATCH=32) and flags go over it
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Where the local API, /metrics and /healthz are offered, or off; 127.0.0.1:9477 if that port is free
+    #[arg(long, value_name = "ADDRESS:PORT|off")]
+    pub(crate) api: Option<collector::Listen>,
     #[command(flatten)]
     pub(crate) link: LinkArguments,
     #[command(flatten)]
@@ -405,6 +408,8 @@ pub(crate) enum Format {
     Json,
     /// Comma-separated values with a header; new columns are added at the end
     Csv,
+    /// Nothing: for a service whose sinks and API tell everything
+    None,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]

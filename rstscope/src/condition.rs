@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use classifiers::{Cause, Effect, Impact, Origin};
+use events::Filter;
 
-use crate::filter::MIDDLEBOX;
 use crate::tally::Tally;
 
 /// A count compared with a number.
@@ -100,7 +100,7 @@ impl What {
         }
         match name {
             "resets" => Ok(Self::Resets),
-            MIDDLEBOX => Ok(Self::Middlebox),
+            Filter::MIDDLEBOX => Ok(Self::Middlebox),
             _ => Impact::from_name(name).map(Self::Impact).ok_or_else(unknown),
         }
     }

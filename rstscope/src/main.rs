@@ -13,11 +13,13 @@
 //! | `read.rs`, `run/`, `explain.rs`, `demo/`, `doctor/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
 //! | `output.rs` | one sink for events: filter, count, write |
 //! | `table.rs`, `rows.rs`, `summary.rs` | the formats: table, CSV, report |
-//! | `filter.rs`, `condition.rs`, `tally.rs` | `--only`, `--fail-on`, and what they count |
+//! | `api.rs` | the local API |
+//! | `condition.rs`, `tally.rs` | `--fail-on`, and what it counts |
 //! | `terminal.rs`, `progress.rs`, `stop.rs`, `log.rs` | width, colours, progress bar, signals, warnings |
 //! | `generate.rs` | completions, manual page, version |
 #![forbid(unsafe_code)]
 
+mod api;
 mod bench;
 mod cli;
 mod condition;
@@ -26,7 +28,6 @@ mod demo;
 mod doctor;
 mod evaluate;
 mod explain;
-mod filter;
 mod fit;
 mod generate;
 mod hints;

@@ -13,7 +13,16 @@ use super::{CaptureSection, Config, SensorSection};
 pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     links(config)?;
     capture(&config.capture)?;
-    sensor(&config.sensor)
+    sensor(&config.sensor)?;
+    api(&config.api)
+}
+
+fn api(api: &collector::Options) -> anyhow::Result<()> {
+    within("api.events_kept", api.events_kept, 1, 1_000_000)?;
+    within("api.servers_kept", api.servers_kept, 16, 1_000_000)?;
+    within("api.connections", api.connections, 1, 4096)?;
+    within("api.header_timeout_s", api.header_timeout_s, 1, 3600)?;
+    within("api.connection_s", api.connection_s, 1, 86_400)
 }
 
 fn links(config: &Config) -> anyhow::Result<()> {

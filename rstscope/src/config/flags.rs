@@ -10,6 +10,7 @@ pub(crate) fn for_run(mut config: Config, arguments: &RunArguments) -> Config {
     }
     config.capture.lay_over(&arguments.sensor);
     config.capture.lay_over_link(&arguments.link);
+    config.api.listen = arguments.api.or(config.api.listen);
     config.sensor.provisional |= arguments.output.provisional;
     config.sensor.lay_over(&arguments.sensor);
     config

@@ -41,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) sensor: SensorSection,
     /// How the process runs.
     pub(crate) service: ServiceSection,
+    /// The local API, metrics and health.
+    pub(crate) api: collector::Options,
     /// Where events wait until they are delivered.
     pub(crate) spool: delivery::SpoolOptions,
     /// To whom events are delivered.

@@ -18,6 +18,7 @@ use self::reload::Reload;
 use self::supervisor::Supervisor;
 use self::told::Told;
 use crate::Outcome;
+use crate::api::Api;
 use crate::cli::RunArguments;
 use crate::output::Output;
 use crate::{config, log, sensor, stop};
@@ -35,7 +36,9 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
         "no link to watch: name an interface by --interface, or [[link]] in the configuration"
     );
     let stop = stop::upon_signals()?;
+    let interfaces = config.link.iter().flat_map(|link| link.interfaces.clone()).collect();
     let mut told = Told {
+        api: Api::offer(&config.api, interfaces)?,
         output: Output::new(&arguments.output, true),
         supervisor: Supervisor::from_environment(),
         reload: Reload::upon_signal(arguments, config.clone())?,

@@ -7,11 +7,13 @@ use pipeline::Sink;
 
 use super::reload::Reload;
 use super::supervisor::Supervisor;
+use crate::api::Api;
 use crate::log;
 use crate::output::Output;
 
-/// One sink for everybody: standard output and the service manager.
+/// One sink for everybody: standard output, the local API and the service manager.
 pub(super) struct Told<'a> {
+    pub(super) api: Option<Api>,
     pub(super) output: Output<'a>,
     pub(super) supervisor: Supervisor,
     pub(super) reload: Reload<'a>,
@@ -33,21 +35,30 @@ impl Told<'_> {
 
 impl Sink for Told<'_> {
     fn start(&mut self, start: &Start) -> io::Result<()> {
-        self.output.start(start)?;
+        match &self.api {
+            Some(api) => self.output.start(&api.start(start))?,
+            None => self.output.start(start)?,
+        }
         self.supervisor.ready();
         Ok(())
     }
 
     fn wants_events(&self) -> bool {
-        self.output.wants_events()
+        self.api.is_some() || self.output.wants_events()
     }
 
     fn emit(&mut self, event: &Event) -> io::Result<()> {
-        self.output.emit(event)
+        if let Some(api) = &self.api {
+            api.recent().event(event);
+        }
+        if self.output.wants_events() { self.output.emit(event) } else { Ok(()) }
     }
 
     fn status(&mut self, status: &Status) -> io::Result<()> {
         self.supervisor.beat(status);
+        if let Some(api) = &self.api {
+            api.recent().status(status);
+        }
         if self.reload.is_wanted() {
             self.reload();
         }

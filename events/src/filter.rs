@@ -1,14 +1,20 @@
-//! `--only KEY=VALUE[,VALUE]`: which resets are told.
+//! `KEY=VALUE[,VALUE]`: which resets are meant. One grammar for the command, the API and the screen.
 
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::event::{Endpoint, Event};
 use classifiers::{Cause, Effect, Impact, Origin, Role, Stage};
-use events::{Endpoint, Event};
 
-/// One condition; several must all hold.
+/// One condition; several must all hold. Read from text, an error says what there is to choose from.
+///
+/// ```
+/// let filter: events::Filter = "origin!=client,server".parse().unwrap();
+/// assert!("impact=lost".parse::<events::Filter>().unwrap_err().contains("aborted"));
+/// assert!(!filter.is_about_role());
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Filter {
+pub struct Filter {
     key: Key,
     values: Vec<String>,
     /// `!=`: none of the values.
@@ -30,13 +36,18 @@ enum Key {
 }
 
 impl Filter {
+    /// The name for all three kinds of middlebox.
+    pub const MIDDLEBOX: &str = "middlebox";
+
     /// Whether `event` is among those meant.
-    pub(crate) fn passes(&self, event: &Event) -> bool {
+    #[must_use]
+    pub fn passes(&self, event: &Event) -> bool {
         self.values.iter().any(|value| self.key.matches(value, event)) != self.negated
     }
 
     /// Whether it speaks of roles, so that the default of primary resets only does not apply.
-    pub(crate) fn is_about_role(&self) -> bool {
+    #[must_use]
+    pub fn is_about_role(&self) -> bool {
         self.key == Key::Role
     }
 }
@@ -121,15 +132,12 @@ impl Key {
 }
 
 /// Whether `name` means `origin`; `middlebox` means any device in the path.
-pub(crate) fn is_origin(origin: Origin, name: &str) -> bool {
-    origin.name() == name || (name == MIDDLEBOX && origin.is_device())
+fn is_origin(origin: Origin, name: &str) -> bool {
+    origin.name() == name || (name == Filter::MIDDLEBOX && origin.is_device())
 }
 
-/// The name for all three kinds of middlebox.
-pub(crate) const MIDDLEBOX: &str = "middlebox";
-
 fn origin_names() -> impl Iterator<Item = &'static str> {
-    Origin::ALL.iter().map(|item| item.name()).chain([MIDDLEBOX])
+    Origin::ALL.iter().map(|item| item.name()).chain([Filter::MIDDLEBOX])
 }
 
 fn of_list<'n>(value: &str, names: impl Iterator<Item = &'n str>) -> (bool, Vec<&'n str>) {
@@ -201,7 +209,7 @@ fn is_at(endpoint: Endpoint, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use events::Endpoint;
+    use crate::event::Endpoint;
 
     use super::{Filter, is_at};
 

@@ -1,0 +1,171 @@
+//! HTTP for whoever asks, with a limit on everything: input is hostile.
+//!
+//! One thread, one runtime. A connection has a fixed time for each header and a fixed life; more connections
+//! than allowed wait in the kernel's queue.
+//!
+//! | file | what |
+//! |---|---|
+//! | `access.rs` | who may ask: token, host |
+//! | `routes.rs` | what can be asked |
+//! | `query.rs` | filters, numbers and limits in the address |
+//! | `refusal.rs` | errors as JSON |
+
+mod access;
+mod query;
+mod refusal;
+mod routes;
+
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
+
+use crate::error::Error;
+use crate::options::Options;
+use crate::recent::Recent;
+use access::Access;
+
+/// The API while it is offered; ends when dropped.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Offers what `recent` knows on [`Options::address`]; the port is bound when this returns. `None` if the
+/// options say "off".
+///
+/// # Errors
+/// The address cannot be bound, is not loopback while there is no token, or the token cannot be read.
+pub fn serve(options: &Options, recent: Arc<Recent>) -> Result<Option<Server>, Error> {
+    let Some(address) = options.address() else { return Ok(None) };
+    let access = Access::new(options, address)?;
+    let bound = |source| Error::Bind { address, source };
+    let listener = StdListener::bind(address).map_err(bound)?;
+    listener.set_nonblocking(true).map_err(bound)?;
+    let address = listener.local_addr().map_err(bound)?;
+    let routes = routes::router(recent, access);
+    let limits = Limits::of(options);
+    let (stop, stopped) = oneshot::channel();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Thread { source })?;
+    let work = move || runtime.block_on(run(listener, routes, limits, stopped));
+    let thread = std::thread::Builder::new()
+        .name("api".to_owned())
+        .spawn(work)
+        .map_err(|source| Error::Thread { source })?;
+    Ok(Some(Server { address, stop: Some(stop), thread: Some(thread) }))
+}
+
+impl Server {
+    /// Where it listens.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // It may have ended by itself.
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What one client may take.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    connections: usize,
+    header: Duration,
+    connection: Duration,
+}
+
+impl Limits {
+    fn of(options: &Options) -> Self {
+        Self {
+            connections: options.connections.clamp(1, 4096),
+            header: Duration::from_secs(options.header_timeout_s.max(1)),
+            connection: Duration::from_secs(options.connection_s.max(1)),
+        }
+    }
+}
+
+/// Accepts until it is stopped.
+async fn run(
+    listener: StdListener,
+    routes: Router,
+    limits: Limits,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!("the API cannot watch its socket: {error}; it is not offered");
+            return;
+        }
+    };
+    let places = Arc::new(Semaphore::new(limits.connections));
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            biased;
+            _ = &mut stopped => return,
+            accepted = accepted => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of descriptors, most likely: some will be given back.
+            tokio::time::sleep(ACCEPT_AGAIN).await;
+            continue;
+        };
+        let routes = routes.clone();
+        tokio::spawn(async move {
+            talk(stream, routes, limits).await;
+            drop(place);
+        });
+    }
+}
+
+/// Answers one client until it or its time has gone.
+async fn talk(stream: TcpStream, routes: Router, limits: Limits) {
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    let mut connection = std::pin::pin!(connection);
+    // Clients come and go, and what they do wrong is theirs to know.
+    if timeout(limits.connection, connection.as_mut()).await.is_err() {
+        connection.as_mut().graceful_shutdown();
+        let _ = timeout(LAST_ANSWER, connection).await;
+    }
+}
+
+/// Bytes of a request's header, and of what is buffered of a connection.
+const HEADER_BYTES_MAX: usize = 16 << 10;
+/// Fields of a request's header.
+const HEADERS_MAX: usize = 64;
+/// Time to take the last answer when the life of a connection is over.
+const LAST_ANSWER: Duration = Duration::from_secs(5);
+/// Pause after the kernel refused to give a connection.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);

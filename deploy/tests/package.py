@@ -1,0 +1,26 @@
+"""The Debian package as the tests install it, built once a run.
+
+The binary inside is the quick build (profile dev), which other tests use as well; the package that is shipped differs
+from it by `PROFILE=release` alone.
+"""
+
+import functools
+import os
+import pathlib
+import subprocess
+
+DEPLOY = pathlib.Path(__file__).resolve().parent.parent
+UNIT = DEPLOY / "systemd/rstscope.service"
+
+
+@functools.cache
+def built(version=None):
+    """Path of the package, as a version of one's own choice if wanted."""
+    environment = dict(os.environ, PROFILE=os.environ.get("PROFILE", "dev"))
+    if version:
+        environment["VERSION"] = version
+    command = [DEPLOY / "package.sh"]
+    output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    path = (DEPLOY.parent / output.splitlines()[-1]).resolve()
+    assert path.suffix == ".deb", output
+    return path

@@ -1,0 +1,57 @@
+//! The local API of a live run.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use collector::{Options, Recent, Sensor, Server};
+use events::{MemoryItem, Start};
+
+/// What is known of late, and the API that tells it while this lives.
+pub(crate) struct Api {
+    recent: Arc<Recent>,
+    memory_bytes: usize,
+    _server: Server,
+}
+
+impl Api {
+    /// Offers the API; `None` if it is switched off, or nobody asked for it and its usual port is taken.
+    pub(crate) fn offer(
+        options: &Options,
+        interfaces: Vec<String>,
+    ) -> anyhow::Result<Option<Self>> {
+        let recent = Arc::new(Recent::new(options, sensor(interfaces)));
+        let server = match collector::serve(options, Arc::clone(&recent)) {
+            Err(error) if options.listen.is_none() && error.is_port_taken() => {
+                tracing::warn!("{error}; going on without API and metrics");
+                None
+            }
+            server => server.context("offer the local API")?,
+        };
+        let memory_bytes = Recent::memory_bytes(options);
+        Ok(server.map(|server| Self { recent, memory_bytes, _server: server }))
+    }
+
+    /// What it knows.
+    pub(crate) const fn recent(&self) -> &Arc<Recent> {
+        &self.recent
+    }
+
+    /// Takes in the start and gives it back with the memory of the API.
+    pub(crate) fn start(&self, start: &Start) -> Start {
+        let mut start = start.clone();
+        let name = "recent events".to_owned();
+        start.memory.items.push(MemoryItem { name, bytes: self.memory_bytes as u64 });
+        self.recent.start(&start);
+        start
+    }
+}
+
+/// This program on this machine.
+pub(crate) fn sensor(interfaces: Vec<String>) -> Sensor {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = match name.trim() {
+        "" => "unnamed".to_owned(),
+        name => name.to_owned(),
+    };
+    Sensor { name, version: env!("CARGO_PKG_VERSION").to_owned(), interfaces }
+}
