@@ -27,6 +27,10 @@ pub(crate) struct Gauge {
     /// Time of the last batch.
     latest: AtomicU64,
     is_up: AtomicBool,
+    /// A worker has its socket, or is about to.
+    is_open: AtomicBool,
+    /// The worker shall close its socket.
+    is_revoked: AtomicBool,
 }
 
 /// Counts of a queue at one moment.
@@ -67,6 +71,8 @@ impl Gauge {
             losses: Default::default(),
             latest: AtomicU64::new(0),
             is_up: AtomicBool::new(false),
+            is_open: AtomicBool::new(false),
+            is_revoked: AtomicBool::new(false),
         }
     }
 
@@ -77,8 +83,30 @@ impl Gauge {
     }
 
     /// A socket of this mode is bound to the queue.
-    pub(crate) fn set_mode(&self, mode: &str) {
+    pub(crate) fn open(&self, mode: &str) {
         mode.clone_into(&mut self.mode.lock().unwrap_or_else(PoisonError::into_inner));
+        self.is_revoked.store(false, Ordering::Relaxed);
+        self.is_open.store(true, Ordering::Release);
+        self.set_up(true);
+    }
+
+    /// The socket is closed.
+    pub(crate) fn close(&self) {
+        self.set_up(false);
+        self.is_open.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Acquire)
+    }
+
+    /// The worker shall close the socket: nothing comes through it any more.
+    pub(crate) fn revoke(&self) {
+        self.is_revoked.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.is_revoked.load(Ordering::Relaxed)
     }
 
     pub(crate) fn mode(&self) -> String {

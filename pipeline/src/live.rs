@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use flowtable::{TapPort, Timestamp};
 use wire::LinkType;
 use xdp::{BusyPoll, Queue};
@@ -50,6 +51,8 @@ pub(crate) struct LiveSource {
     wait: Wait,
     /// How long the thread may sleep.
     wait_max: Duration,
+    /// Queues of interfaces that are back.
+    arrivals: Receiver<LiveQueue>,
 }
 
 /// One queue and what it has brought.
@@ -70,8 +73,7 @@ pub(crate) struct LiveQueue {
 impl LiveQueue {
     pub(crate) fn new(queue: Queue, gauge: Arc<Gauge>) -> Self {
         let (before, latest) = (gauge.totals(), gauge.latest());
-        gauge.set_mode(&queue.mode().to_string());
-        gauge.set_up(true);
+        gauge.open(&queue.mode().to_string());
         Self {
             queue,
             received: before.received,
@@ -94,23 +96,70 @@ impl LiveQueue {
         received
     }
 
-    fn publish(&self) -> Result<(), xdp::Error> {
-        let totals = self.before.and(&self.queue.statistics()?);
-        self.gauge.set(&totals, self.judged, self.latest);
-        Ok(())
+    pub(crate) fn gauge(&self) -> Arc<Gauge> {
+        Arc::clone(&self.gauge)
+    }
+
+    /// Bytes of its frames.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        usize::try_from(self.queue.memory_bytes()).unwrap_or(usize::MAX)
+    }
+
+    fn publish(&self) {
+        // Where the kernel does not say, the gauge keeps what was known last.
+        if let Ok(statistics) = self.queue.statistics() {
+            self.gauge.set(&self.before.and(&statistics), self.judged, self.latest);
+        }
+    }
+
+    /// Whether nothing will come through it any more. An interface that is down may come up again.
+    fn is_over(&self) -> bool {
+        let is_gone = || matches!(self.queue.check(), Err(xdp::Error::InterfaceGone { .. }));
+        self.gauge.is_revoked() || is_gone()
+    }
+
+    /// Notes what it has brought and closes it; all of that has been judged.
+    fn give_up(mut self) {
+        self.judged = self.received;
+        self.publish();
+        drop(self.queue);
+        self.gauge.close();
     }
 }
 
 impl LiveSource {
     /// `shares` says whether other workers hand segments over to this one: it must not sleep long
     /// then, since a packet of theirs does not wake it.
-    pub(crate) fn new(queues: Vec<LiveQueue>, wait: Wait, shares: bool) -> Self {
+    pub(crate) fn new(
+        queues: Vec<LiveQueue>,
+        arrivals: Receiver<LiveQueue>,
+        wait: Wait,
+        shares: bool,
+    ) -> Self {
         let now = clock::now();
         let wait_max = if shares { WAIT_SHARED } else { WAIT_ALONE };
         let (current, twin, idle_turns, published) = (0, None, 0, now);
-        let mut source = Self { queues, current, twin, now, published, idle_turns, wait, wait_max };
+        let mut source =
+            Self { queues, current, twin, now, published, idle_turns, wait, wait_max, arrivals };
         source.find_twins();
         source
+    }
+
+    /// Takes in queues of interfaces that are back.
+    fn adopt(&mut self) -> bool {
+        let before = self.queues.len();
+        self.queues.extend(self.arrivals.try_iter());
+        self.find_twins();
+        self.queues.len() > before
+    }
+
+    /// Closes queues that have become useless; the flows they have brought stay.
+    fn give_up(&mut self, is_over: impl Fn(&LiveQueue) -> bool) {
+        while let Some(index) = self.queues.iter().position(&is_over) {
+            self.queues.swap_remove(index).give_up();
+            (self.current, self.twin) = (0, None);
+        }
+        self.find_twins();
     }
 
     fn find_twins(&mut self) {
@@ -129,10 +178,7 @@ impl LiveSource {
     }
 
     fn publish(&self) {
-        for queue in &self.queues {
-            // The interface may be gone; the gauge then keeps what was known last.
-            let _ = queue.publish();
-        }
+        self.queues.iter().for_each(LiveQueue::publish);
     }
 
     /// Takes the next batch of the current queue, and of its twin.
@@ -165,7 +211,8 @@ impl LiveSource {
             std::hint::spin_loop();
             if self.idle_turns.is_multiple_of(SPINS_BEFORE_CHECK) {
                 // Nobody tells a worker that never sleeps that its interface is gone.
-                self.check()?;
+                self.give_up(LiveQueue::is_over);
+                self.adopt();
             }
             return Ok(());
         }
@@ -173,37 +220,50 @@ impl LiveSource {
             return Ok(());
         }
         self.idle_turns = SPINS_BEFORE_WAIT;
+        if self.adopt() {
+            return Ok(());
+        }
+        if self.queues.is_empty() {
+            self.wait_for_queue();
+            return Ok(());
+        }
         // On all at once: what comes in on one must not wait for another.
         let queues = self.queues.iter().map(|live| &live.queue);
         let is_readable = Queue::wait_any(queues, self.wait_max).map_err(|source| {
             let name = "all queues of a worker".to_owned();
             SourceError::Receive { name, source }
         })?;
-        if is_readable { Ok(()) } else { self.check() }
+        if !is_readable {
+            self.give_up(LiveQueue::is_over);
+        }
+        Ok(())
     }
 
-    /// Whether packets can still come on all queues.
-    fn check(&self) -> Result<(), SourceError> {
-        let check = |live: &LiveQueue| live.queue.check();
-        self.queues.iter().try_for_each(check).map_err(|source| SourceError::Interface { source })
+    /// Every interface is gone: sleeps until one is back.
+    fn wait_for_queue(&mut self) {
+        match self.arrivals.recv_timeout(self.wait_max) {
+            Ok(queue) => self.queues.push(queue),
+            Err(RecvTimeoutError::Timeout) => {}
+            // The keeper has ended: so will the run.
+            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(self.wait_max),
+        }
     }
 }
 
 impl Source for LiveSource {
     fn receive(&mut self) -> Result<Received, SourceError> {
+        self.tend_each_second();
         for _ in 0..self.queues.len() {
             self.current = if self.current + 1 < self.queues.len() { self.current + 1 } else { 0 };
             let received = self.take();
             if received > 0 {
                 self.now = self.queues[self.current].latest;
                 self.idle_turns = 0;
-                self.publish_each_second();
                 return Ok(Received::Frames(received));
             }
         }
         self.idle()?;
         self.now = clock::now();
-        self.publish_each_second();
         Ok(Received::Idle)
     }
 
@@ -236,10 +296,14 @@ impl Source for LiveSource {
 }
 
 impl LiveSource {
-    fn publish_each_second(&mut self) {
-        if self.now.since_ns(self.published) >= PUBLISH_NS {
+    /// Between two batches, when none is lent.
+    fn tend_each_second(&mut self) {
+        // A clock that was set back must not keep it from being done.
+        if self.now.since_ns(self.published) >= PUBLISH_NS || self.now < self.published {
             self.published = self.now;
             self.publish();
+            self.give_up(|live| live.gauge.is_revoked());
+            self.adopt();
         }
     }
 }

@@ -81,10 +81,4 @@ pub enum SourceError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// An interface went down or away.
-    #[error(transparent)]
-    Interface {
-        /// What happened to it.
-        source: xdp::Error,
-    },
 }

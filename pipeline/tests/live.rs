@@ -234,22 +234,6 @@ fn workers_of_symmetric_queues_hand_nothing_over() {
 }
 
 #[test]
-fn an_interface_that_goes_away_ends_the_run_with_its_name() {
-    with_veth(1, || {
-        let (kept, outcome) = watch(&run_options(), |watched| {
-            send(&burst(0), 1);
-            wait_until("packets", || watched.packets.load(Ordering::Relaxed) > 30);
-            ip(&format!("link del {SENDING}"));
-            wait_until("the end", || watched.stop.load(Ordering::Relaxed));
-        });
-        let error = outcome.expect_err("an interface that is gone is an error");
-        println!("{error}");
-        assert!(error.contains(WATCHED), "{error}");
-        assert_eq!(kept.finals().count(), 8, "what was found is told");
-    });
-}
-
-#[test]
 fn a_second_run_on_one_interface_says_who_has_it() {
     with_veth(1, || {
         let (_, outcome) = watch(&run_options(), |_| {

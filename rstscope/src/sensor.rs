@@ -64,6 +64,7 @@ fn run_options(config: &Config) -> RunOptions {
         pin: capture.pin,
         wait: wait_of(capture.wait),
         sharding: if capture.symmetric_queues { Sharding::ByQueue } else { Sharding::ByHash },
+        wait_for_interfaces: config.service.wait_for_interfaces,
         lock_memory: config.service.lock_memory,
     };
     for interface in run.links.iter_mut().flat_map(Link::ports_mut) {

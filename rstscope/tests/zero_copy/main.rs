@@ -5,6 +5,7 @@
 //! Emulation is QEMU's own (TCG): no KVM, no root. `deploy/qemu/fetch.sh` has QEMU and the kernels; where
 //! they cannot be had the tests are skipped aloud, and fail in CI.
 #![forbid(unsafe_code)]
+#![allow(clippy::print_stderr, reason = "a test that was skipped says so")]
 
 mod frames;
 mod machine;
@@ -22,11 +23,9 @@ use sensor::Told;
 fn igb_with_zero_copy_is_judged_like_a_capture_of_the_same() {
     let Some(program) = program() else { return };
     let sent = Sent::new();
-    let mut machine = Machine::boot(Kernel::ZeroCopy, Card::Igb, 2, program);
+    let mut machine = Machine::boot(Kernel::ZeroCopy, Card::Igb, program);
     let told = sensor::watch(&mut machine, "--zero-copy require", &sent.frames);
-    for queue in 0..2 {
-        assert_says(&told, &format!("eth0 queue {queue}: native zero-copy"));
-    }
+    assert_says(&told, "eth0 queue 0: native zero-copy");
     assert_says(&told, "ethtool -K eth0 rxvlan off");
     sent.assert_judged(&told);
 }
@@ -35,7 +34,7 @@ fn igb_with_zero_copy_is_judged_like_a_capture_of_the_same() {
 fn virtio_with_zero_copy_is_judged_like_a_capture_of_the_same() {
     let Some(program) = program() else { return };
     let sent = Sent::new();
-    let mut machine = Machine::boot(Kernel::ZeroCopy, Card::Virtio, 1, program);
+    let mut machine = Machine::boot(Kernel::ZeroCopy, Card::Virtio, program);
     let told = sensor::watch(&mut machine, "--zero-copy require", &sent.frames);
     assert_says(&told, "eth0 queue 0: native zero-copy");
     sent.assert_judged(&told);
@@ -45,7 +44,7 @@ fn virtio_with_zero_copy_is_judged_like_a_capture_of_the_same() {
 fn where_zero_copy_is_refused_the_kernel_copies_and_that_is_said() {
     let Some(program) = program() else { return };
     let sent = Sent::new();
-    let mut machine = Machine::boot(Kernel::Copying, Card::Igb, 1, program);
+    let mut machine = Machine::boot(Kernel::Copying, Card::Igb, program);
     let refusal = sensor::refusal(&mut machine, "--zero-copy require");
     assert!(refusal.contains("bind queue 0 of eth0 for zero copy"), "{refusal}");
     assert!(refusal.contains("allow copying"), "{refusal}");
