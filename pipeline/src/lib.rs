@@ -35,6 +35,7 @@ mod run;
 mod shard;
 mod sink;
 mod source;
+mod tap;
 mod telling;
 mod untangle;
 mod window;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Sender, unbounded};
-use events::{Memory, Report, Start, Status};
+use events::{CaptureQuality, Memory, Report, Start, Status};
 use flowtable::{TableOptions, Timestamp};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::mman::{MlockAllFlags, mlockall};
@@ -25,6 +25,7 @@ use crate::read::{memory_of, table_options};
 use crate::shard::Shard;
 use crate::sink::Sink;
 use crate::source::BATCH_MAX;
+use crate::tap::{Sampler, Shape};
 use crate::telling::{Names, Teller};
 use crate::window::{WINDOWS_PER_WORKER, Window};
 use crate::worker::Worker;
@@ -102,8 +103,14 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         names: Names::Interfaces(links.names()),
         community_id_seed: options.options.community_id_seed,
         run: format!("{:x}", table.seed),
+        tap: CaptureQuality::default(),
     };
-    let mut exporter = Exporter::new(teller, hired.inboxes, inputs, options.options.context);
+    let shape = Shape {
+        has_fibres: options.links.iter().any(|link| link.west.is_some()),
+        trusts_queues: worker_count > 1 && options.sharding == Sharding::ByQueue,
+    };
+    let exporter = Exporter::new(teller, hired.inboxes, inputs, options.options.context);
+    let mut exporter = exporter.of_shape(shape);
     let work = |index, worker: Worker<LiveSource>| {
         if options.pin {
             pin_to_core(index);
@@ -167,6 +174,7 @@ impl Hired {
             hired.parts.extend(shard.memory_bytes());
             hired.parts.push(("hand-over rings", handover.memory_bytes()));
             hired.parts.push(("names", NameReader::memory_bytes()));
+            hired.parts.push(("sampled connections", Sampler::memory_bytes()));
             let names = NameReader::new(options.names_read(), table.seed, NAMES_PER_TURN);
             let scope = options.key_scope;
             hired.workers.push(Worker::new(source, shard, outbox, handover, names, scope));
