@@ -73,16 +73,16 @@ fn run_options(config: &Config) -> RunOptions {
     run
 }
 
-fn link_of(section: &LinkSection) -> Link {
-    let link = Link::tap(&section.interfaces.join("+"));
-    Link { name: section.name.clone().unwrap_or(link.name), ..link }
-}
-
 /// How an interface is attached to.
 pub(crate) fn interface_options(name: &str, capture: &CaptureSection) -> xdp::Options {
     let mut options = xdp::Options::new(name);
     set_interface(&mut options, capture);
     options
+}
+
+fn link_of(section: &LinkSection) -> Link {
+    let link = Link::tap(&section.interfaces.join("+"));
+    Link { name: section.name.clone().unwrap_or(link.name), ..link }
 }
 
 fn set_interface(interface: &mut xdp::Options, capture: &CaptureSection) {
