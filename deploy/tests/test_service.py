@@ -36,7 +36,7 @@ class Service(unittest.TestCase):
         self.machine.run("systemctl", "stop", "rstscope")
 
     def test_it_verifies(self):
-        self.assertEqual(self.machine.out("systemd-analyze", "verify", "rstscope.service").strip(), "")
+        self.assertEqual(self.machine.out("systemd-analyze", "verify", "--man=no", "rstscope.service").strip(), "")
 
     def test_it_senses_with_all_restrictions_in_force(self):
         start(self.links, self.machine)
@@ -82,7 +82,7 @@ class Service(unittest.TestCase):
         self.addCleanup(drop_in, self.machine, "watchdog", "")
         start(self.links, self.machine)
         first = self.machine.property("MainPID")
-        self.machine.run("kill", f"-{signal.SIGSTOP.value}", first)
+        self.machine.kill(first, signal.SIGSTOP)
 
         def again():
             now = self.machine.property("MainPID")
