@@ -23,6 +23,7 @@ wants_lab_software() {
     wants openssl openssl
     wants python3 python3
     wants unshare util-linux
+    wants setcap libcap2-bin
 }
 
 # What deploy/tests/ boots a Debian with, and tries package, alerts, container file and role by.

@@ -1,15 +1,64 @@
 //! Events out of the sensor: a bounded spool on disk, and sinks that empty it.
 //!
-//! The exporter writes each event once, to the spool; every sink reads it at its own pace and remembers how
-//! far it is. So a collector that stands still, a full disk or a killed process delay events or cost the
-//! oldest of them, which is counted; the packet path never waits.
+//! The exporter hands each event over once; the spool's thread writes it; every sink reads the spool at its
+//! own pace and remembers how far it is. So a collector that stands still, a full disk or a killed process
+//! delay events or cost the oldest of them, which is counted; the packet path never waits.
+//!
+//! ```text
+//! exporter -> Delivery::emit ~channel~> Store -> segments on disk -> Reader -> Courier -> Sink
+//!                                          \--> memory, while the disk is full --^   \--> Cursor
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | `delivery.rs` | [`Delivery`]: all threads, and how it goes |
+//! | `options.rs`, `status.rs`, `error.rs` | what may be chosen, what is told, what goes wrong |
+//! | `record.rs`, `block.rs` | an event on its way; some of them, compressed and sealed |
+//! | `index.rs` | what the spool holds now |
+//! | `store.rs`, `recover.rs` | its writing side, and what it finds when it is opened |
+//! | `reader.rs`, `cursor.rs` | a sink's way through it, and how far that sink is |
+//! | `courier.rs` | a sink's thread: batches, retries, refusals |
+//! | `sink.rs` | what a sink is |
+//! | `ndjson.rs`, `otlp.rs` | the sinks; `http.rs` is the request of those that speak HTTP |
+//! | `refused.rs` | what a receiver refused for good |
+//! | `trial.rs` | a sink tried without the spool; what a spool's directory tells |
+//!
+//! **Told once.** Every record has a [`Uid`] that never changes and never comes again. It is sent until it
+//! is acknowledged, so that a receiver may get it twice after a failure, and keeps it once by its uid.
+//!
+//! **Nothing is lost silently.** Every record that a sink wants ends as sent, refused, dropped or damaged,
+//! and each of these is counted by sink, over restarts too. What the exporter could not even hand over is
+//! `not_spooled`.
+//!
+//! **Invariant:** [`Delivery::emit`] neither waits nor takes a lock that a thread holds while it waits.
 #![forbid(unsafe_code)]
 
+mod block;
+mod courier;
+mod cursor;
+mod delivery;
+mod error;
+mod http;
+mod index;
+mod ndjson;
 mod options;
+mod otlp;
+mod reader;
+mod record;
+mod recover;
+mod refused;
+mod sink;
 mod status;
+mod store;
+mod trial;
 
+pub use delivery::Delivery;
+pub use error::Error;
 pub use options::{
     Compression, NdjsonOptions, Options, OtlpEncoding, OtlpOptions, SendOptions, SinkOptions,
     SpoolOptions, SyncPolicy, TlsOptions,
 };
+pub use record::Uid;
+pub use sink::Identity;
 pub use status::{SinkStatus, SpoolStatus, Status};
+pub use trial::{check, inspect, test};

@@ -135,6 +135,9 @@ pub struct SendOptions {
     /// Seconds between two attempts at most; they begin at half a second and double, and each is cut by
     /// a random part of up to a half.
     pub retry_s_max: f64,
+    /// Bytes of events that the receiver refused for good, kept in the spool's directory as
+    /// `NAME.refused.ndjson`; the oldest half gives way.
+    pub refused_bytes_max: u64,
 }
 
 impl Default for SendOptions {
@@ -145,6 +148,7 @@ impl Default for SendOptions {
             batch_bytes_max: 512_000,
             batch_wait_s: 1.0,
             retry_s_max: 60.0,
+            refused_bytes_max: 1 << 20,
         }
     }
 }
@@ -204,8 +208,6 @@ pub struct OtlpOptions {
     pub resource: BTreeMap<String, String>,
     /// Certificates.
     pub tls: TlsOptions,
-    /// Bytes of refused events that are kept beside the spool, in `NAME.refused.ndjson`.
-    pub refused_bytes_max: u64,
     /// What it takes, and at what pace.
     pub send: SendOptions,
 }
@@ -222,7 +224,6 @@ impl Default for OtlpOptions {
             token_file: None,
             resource: BTreeMap::new(),
             tls: TlsOptions::default(),
-            refused_bytes_max: 1 << 20,
             send: SendOptions::default(),
         }
     }

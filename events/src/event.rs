@@ -115,10 +115,16 @@ impl Event {
         }
     }
 
+    /// Whether it is neither the aftermath of another reset nor captured twice.
+    #[must_use]
+    pub fn is_primary(&self) -> bool {
+        self.verdict.role == classifiers::Role::Primary
+    }
+
     /// Whether it counts: a primary reset with its final verdict.
     #[must_use]
     pub fn counts(&self) -> bool {
-        self.status == EventStatus::Final && self.verdict.role == classifiers::Role::Primary
+        self.status == EventStatus::Final && self.is_primary()
     }
 }
 

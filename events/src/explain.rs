@@ -119,7 +119,8 @@ impl Sheet {
 }
 
 /// The verdict in one sentence.
-fn headline(event: &Event) -> String {
+#[must_use]
+pub fn headline(event: &Event) -> String {
     let verdict = &event.verdict;
     let word = match (verdict.role, verdict.impact) {
         (Role::Secondary, _) => "AFTERMATH, reset",

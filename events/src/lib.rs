@@ -23,6 +23,7 @@
 //! | `steps.rs` | which of its steps and disproofs fit an event |
 //! | `fill.rs` | the numbers of a flow put into the texts of `advice.rs` |
 //! | `timers.rs` | well-known idle timers |
+//! | `encode/` | an event in the words of others: OpenTelemetry |
 //! | `context/` | [`ContextFields`], [`ContextReport`]: what other connections tell, as fields and in sentences |
 //!
 //! **Invariant:** how an event is sent, stored or coloured is not known here.
@@ -33,6 +34,7 @@ mod ambiguity;
 mod clue_text;
 mod community;
 mod context;
+pub mod encode;
 mod event;
 pub mod explain;
 mod fill;

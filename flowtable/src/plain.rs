@@ -4,7 +4,7 @@ use wire::{Common, CommonV4, CommonV6, SeqNumber};
 
 use crate::payload::PayloadClass;
 use crate::record::Side;
-use crate::segment::{Segment, mac_hash, mark};
+use crate::segment::{Segment, TapPort, mac_hash, mark};
 use crate::tls_record::OpenRecord;
 
 /// What a segment tells that is neither SYN, FIN nor RST, and has no options but timestamps; `Copy`,
@@ -107,6 +107,18 @@ impl Plain {
                 | mark(frame.has_options(), Side::TIMESTAMPS),
             ..self
         }
+    }
+
+    /// Whether it was received on the second port of a tap.
+    #[must_use]
+    pub const fn is_on_second_port(&self) -> bool {
+        self.side_marks & Side::PORT != 0
+    }
+
+    /// Notes the port it was received on.
+    #[inline(always)]
+    pub fn set_port(&mut self, port: TapPort) {
+        self.side_marks |= mark(port != TapPort(0), Side::PORT);
     }
 
     /// What a segment of any kind tells of the same.

@@ -48,6 +48,8 @@ pub struct FlowRecord {
     traffic_class: [u8; 2],
     open_record: [OpenRecord; 2],
     state: State,
+    /// Bit [`Direction::index`]: segments of that side came in on both ports of a tap.
+    mixed_ports: u8,
 }
 
 const _: () = assert!(size_of::<FlowRecord>() == 128);
@@ -201,6 +203,7 @@ impl FlowRecord {
             tallies: [Tallies::default(); 2],
             open_record: [OpenRecord::CLOSED; 2],
             state: State(0),
+            mixed_ports: 0,
         }
     }
 
@@ -361,6 +364,13 @@ impl FlowRecord {
     #[must_use]
     pub const fn mac(&self, direction: Direction) -> u8 {
         self.mac[direction.index()]
+    }
+
+    /// Whether segments of a side came in on both ports of a tap, resets aside: its fibre says
+    /// nothing then.
+    #[must_use]
+    pub const fn has_mixed_ports(&self, direction: Direction) -> bool {
+        self.mixed_ports & (1 << direction.index()) != 0
     }
 
     /// Second in which the first segment was seen.

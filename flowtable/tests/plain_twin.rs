@@ -158,10 +158,12 @@ proptest! {
             let packet = parse(LinkType::Ethernet, &frame).unwrap();
             let scope = KeyScope { vlan: has_tag, tunnel: false };
             let (key, direction) = FlowKey::of(&packet, scope);
-            let segment = Segment::of(&packet, time, TapPort(0));
+            let port = TapPort(shown.card);
+            let segment = Segment::of(&packet, time, port);
             whole.observe(direction, &segment, PORTS);
             match short(&frame, &table, scope) {
-                Some((plain, hash, short_direction)) => {
+                Some((mut plain, hash, short_direction)) => {
+                    plain.set_port(port);
                     prop_assert_eq!((hash, short_direction), (table.hash(&key).0, direction));
                     if mixed.takes_plain(direction, &plain) {
                         mixed.observe_plain(direction, &plain, time.tick());

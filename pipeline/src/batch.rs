@@ -17,6 +17,8 @@ pub(crate) struct Batch {
     /// A segment is 250 bytes, and copies of it showed.
     pub(crate) wholes: Box<[Staged]>,
     wholes_len: usize,
+    /// Segments on their way to another place of the batch.
+    pub(crate) moving: Box<[Short; BATCH_MAX]>,
     /// For a plain segment that has to be read as a whole after all.
     pub(crate) spare: Box<Staged>,
 }
@@ -57,6 +59,7 @@ impl Batch {
             len: 0,
             wholes: vec![Staged::blank(); BATCH_MAX].into_boxed_slice(),
             wholes_len: 0,
+            moving: Box::new([Short::BLANK; BATCH_MAX]),
             spare: Box::new(Staged::blank()),
         }
     }
@@ -77,8 +80,7 @@ impl Batch {
         is_wanted: impl FnOnce(&Plain, FlowHash) -> bool,
     ) -> bool {
         let Some(short) = self.shorts.get_mut(self.len) else { return false };
-        // The second port of a tap is a fact that only whole segments carry.
-        if frame.link != Some(LinkType::Ethernet) || frame.port.0 != 0 {
+        if frame.link != Some(LinkType::Ethernet) {
             return false;
         }
         let is_plain = match CommonV4::find_untagged(frame.bytes) {
@@ -88,6 +90,7 @@ impl Batch {
         if !is_plain || !is_wanted(&short.plain, short.hash) {
             return false;
         }
+        short.plain.set_port(frame.port);
         (short.time, short.index, short.whole) = (frame.time, index as u8, None);
         prefetch(table.set(short.hash));
         self.len += 1;

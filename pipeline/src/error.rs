@@ -23,6 +23,14 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The thread that attaches to interfaces could not be started.
+    #[error("start the thread that attaches to interfaces: {0}")]
+    SpawnKeeper(#[source] std::io::Error),
+    /// That thread ended before it had opened anything.
+    #[error(
+        "the thread that attaches to interfaces stopped unexpectedly; this is a bug, please report it"
+    )]
+    KeeperGone,
     /// A source failed in the middle.
     #[error(transparent)]
     Source(#[from] SourceError),

@@ -8,12 +8,15 @@ use flowtable::Timestamp;
 use xdp::Statistics;
 
 use crate::exporter::named;
+use crate::link::Port;
 
 /// One receive queue of one interface; lives as long as the run. All counts are since its start.
 #[derive(Debug)]
 pub(crate) struct Gauge {
     /// Index of the interface among those watched.
     pub(crate) input: u16,
+    /// Which port of which link that is.
+    pub(crate) port: Port,
     /// Its number on the interface.
     pub(crate) queue: u16,
     /// The mode in force, read back from the kernel.
@@ -24,6 +27,10 @@ pub(crate) struct Gauge {
     /// Time of the last batch.
     latest: AtomicU64,
     is_up: AtomicBool,
+    /// A worker has its socket, or is about to.
+    is_open: AtomicBool,
+    /// The worker shall close its socket.
+    is_revoked: AtomicBool,
 }
 
 /// Counts of a queue at one moment.
@@ -53,9 +60,10 @@ impl Totals {
 }
 
 impl Gauge {
-    pub(crate) fn new(input: u16, queue: u16) -> Self {
+    pub(crate) fn new(input: u16, port: Port, queue: u16) -> Self {
         Self {
             input,
+            port,
             queue,
             mode: Mutex::default(),
             received: AtomicU64::new(0),
@@ -63,12 +71,42 @@ impl Gauge {
             losses: Default::default(),
             latest: AtomicU64::new(0),
             is_up: AtomicBool::new(false),
+            is_open: AtomicBool::new(false),
+            is_revoked: AtomicBool::new(false),
         }
     }
 
+    /// Whether `other` is the same queue of the other port of the link.
+    pub(crate) fn is_twin(&self, other: &Self) -> bool {
+        let is_other_port = self.port.port != other.port.port;
+        self.port.link == other.port.link && is_other_port && self.queue == other.queue
+    }
+
     /// A socket of this mode is bound to the queue.
-    pub(crate) fn set_mode(&self, mode: &str) {
+    pub(crate) fn open(&self, mode: &str) {
         mode.clone_into(&mut self.mode.lock().unwrap_or_else(PoisonError::into_inner));
+        self.is_revoked.store(false, Ordering::Relaxed);
+        self.is_open.store(true, Ordering::Release);
+        self.set_up(true);
+    }
+
+    /// The socket is closed.
+    pub(crate) fn close(&self) {
+        self.set_up(false);
+        self.is_open.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Acquire)
+    }
+
+    /// The worker shall close the socket: nothing comes through it any more.
+    pub(crate) fn revoke(&self) {
+        self.is_revoked.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.is_revoked.load(Ordering::Relaxed)
     }
 
     pub(crate) fn mode(&self) -> String {
@@ -119,7 +157,7 @@ impl Gauge {
         QueueStatus {
             interface: interface.to_owned(),
             queue: self.queue,
-            fibre: None,
+            fibre: self.port.fibre,
             mode: self.mode(),
             clock: CLOCK.to_owned(),
             is_up: self.is_up.load(Ordering::Relaxed),
@@ -142,11 +180,14 @@ const CLOCK: &str = "system, once a batch";
 
 #[cfg(test)]
 mod tests {
+    use flowtable::TapPort;
+
     use super::*;
 
     #[test]
     fn counts_go_on_where_the_socket_before_ended() {
-        let gauge = Gauge::new(0, 3);
+        let port = Port { link: 0, port: TapPort(0), fibre: None };
+        let gauge = Gauge::new(0, port, 3);
         let socket = Statistics { packets: 10, rx_ring_full: 2, ..Statistics::default() };
         gauge.set(&gauge.totals().and(&socket), 9, Timestamp(5));
         let next = Statistics { packets: 1, rx_dropped: 4, ..Statistics::default() };

@@ -1,25 +1,26 @@
 //! A run on live interfaces: one pinned worker a queue.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use events::{ControlReport, InputReport, Memory, Report, Start, StartInput, Status};
-use flowtable::Timestamp;
+use crossbeam_channel::{Sender, unbounded};
+use events::{Memory, Report, Start, Status};
+use flowtable::{TableOptions, Timestamp};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::unistd::Pid;
-use xdp::{Attachment, Queue, Ration};
 
 use crate::crew::run_crew;
 use crate::error::Error;
-use crate::exporter::{Exporter, named};
-use crate::gauge::Gauge;
+use crate::exporter::Exporter;
 use crate::handover::{Handover, Sharding};
+use crate::keeper::Keeper;
+use crate::link::Link;
+use crate::links::Links;
 use crate::live::{LiveQueue, LiveSource, Wait};
 use crate::names::{NAMES_PER_TURN, NameReader};
 use crate::options::Options;
-use crate::outbox::{Patience, Telling, exchange};
+use crate::outbox::{Inbox, Patience, Telling, exchange};
 use crate::read::{memory_of, table_options};
 use crate::shard::Shard;
 use crate::sink::Sink;
@@ -31,9 +32,9 @@ use crate::worker::Worker;
 /// What to watch, and how.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// How each interface is attached to; at least one. Which packets are captured is said for all of
-    /// them by [`Options::capture`].
-    pub interfaces: Vec<xdp::Options>,
+    /// What is watched; at least one. Which packets are captured is said for all of them by
+    /// [`Options::capture`].
+    pub links: Vec<Link>,
     /// How the sensor remembers and tells.
     pub options: Options,
     /// Pin worker *i* to the *i*-th core this process may use.
@@ -43,20 +44,25 @@ pub struct RunOptions {
     /// How several workers share the flows. [`Sharding::ByQueue`] trusts the card to send both
     /// directions of every connection to one queue.
     pub sharding: Sharding,
+    /// Wait for interfaces that are not there or not up at the start; else the run fails. What goes
+    /// away later is waited for in either case.
+    pub wait_for_interfaces: bool,
     /// Lock all memory, so that nothing on the packet path is ever paged out.
     pub lock_memory: bool,
 }
 
 impl RunOptions {
-    /// Watches `interfaces` the way a tap is watched.
+    /// Watches links the way taps are watched; each is an interface, or the two of the fibres of a
+    /// link: `east+west`.
     #[must_use]
-    pub fn taps(interfaces: &[String]) -> Self {
+    pub fn taps(links: &[String]) -> Self {
         Self {
-            interfaces: interfaces.iter().map(|name| xdp::Options::new(name)).collect(),
+            links: links.iter().map(|link| Link::tap(link)).collect(),
             options: Options::default(),
             pin: true,
             wait: Wait::default(),
             sharding: Sharding::ByHash,
+            wait_for_interfaces: false,
             lock_memory: true,
         }
     }
@@ -65,51 +71,39 @@ impl RunOptions {
 /// Watches interfaces until `stop` is set and tells `sink` what was found.
 ///
 /// # Errors
-/// An interface could not be opened or went away, a thread could not be started, or the sink
-/// failed. What was found until then has been told.
+/// An interface could not be opened at the start, a thread could not be started, or the sink failed.
+/// What was found until then has been told.
 pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Result<Report, Error> {
-    let mut links = Links::open(options)?;
-    let worker_count = links.workers.len();
-    let sharding = if worker_count > 1 { options.sharding } else { Sharding::ByQueue };
-    let inputs = options.interfaces.len();
-    let (mut workers, mut inboxes, mut parts) = (Vec::new(), Vec::new(), Vec::new());
-    let mut flows_max = 0;
-    // One secret for all: every worker must find the same owner for a flow.
-    let table = table_options(&options.options, worker_count);
-    let sources = std::mem::take(&mut links.workers);
-    for (source, handover) in sources.into_iter().zip(Handover::mesh(worker_count, sharding)) {
-        let shard = Shard::new(&table, options.options.watches.div_ceil(worker_count))
-            .rationed(options.options.first_packets());
-        let (outbox, inbox) = exchange(inputs, Patience::GoOn, Telling::of(&options.options));
-        flows_max += shard.table().capacity() as u64;
-        parts.extend(shard.memory_bytes());
-        parts.push(("hand-over rings", handover.memory_bytes()));
-        let names = NameReader::new(options.options.names_read(), table.seed, NAMES_PER_TURN);
-        parts.push(("names", NameReader::memory_bytes()));
-        let key_scope = options.options.key_scope;
-        workers.push(Worker::new(source, shard, outbox, handover, names, key_scope));
-        inboxes.push(inbox);
+    if options.links.is_empty() {
+        return Err(Error::NoInterface);
     }
+    let links = Arc::new(Links::new(&options.links));
+    let waits = options.wait_for_interfaces;
+    let mut keeper = Keeper::start(interfaces(options), Arc::clone(&links), waits)?;
+    let opened = keeper.opened(stop)?;
+    let (worker_count, inputs) = (opened.queues.len(), links.ports().len());
+    // One secret for all: every worker must find the same owner for a flow.
+    let table = table_options(&options.options, worker_count.max(1));
+    let hired = Hired::of(options, opened.queues, &table, inputs);
+    let mut parts = hired.parts;
     let window = Window::memory_bytes(inputs, Patience::GoOn.findings_max());
     parts.push(("windows", worker_count * WINDOWS_PER_WORKER * window));
-    parts.push(("frames of the queues", links.frame_bytes));
+    parts.push(("frames of the queues", opened.frame_bytes));
     let budgets = options.options.ration().map_or(0, |ration| ration.memory_bytes());
     parts.push(("budgets of the XDP programs", inputs * budgets));
     parts.extend(Exporter::memory_bytes());
     let memory = summed(parts);
     lock_memory(options.lock_memory);
-    let start = Start {
-        memory: memory.clone(),
-        inputs: links.started.clone(),
-        workers: worker_count as u32,
-    };
+    keeper.serve(hired.ends);
+    let start =
+        Start { memory: memory.clone(), inputs: opened.started, workers: worker_count as u32 };
     sink.start(&start).map_err(Error::Sink)?;
     let teller = Teller {
-        names: Names::Interfaces(links.names.clone()),
+        names: Names::Interfaces(links.names()),
         community_id_seed: options.options.community_id_seed,
         run: format!("{:x}", table.seed),
     };
-    let mut exporter = Exporter::new(teller, inboxes, inputs, options.options.context);
+    let mut exporter = Exporter::new(teller, hired.inboxes, inputs, options.options.context);
     let work = |index, worker: Worker<LiveSource>| {
         if options.pin {
             pin_to_core(index);
@@ -117,16 +111,17 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         let (mut source, result) = worker.run(stop);
         source.close();
         if result.is_err() {
-            // One link is gone: the run ends, so that whoever supervises it can start it anew.
+            // Whoever supervises the run can start it anew.
             stop.store(true, Ordering::Relaxed);
         }
         (source, result)
     };
     let beat = |status: &mut Status, told: Timestamp| {
-        status.flows_max = flows_max;
+        status.flows_max = hired.flows_max;
         links.tell(status, told);
     };
-    let (_, cpu) = run_crew(workers, work, &mut exporter, stop, sink, beat)?;
+    let (_, cpu) = run_crew(hired.workers, work, &mut exporter, stop, sink, beat)?;
+    keeper.end();
     let mut report = exporter.report();
     report.cpu = cpu;
     report.losses.extend(links.losses());
@@ -136,121 +131,61 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     Ok(report)
 }
 
-/// The open interfaces.
-struct Links {
-    attachments: Vec<Attachment>,
-    names: Vec<String>,
-    started: Vec<StartInput>,
-    gauges: Vec<Arc<Gauge>>,
-    workers: Vec<LiveSource>,
-    frame_bytes: usize,
+/// The workers of a run, before it begins.
+struct Hired {
+    workers: Vec<Worker<LiveSource>>,
+    inboxes: Vec<Inbox>,
+    /// Where queues of interfaces that are back go.
+    ends: Vec<Sender<LiveQueue>>,
+    /// Connections that all tables together have room for.
+    flows_max: u64,
+    /// What they hold.
+    parts: Vec<(&'static str, usize)>,
 }
 
-impl Links {
-    /// Opens every interface; worker *i* gets queue *i* of each.
-    fn open(options: &RunOptions) -> Result<Self, Error> {
-        if options.interfaces.is_empty() {
-            return Err(Error::NoInterface);
+impl Hired {
+    /// One worker for each of `queues`.
+    fn of(
+        options: &RunOptions,
+        queues: Vec<Vec<LiveQueue>>,
+        table: &TableOptions,
+        inputs: usize,
+    ) -> Self {
+        let RunOptions { options, wait, sharding, .. } = options;
+        let count = queues.len();
+        let shares = count > 1 && *sharding == Sharding::ByHash;
+        let sharding = if shares { Sharding::ByHash } else { Sharding::ByQueue };
+        let (workers, inboxes, ends, parts) = Default::default();
+        let mut hired = Self { workers, inboxes, ends, flows_max: 0, parts };
+        for (queues, handover) in queues.into_iter().zip(Handover::mesh(count, sharding)) {
+            let (end, arrivals) = unbounded();
+            let source = LiveSource::new(queues, arrivals, *wait, shares);
+            let shard = Shard::new(table, options.watches.div_ceil(count))
+                .rationed(options.first_packets());
+            let (outbox, inbox) = exchange(inputs, Patience::GoOn, Telling::of(options));
+            hired.flows_max += shard.table().capacity() as u64;
+            hired.parts.extend(shard.memory_bytes());
+            hired.parts.push(("hand-over rings", handover.memory_bytes()));
+            hired.parts.push(("names", NameReader::memory_bytes()));
+            let names = NameReader::new(options.names_read(), table.seed, NAMES_PER_TURN);
+            let scope = options.key_scope;
+            hired.workers.push(Worker::new(source, shard, outbox, handover, names, scope));
+            hired.inboxes.push(inbox);
+            hired.ends.push(end);
         }
-        let mut links = Self {
-            attachments: Vec::new(),
-            names: Vec::new(),
-            started: Vec::new(),
-            gauges: Vec::new(),
-            workers: Vec::new(),
-            frame_bytes: 0,
-        };
-        let mut queues_of_workers: Vec<Vec<LiveQueue>> = Vec::new();
-        for (input, interface) in options.interfaces.iter().enumerate() {
-            let (attachment, queues) = Attachment::open(&xdp::Options {
-                capture: options.options.capture,
-                batch: interface.batch.min(BATCH_MAX as u32),
-                busy_poll: options.wait.busy_poll().or(interface.busy_poll),
-                ..interface.clone()
-            })?;
-            for warning in attachment.warnings() {
-                tracing::warn!("{}: {warning}", interface.interface);
-            }
-            for (worker, queue) in queues.into_iter().enumerate() {
-                if queues_of_workers.len() <= worker {
-                    queues_of_workers.push(Vec::new());
-                }
-                let live = links.add(&interface.interface, input, queue);
-                queues_of_workers[worker].push(live);
-            }
-            links.names.push(interface.interface.clone());
-            links.attachments.push(attachment);
-        }
-        let shares = queues_of_workers.len() > 1 && options.sharding == Sharding::ByHash;
-        links.workers = queues_of_workers
-            .into_iter()
-            .map(|queues| LiveSource::new(queues, options.wait, shares))
-            .collect();
-        Ok(links)
+        hired
     }
+}
 
-    fn add(&mut self, name: &str, input: usize, queue: Queue) -> LiveQueue {
-        self.started.push(StartInput {
-            name: name.to_owned(),
-            queue: Some(queue.id() as u16),
-            mode: queue.mode().to_string(),
-        });
-        self.frame_bytes += usize::try_from(queue.memory_bytes()).unwrap_or(usize::MAX);
-        let gauge = Arc::new(Gauge::new(input as u16, queue.id() as u16));
-        self.gauges.push(Arc::clone(&gauge));
-        LiveQueue::new(queue, gauge)
-    }
-
-    /// Adds what only live runs know; the exporter has told all up to `told`, in packet time.
-    fn tell(&self, status: &mut Status, told: Timestamp) {
-        status.losses.extend(self.losses());
-        let latest = self.gauges.iter().map(|gauge| gauge.latest()).max().unwrap_or_default();
-        status.exporter_lag_s = latest.since_ns(told) as f64 / 1e9;
-        let status_of = |gauge: &Arc<Gauge>| gauge.status(&self.names[usize::from(gauge.input)]);
-        status.queues = self.gauges.iter().map(status_of).collect();
-    }
-
-    /// What the kernel and the XDP programs lost, by name.
-    fn losses(&self) -> BTreeMap<String, u64> {
-        let mut sums: BTreeMap<&'static str, u64> = BTreeMap::new();
-        for gauge in &self.gauges {
-            for (name, count) in gauge.losses() {
-                *sums.entry(name).or_default() += count;
-            }
-        }
-        for attachment in &self.attachments {
-            if let Ok(counters) = attachment.counters() {
-                *sums.entry("xdp_no_socket").or_default() += counters.no_socket;
-            }
-        }
-        named(sums)
-    }
-
-    /// What the XDP programs left out on purpose.
-    fn control(&self, ration: &Ration) -> ControlReport {
-        let counters = self.attachments.iter().filter_map(|attachment| attachment.counters().ok());
-        let left_out = counters.map(|counters| counters.left_out).sum();
-        ControlReport { first_packets: ration.first_packets, left_out }
-    }
-
-    fn reports(&self, frames: &[u64]) -> Vec<InputReport> {
-        let report = |(input, name): (usize, &String)| {
-            let mode = self.started.iter().find(|start| start.name == *name);
-            let lent: u64 = self
-                .gauges
-                .iter()
-                .filter(|gauge| usize::from(gauge.input) == input)
-                .map(|gauge| gauge.received())
-                .sum();
-            InputReport {
-                name: name.clone(),
-                mode: mode.map_or_else(String::new, |start| start.mode.clone()),
-                packets: frames.get(input).copied().unwrap_or(0).max(lent),
-                problem: None,
-            }
-        };
-        self.names.iter().enumerate().map(report).collect()
-    }
+/// Each interface as it is attached to.
+fn interfaces(options: &RunOptions) -> Vec<xdp::Options> {
+    let attached = |interface: &xdp::Options| xdp::Options {
+        capture: options.options.capture,
+        batch: interface.batch.min(BATCH_MAX as u32),
+        busy_poll: options.wait.busy_poll().or(interface.busy_poll),
+        ..interface.clone()
+    };
+    options.links.iter().flat_map(Link::ports).map(attached).collect()
 }
 
 /// Adds up parts of one name.

@@ -18,6 +18,11 @@ pub trait Source {
     /// Frame `index` of the batch; panics if `index` is not below the number received.
     fn frame(&self, index: usize) -> Frame<'_>;
 
+    /// Whether the batch holds frames of both ports of a tap, whose order among each other is not known.
+    fn is_of_two_ports(&self) -> bool {
+        false
+    }
+
     /// The time now, if the source lives by a clock; replayed time stands still between frames.
     fn clock(&self) -> Option<Timestamp> {
         None
@@ -75,11 +80,5 @@ pub enum SourceError {
         name: String,
         /// What the system said.
         source: std::io::Error,
-    },
-    /// An interface went down or away.
-    #[error(transparent)]
-    Interface {
-        /// What happened to it.
-        source: xdp::Error,
     },
 }

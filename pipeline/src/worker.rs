@@ -76,6 +76,9 @@ impl<S: Source> Worker<S> {
         if let Received::Frames(frames) = received {
             self.names.begin_turn();
             self.stage(frames);
+            if self.source.is_of_two_ports() {
+                self.batch.untangle();
+            }
             self.batch.look_up(self.shard.table());
             self.take();
         } else if let Some(clock) = self.source.clock() {
@@ -190,16 +193,21 @@ impl<S: Source> Worker<S> {
         let mut left = self.handover.waiting_max();
         while left > 0 {
             self.batch.clear();
+            let mut is_of_two_ports = false;
             while let Some(place) = self.batch.next_whole()
                 && self.handover.receive(place)
             {
                 self.now = now_after(self.now, place.segment.time);
+                is_of_two_ports |= place.segment.port.0 != 0;
                 self.batch.push_whole(self.shard.table());
             }
             if self.batch.len() == 0 {
                 break;
             }
             left = left.saturating_sub(self.batch.len());
+            if is_of_two_ports {
+                self.batch.untangle();
+            }
             self.batch.look_up(self.shard.table());
             self.take();
         }

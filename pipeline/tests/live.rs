@@ -4,146 +4,21 @@
 //! they fail.
 #![allow(clippy::unwrap_used, reason = "the lint knows test functions, not their helpers")]
 #![allow(clippy::print_stdout, reason = "figures and modes are worth reading")]
-#![allow(clippy::print_stderr, reason = "a test that was skipped says so")]
 
 mod support;
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use events::{Event, EventStatus, Report, Start, Status};
-use nix::sched::{CloneFlags, unshare};
-use pipeline::{Capture, Ration, RunOptions, Sink};
+use events::Event;
+use pipeline::{Capture, Ration, RunOptions};
+use support::live::{SENDING, WATCHED, ip, run_options, wait_until, watch, with_veth};
 use support::{
     CLIENT, Conversation, Kept, MS, SECOND, SERVER, START_NS, Timed, read_frames, verdict,
 };
 use xdp::{Interface, Sender};
-
-const SENDING: &str = "rs-a";
-const WATCHED: &str = "rs-b";
-/// How long anything may take before a test gives up; no test waits so long unless it fails.
-const PATIENCE: Duration = Duration::from_secs(40);
-
-/// Runs `test` on a thread in a new namespace with a veth pair of so many queues.
-fn with_veth(queues: u32, test: impl FnOnce() + Send + 'static) {
-    if let Some(why) = why_not() {
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "SKIPPED in CI: {why}");
-        eprintln!("SKIPPED: {why}");
-        return;
-    }
-    let thread = std::thread::spawn(move || {
-        unshare(CloneFlags::CLONE_NEWNET).unwrap();
-        let queues = format!("numrxqueues {queues} numtxqueues {queues}");
-        ip(&format!("link add {SENDING} {queues} type veth peer name {WATCHED} {queues}"));
-        for end in [SENDING, WATCHED] {
-            // No address, so nothing is sent but what tests send.
-            ip(&format!("link set {end} addrgenmode none up"));
-        }
-        test();
-    });
-    if let Err(panic) = thread.join() {
-        std::panic::resume_unwind(panic);
-    }
-}
-
-fn why_not() -> Option<String> {
-    if !nix::unistd::Uid::effective().is_root() {
-        return Some("network namespaces and AF_XDP need root".to_owned());
-    }
-    let missing = Command::new("ip").arg("-V").output().is_err();
-    missing.then(|| "ip (iproute2) is not installed".to_owned())
-}
-
-fn ip(arguments: &str) -> String {
-    let output = Command::new("ip").args(arguments.split_ascii_whitespace()).output().unwrap();
-    assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < PATIENCE, "never happened: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn run_options() -> RunOptions {
-    let mut options = RunOptions::taps(&[WATCHED.to_owned()]);
-    // One worker may have to share a core with the sender and with other tests.
-    (options.pin, options.lock_memory) = (false, false);
-    options.options = support::options();
-    options
-}
-
-/// What a live run has told so far, for the thread that injects.
-#[derive(Default)]
-struct Watched {
-    started: AtomicBool,
-    finals: AtomicU64,
-    packets: AtomicU64,
-    stop: AtomicBool,
-    /// What was said last.
-    status: Mutex<Status>,
-}
-
-struct LiveSink<'w> {
-    watched: &'w Watched,
-    kept: Mutex<Kept>,
-}
-
-impl Sink for LiveSink<'_> {
-    fn start(&mut self, start: &Start) -> io::Result<()> {
-        for input in &start.inputs {
-            println!("MODE {} queue {:?}: {}", input.name, input.queue, input.mode);
-            assert!(input.mode.contains("copy"), "{input:?}");
-        }
-        self.watched.started.store(true, Ordering::Relaxed);
-        self.kept.get_mut().unwrap().start(start)
-    }
-
-    fn emit(&mut self, event: &Event) -> io::Result<()> {
-        let is_final = u64::from(event.status == EventStatus::Final);
-        self.watched.finals.fetch_add(is_final, Ordering::Relaxed);
-        self.kept.get_mut().unwrap().emit(event)
-    }
-
-    fn status(&mut self, status: &Status) -> io::Result<()> {
-        self.watched.packets.store(status.packets, Ordering::Relaxed);
-        *self.watched.status.lock().unwrap() = status.clone();
-        Ok(())
-    }
-}
-
-/// Watches while `inject` goes on in another thread of the namespace.
-fn watch(
-    options: &RunOptions,
-    inject: impl FnOnce(&Watched) + Send,
-) -> (Kept, Result<Report, String>) {
-    let watched = Watched::default();
-    let mut sink = LiveSink { watched: &watched, kept: Mutex::default() };
-    let outcome = std::thread::scope(|scope| {
-        let injector = scope.spawn(|| {
-            wait_until("the start", || watched.started.load(Ordering::Relaxed));
-            // The run ends whatever becomes of the injector.
-            let injected =
-                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| inject(&watched)));
-            watched.stop.store(true, Ordering::Relaxed);
-            injected
-        });
-        let outcome = pipeline::run(options, &watched.stop, &mut sink);
-        let outcome = outcome.map_err(|error| error.to_string());
-        watched.started.store(true, Ordering::Relaxed);
-        if let Err(panic) = injector.join().unwrap() {
-            std::panic::resume_unwind(panic);
-        }
-        outcome
-    });
-    (sink.kept.into_inner().unwrap(), outcome)
-}
 
 /// Eight conversations of four kinds side by side, each reset once.
 fn burst(round: u32) -> Vec<Timed> {
@@ -355,22 +230,6 @@ fn workers_of_symmetric_queues_hand_nothing_over() {
         assert_eq!(report.workers, 2);
         let rings = report.memory.items.iter().find(|item| item.name == "hand-over rings");
         assert_eq!(rings.map_or(0, |item| item.bytes), 0);
-    });
-}
-
-#[test]
-fn an_interface_that_goes_away_ends_the_run_with_its_name() {
-    with_veth(1, || {
-        let (kept, outcome) = watch(&run_options(), |watched| {
-            send(&burst(0), 1);
-            wait_until("packets", || watched.packets.load(Ordering::Relaxed) > 30);
-            ip(&format!("link del {SENDING}"));
-            wait_until("the end", || watched.stop.load(Ordering::Relaxed));
-        });
-        let error = outcome.expect_err("an interface that is gone is an error");
-        println!("{error}");
-        assert!(error.contains(WATCHED), "{error}");
-        assert_eq!(kept.finals().count(), 8, "what was found is told");
     });
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::bench::BenchArguments;
 use crate::condition::Condition;
 use crate::config::ConfigArguments;
+use crate::doctor::DoctorArguments;
 use crate::explain::FlowName;
 
 /// Says for every TCP reset who really sent it and why, from a capture or a live tap.
@@ -43,6 +44,9 @@ pub(crate) enum Command {
     /// Watch interfaces and tell every reset as it comes
     #[command(after_long_help = VERDICTS)]
     Run(RunArguments),
+    /// What keeps this machine from sensing well, and the command that mends it: kernel, card, queues,
+    /// offloads, clocks, the tap itself
+    Doctor(DoctorArguments),
     /// Print what to tell a network card (ethtool), so that both directions of a connection meet and
     /// little but TCP comes; nothing is changed
     Hints(HintsArguments),
@@ -84,8 +88,8 @@ impl Command {
         match self {
             Self::Run(arguments) => arguments.output.quiet,
             Self::Read(arguments) => arguments.output.quiet,
-            // A veth pair of its own deserves no advice.
-            Self::Bench(_) => true,
+            // A veth pair of its own deserves no advice, and the doctor says all itself.
+            Self::Bench(_) | Self::Doctor(_) => true,
             _ => false,
         }
     }
@@ -404,6 +408,8 @@ pub(crate) enum Format {
     Json,
     /// Comma-separated values with a header; new columns are added at the end
     Csv,
+    /// Nothing: for a service whose sinks and API tell everything
+    None,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]

@@ -10,7 +10,7 @@
 //! | `cli.rs` | the command line |
 //! | `config/` | everything that can be set: file, environment, flags |
 //! | `sensor.rs` | the only place that calls `pipeline`, but for `bench/` |
-//! | `read.rs`, `run/`, `explain.rs`, `demo/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
+//! | `read.rs`, `run/`, `explain.rs`, `demo/`, `doctor/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
 //! | `output.rs` | one sink for events: filter, count, write |
 //! | `table.rs`, `rows.rs`, `summary.rs` | the formats: table, CSV, report |
 //! | `api.rs` | the local API |
@@ -25,6 +25,7 @@ mod cli;
 mod condition;
 mod config;
 mod demo;
+mod doctor;
 mod evaluate;
 mod explain;
 mod fit;
@@ -63,6 +64,8 @@ pub(crate) enum Outcome {
     Damaged,
     /// The condition of `--fail-on` is met.
     ConditionMet,
+    /// `rstscope doctor` found what keeps the sensor from working.
+    Faulty,
 }
 
 fn main() -> ExitCode {
@@ -80,7 +83,7 @@ fn main() -> ExitCode {
     match obey(cli.command) {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
         Ok(Outcome::Damaged) => ExitCode::from(2),
-        Ok(Outcome::ConditionMet) => ExitCode::from(3),
+        Ok(Outcome::ConditionMet | Outcome::Faulty) => ExitCode::from(3),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{}", chain_text(&error));
@@ -93,6 +96,7 @@ fn obey(command: Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Hints(arguments) => hints::run(&arguments),
         Command::Read(arguments) => read::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),

@@ -43,6 +43,7 @@ impl<'a> Output<'a> {
         let colours = terminal::colours(arguments.color);
         let form = match arguments.format {
             _ if arguments.summary => Form::Nothing,
+            Format::None => Form::Nothing,
             Format::Table => Form::Table(Table::new(terminal::width(), colours)),
             Format::Json => Form::Json,
             Format::Csv => Form::Csv { is_begun: false },
@@ -64,6 +65,10 @@ impl<'a> Output<'a> {
         self.write_end(report).context("write to standard output")?;
         if self.form_needs_a_word(report) {
             writeln!(io::stderr(), "{}", summary::no_resets_text(report))
+                .context("write to standard error")?;
+        }
+        if self.live && !self.is_summary_told() && !self.arguments.quiet {
+            summary::write_end(&mut io::stderr().lock(), report)
                 .context("write to standard error")?;
         }
         let is_summary_seen = self.is_summary_told() && io::stdout().is_terminal();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use events::Report;
 use pipeline::{
-    AttachMode, Capture, HugePages, KeyScope, NamesKept, Options, Others, Ration, RunOptions,
+    AttachMode, Capture, HugePages, KeyScope, Link, NamesKept, Options, Others, Ration, RunOptions,
     Sharding, Sink, Timeouts, Wait, ZeroCopy,
 };
 
@@ -16,7 +16,7 @@ use crate::cli::{
     CaptureChoice, KeyPart, NamesChoice, QueueArguments, SensorArguments, WaitChoice,
     ZeroCopyChoice,
 };
-use crate::config::{CaptureSection, Config, PagesChoice, SensorSection};
+use crate::config::{CaptureSection, Config, LinkSection, PagesChoice, SensorSection};
 
 /// Reads captures to their ends or until `stop` is set, merged by time; `progress` grows by the bytes read.
 pub(crate) fn read(
@@ -58,20 +58,31 @@ pub(crate) fn watch(
 /// What a live run is told.
 fn run_options(config: &Config) -> RunOptions {
     let capture = &config.capture;
-    let interfaces: Vec<String> =
-        config.link.iter().flat_map(|link| link.interfaces.iter().cloned()).collect();
     let mut run = RunOptions {
+        links: config.link.iter().map(link_of).collect(),
         options: options(capture, &config.sensor),
         pin: capture.pin,
         wait: wait_of(capture.wait),
         sharding: if capture.symmetric_queues { Sharding::ByQueue } else { Sharding::ByHash },
+        wait_for_interfaces: config.service.wait_for_interfaces,
         lock_memory: config.service.lock_memory,
-        ..RunOptions::taps(&interfaces)
     };
-    for interface in &mut run.interfaces {
+    for interface in run.links.iter_mut().flat_map(Link::ports_mut) {
         set_interface(interface, capture);
     }
     run
+}
+
+fn link_of(section: &LinkSection) -> Link {
+    let link = Link::tap(&section.interfaces.join("+"));
+    Link { name: section.name.clone().unwrap_or(link.name), ..link }
+}
+
+/// How an interface is attached to.
+pub(crate) fn interface_options(name: &str, capture: &CaptureSection) -> xdp::Options {
+    let mut options = xdp::Options::new(name);
+    set_interface(&mut options, capture);
+    options
 }
 
 fn set_interface(interface: &mut xdp::Options, capture: &CaptureSection) {

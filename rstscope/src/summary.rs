@@ -201,6 +201,21 @@ pub(crate) fn write_status(out: &mut impl Write, status: &Status) -> io::Result<
     )
 }
 
+/// The same when a run has ended, where nothing else sums it up.
+pub(crate) fn write_end(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let connections = &report.connections;
+    let status = Status {
+        uptime_s: report.span_s(),
+        packets: report.packets,
+        bytes: report.bytes,
+        flows: connections.opened + connections.midstream,
+        resets: report.resets.primary,
+        losses: report.losses.clone(),
+        ..Status::default()
+    };
+    write_status(out, &status)
+}
+
 fn write_groups(out: &mut impl Write, report: &Report) -> io::Result<()> {
     if report.by.is_empty() {
         return Ok(());

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use crate::error::Error;
 use crate::interface::{Interface, InterfaceStatistics, wait_for_carrier};
-use crate::options::{Capture, HugePages, Options};
+use crate::options::{AttachMode, Capture, HugePages, Options, ZeroCopy};
 use crate::privileges;
 use crate::program::{Attached, Counters, Link, Program};
 use crate::queue::{BATCH_MAX, Plan, Queue};
@@ -40,6 +40,7 @@ impl Attachment {
             return Err(Error::HostInterface { name: options.interface.clone() });
         }
         let queues = queue_numbers(options, &interface)?;
+        check_frames(options, &interface)?;
         // Memory first: it is what most likely fails, and attaching disturbs the link.
         let (frame_size, scatter) = interface.frame_plan(options.frame_size);
         let memories = memories(options, &queues, frame_size)?;
@@ -71,6 +72,10 @@ impl Attachment {
             let queue = Queue::open(interface.name(), umem, plan(number))?;
             program.serve(number, queue.socket())?;
             opened.push(queue);
+        }
+        if interface.has_carrier() {
+            // Zero copy may have reset the link once more, and whoever is told that we watch may send.
+            wait_for_carrier(interface.name(), options.carrier_wait)?;
         }
         let warnings = warnings(options, &interface, &attached, &opened);
         let attachment =
@@ -146,6 +151,21 @@ fn check(options: &Options) -> Result<(), Error> {
         return bad("tunnel_ports", options.tunnel_ports.len() as u64, "at most 8 ports");
     }
     Ok(())
+}
+
+/// Refuses small frames where zero copy would cut or lose packets in them.
+fn check_frames(options: &Options, interface: &Interface) -> Result<(), Error> {
+    let copies =
+        options.zero_copy == ZeroCopy::Never || options.attach_mode == AttachMode::GenericOnly;
+    match options.frame_size {
+        Some(size @ 2048) if interface.uses_whole_kib() && !copies => Err(Error::BadOption {
+            option: "frame_size",
+            value: size.to_string(),
+            rule: "4096 on igb, igc and ixgbe, which with zero copy take packets of more than 1024 bytes \
+                   apart or drop them; or no zero copy",
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn queue_numbers(options: &Options, interface: &Interface) -> Result<Vec<u32>, Error> {
@@ -241,6 +261,7 @@ fn warnings(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interface::tests::interface;
     use crate::options::Ration;
 
     fn refused(change: impl FnOnce(&mut Options)) -> String {
@@ -266,5 +287,16 @@ mod tests {
         assert!(refused(|options| options.tunnel_ports = vec![1; 9]).contains("at most 8"));
         let nothing = Capture::Control(Ration { first_packets: 0, connections: 1 });
         assert!(refused(|options| options.capture = nothing).contains("at least 1"));
+    }
+
+    #[test]
+    fn frames_that_a_card_would_cut_packets_into_are_refused_unless_the_kernel_copies() {
+        let small = Options { frame_size: Some(2048), ..Options::new("test") };
+        let error = check_frames(&small, &interface("igb", 1500)).unwrap_err().to_string();
+        assert!(error.contains("frame_size = 2048: 4096 on igb"), "{error}");
+        check_frames(&small, &interface("ice", 1500)).unwrap();
+        check_frames(&Options::new("test"), &interface("igb", 1500)).unwrap();
+        let copied = Options { zero_copy: ZeroCopy::Never, ..small };
+        check_frames(&copied, &interface("igb", 1500)).unwrap();
     }
 }

@@ -65,6 +65,39 @@ struct Classification<const COMMAND: u32> {
     padding: u32,
 }
 
+/// `struct ethtool_value` of `ETHTOOL_GTXCSUM`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct TransmitChecksums {
+    command: u32,
+    data: u32,
+}
+
+/// `struct ethtool_ringparam`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct RingSizes {
+    command: u32,
+    receive_max: u32,
+    other_maxima: [u32; 3],
+    receive: u32,
+    others: [u32; 3],
+}
+
+/// `struct ethtool_ts_info`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct TimestampInformation {
+    command: u32,
+    capabilities: u32,
+    hardware_clock: i32,
+    transmit_types: [u32; 4],
+    receive_filters: u32,
+    reserved: [u32; 3],
+}
+
+const _: () = assert!(size_of::<RingSizes>() == 36);
+const _: () = assert!(size_of::<TimestampInformation>() == 44);
 const _: () = assert!(size_of::<DriverInformation>() == 196);
 const _: () = assert!(size_of::<Channels>() == 36);
 const _: () = assert!(size_of::<HashKey>() == 24);
@@ -89,6 +122,9 @@ structure!(Channels, 0x3c);
 structure!(Flags, 0x25);
 structure!(ReceiveOffload, 0x2b);
 structure!(HashKey, 0x46);
+structure!(TransmitChecksums, 0x16);
+structure!(RingSizes, 0x10);
+structure!(TimestampInformation, 0x41);
 
 /// `ETHTOOL_GRXFH`: which fields are hashed.
 type HashFields = Classification<0x29>;
@@ -118,15 +154,21 @@ pub(crate) fn receive_queues(interface: &str) -> io::Result<u32> {
     Ok(answer.receive + answer.combined)
 }
 
+/// How many transmit queues are in use.
+pub(crate) fn transmit_queues(interface: &str) -> io::Result<u32> {
+    let answer = ethtool(interface, Channels::zeroed())?;
+    Ok(answer.transmit + answer.combined)
+}
+
 /// What is done to packets before we see them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Offloads {
+pub struct Offloads {
     /// VLAN tags are removed.
-    pub(crate) vlan: bool,
+    pub vlan: bool,
     /// Packets are merged by the card.
-    pub(crate) large_receive: bool,
+    pub large_receive: bool,
     /// Packets are merged by the network stack.
-    pub(crate) generic_receive: bool,
+    pub generic_receive: bool,
 }
 
 /// The receive offloads; what a driver does not tell counts as off.
@@ -145,16 +187,44 @@ pub(crate) fn offloads(interface: &str) -> Offloads {
 /// What a card can be told about the spreading of packets over its queues; what a driver does not
 /// tell, it cannot be told either.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Spreading {
-    /// Most queues for both ways, and most for receiving alone; 0 where they cannot be set.
-    pub(crate) combined_max: u32,
-    pub(crate) receive_max: u32,
+pub struct Spreading {
+    /// Most queues for both ways; 0 where they cannot be set.
+    pub combined_max: u32,
+    /// Most queues for receiving alone; 0 where they cannot be set.
+    pub receive_max: u32,
     /// Bytes of the hash key; 0 where it cannot be set.
-    pub(crate) key_len: u32,
+    pub key_len: u32,
     /// Whether both addresses and both ports of TCP over IPv4 are hashed, and nothing else.
-    pub(crate) by_connection: bool,
+    pub by_connection: bool,
     /// Whether it takes rules (`ntuple`).
-    pub(crate) rules: bool,
+    pub rules: bool,
+}
+
+/// How many packets the receive ring of each queue holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Ring {
+    /// As set.
+    pub packets: u32,
+    /// At most.
+    pub packets_max: u32,
+}
+
+/// The receive ring; nothing where the driver does not tell.
+pub(crate) fn ring(interface: &str) -> Option<Ring> {
+    let answer = ethtool(interface, RingSizes::zeroed()).ok()?;
+    let ring = Ring { packets: answer.receive, packets_max: answer.receive_max };
+    (ring.packets_max > 0).then_some(ring)
+}
+
+/// The number of the card's own clock (`/dev/ptpN`), where it has one.
+pub(crate) fn hardware_clock(interface: &str) -> Option<u32> {
+    let answer = ethtool(interface, TimestampInformation::zeroed()).ok()?;
+    u32::try_from(answer.hardware_clock).ok()
+}
+
+/// Whether checksums of packets that the host sends here are left to the card.
+pub(crate) fn leaves_checksums(interface: &str) -> bool {
+    ethtool(interface, TransmitChecksums::zeroed()).is_ok_and(|answer| answer.data != 0)
 }
 
 /// Asks for [`Spreading`].

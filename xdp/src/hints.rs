@@ -5,12 +5,32 @@
 
 use std::fmt;
 
-use crate::ethtool::{Offloads, Spreading, spreading};
+use crate::ethtool::{Offloads, Spreading};
 use crate::interface::Interface;
+use crate::receive_hash::symmetric_key;
+
+/// What a [`Hint`] is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HintKind {
+    /// How many queues there are.
+    Queues,
+    /// VLAN tags are taken off.
+    VlanStripping,
+    /// The card merges packets.
+    LargeReceive,
+    /// The network stack merges packets, which is seen in generic mode only.
+    GenericReceive,
+    /// Both directions of a connection to one queue.
+    SymmetricHash,
+    /// What the card can drop itself.
+    Rules,
+}
 
 /// One thing to do, or to know.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Hint {
+    /// What it is about.
+    pub kind: HintKind,
     /// What for, as a sentence without its full stop.
     pub why: String,
     /// The commands, in their order; none where there is nothing to set.
@@ -32,7 +52,7 @@ impl Interface {
             name: self.name(),
             driver: self.driver(),
             queues: self.receive_queues(),
-            spreading: spreading(self.name()),
+            spreading: self.spreading(),
             offloads: self.offloads(),
         };
         facts.hints(workers)
@@ -60,7 +80,7 @@ impl Facts<'_> {
                  workers hand segments over to each other",
                 self.driver
             );
-            hints.push(Hint { why, commands: Vec::new() });
+            hints.push(Hint { kind: HintKind::SymmetricHash, why, commands: Vec::new() });
             return hints;
         }
         hints.push(self.key());
@@ -75,6 +95,7 @@ impl Facts<'_> {
             if combined_max > 0 { ("combined", combined_max) } else { ("rx", receive_max) };
         let wanted = workers.clamp(1, most.max(1));
         (most > 1 && wanted != self.queues).then(|| Hint {
+            kind: HintKind::Queues,
             why: format!(
                 "a receive queue for each core that shall work: now {}, at most {most}",
                 self.queues
@@ -83,36 +104,46 @@ impl Facts<'_> {
         })
     }
 
-    fn offloads(&self) -> Option<Hint> {
+    fn offloads(&self) -> Vec<Hint> {
         let Offloads { vlan, large_receive, generic_receive } = self.offloads;
-        let off = [(vlan, "rxvlan"), (large_receive, "lro"), (generic_receive, "gro")];
-        let words: Vec<_> = off
-            .iter()
-            .filter(|(is_on, _)| *is_on)
-            .map(|(_, name)| format!(" {name} off"))
-            .collect();
-        (!words.is_empty()).then(|| Hint {
-            why: "packets as they were on the wire: whole tags, nothing merged".to_owned(),
-            commands: vec![format!("ethtool -K {}{}", self.name, words.concat())],
-        })
+        let off = [
+            (vlan, HintKind::VlanStripping, "rxvlan", "whole packets: VLAN tags stay on"),
+            (large_receive, HintKind::LargeReceive, "lro", "packets as on the wire: none merged"),
+            (
+                generic_receive,
+                HintKind::GenericReceive,
+                "gro",
+                "packets as on the wire, where XDP runs in the network stack (generic mode)",
+            ),
+        ];
+        let is_on = off.into_iter().filter(|(is_on, ..)| *is_on);
+        is_on
+            .map(|(_, kind, feature, why)| Hint {
+                kind,
+                why: why.to_owned(),
+                commands: vec![format!("ethtool -K {} {feature} off", self.name)],
+            })
+            .collect()
     }
 
     /// Both directions of a connection to one queue: a key that repeats after 16 bits hashes them
     /// alike (Woo and Park, "Scalable TCP Session Monitoring with Symmetric Receive-side Scaling").
     fn key(&self) -> Hint {
         let Spreading { key_len, by_connection, .. } = self.spreading;
+        let kind = HintKind::SymmetricHash;
         if key_len == 0 {
             let why = "the hash key cannot be set: the directions of a connection may come by two \
                        queues, and the workers hand segments over to each other";
-            return Hint { why: why.to_owned(), commands: Vec::new() };
+            return Hint { kind, why: why.to_owned(), commands: Vec::new() };
         }
-        let key: Vec<&str> = ["6d", "5a"].into_iter().cycle().take(key_len as usize).collect();
+        let key = symmetric_key(key_len as usize);
+        let key: Vec<String> = key.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut commands = vec![format!("ethtool -X {} hkey {}", self.name, key.join(":"))];
         if !by_connection {
             let fields = |kind| format!("ethtool -N {} rx-flow-hash {kind} sdfn", self.name);
             commands.extend(["tcp4", "tcp6"].map(fields));
         }
-        Hint { why: "both directions of a connection to one queue".to_owned(), commands }
+        Hint { kind, why: "both directions of a connection to one queue".to_owned(), commands }
     }
 
     fn rules(&self) -> Hint {
@@ -122,7 +153,7 @@ impl Facts<'_> {
         commands.extend(["udp4", "udp6"].map(drop));
         let why = "UDP never leaves the card; not where VXLAN, Geneve, GTP-U or other tunnels over \
                    UDP carry TCP. Not every card takes every rule";
-        Hint { why: why.to_owned(), commands }
+        Hint { kind: HintKind::Rules, why: why.to_owned(), commands }
     }
 }
 
@@ -157,7 +188,8 @@ mod tests {
             told(&card(), 4),
             [
                 "ethtool -L eth1 combined 4".to_owned(),
-                "ethtool -K eth1 rxvlan off gro off".to_owned(),
+                "ethtool -K eth1 rxvlan off".to_owned(),
+                "ethtool -K eth1 gro off".to_owned(),
                 format!("ethtool -X eth1 hkey {key}"),
                 "ethtool -N eth1 rx-flow-hash tcp4 sdfn".to_owned(),
                 "ethtool -N eth1 rx-flow-hash tcp6 sdfn".to_owned(),
@@ -184,6 +216,6 @@ mod tests {
 
     #[test]
     fn loopback_can_be_told_nothing_of_spreading() {
-        assert_eq!(spreading("lo"), Spreading::default());
+        assert_eq!(Interface::query("lo").unwrap().spreading(), Spreading::default());
     }
 }

@@ -35,6 +35,19 @@ impl Holder {
     }
 }
 
+impl Holder {
+    /// The command that takes the program away, unless a link holds it; it must name the mode.
+    #[must_use]
+    pub fn removal(&self) -> String {
+        let mode = match self.mode {
+            "generic" => "xdpgeneric",
+            "offloaded" => "xdpoffload",
+            _ => "xdpdrv",
+        };
+        format!("ip link set dev {} {mode} off", self.interface)
+    }
+}
+
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "an XDP program id {}", self.program_id)?;
@@ -45,9 +58,9 @@ impl fmt::Display for Holder {
         if self.processes.is_empty() {
             write!(
                 f,
-                " and no running process we can see holds it; \"ip link set {} xdp off\" \
+                " and no running process we can see holds it; \"{}\" \
                  removes it, if it is nobody's any more",
-                self.interface
+                self.removal()
             )
         } else {
             write!(f, " by process {}; stop that first", self.processes.join(", "))
@@ -114,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_program_of_nobody_can_be_removed() {
-        assert!(holder(&[]).contains("\"ip link set eth1 xdp off\""));
+        assert!(holder(&[]).contains("\"ip link set dev eth1 xdpdrv off\""));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::ethtool::{self, Offloads};
+use crate::ethtool::{self, Offloads, Ring, Spreading};
+use crate::holder::Holder;
 use crate::netlink::{self, Link};
 
 /// A network interface as it was when asked.
@@ -59,6 +60,24 @@ impl Interface {
         self.receive_queues
     }
 
+    /// How many transmit queues are in use.
+    #[must_use]
+    pub fn transmit_queues(&self) -> u32 {
+        match ethtool::transmit_queues(&self.name) {
+            Ok(queues) if queues > 0 => queues,
+            _ => self.link.transmit_queues.max(1),
+        }
+    }
+
+    /// The other end of a veth pair, where it is in this network namespace.
+    #[must_use]
+    pub fn peer(&self) -> Option<Self> {
+        let link = netlink::link_by_index(self.link.peer?).ok()?;
+        // Other kinds of interfaces name what they lie on.
+        let is_mutual = link.peer == Some(self.link.index);
+        if is_mutual { Self::query(&link.name).ok() } else { None }
+    }
+
     /// Bytes of the largest packet without its Ethernet header.
     #[must_use]
     pub fn mtu(&self) -> u32 {
@@ -105,8 +124,39 @@ impl Interface {
     }
 
     /// What is done to packets before we see them.
-    pub(crate) fn offloads(&self) -> Offloads {
+    #[must_use]
+    pub fn offloads(&self) -> Offloads {
         ethtool::offloads(&self.name)
+    }
+
+    /// What the card can be told about the spreading of packets over its queues.
+    #[must_use]
+    pub fn spreading(&self) -> Spreading {
+        ethtool::spreading(&self.name)
+    }
+
+    /// The receive ring of each queue; nothing where the driver does not tell.
+    #[must_use]
+    pub fn ring(&self) -> Option<Ring> {
+        ethtool::ring(&self.name)
+    }
+
+    /// The number of the card's own clock (`/dev/ptpN`), where it has one.
+    #[must_use]
+    pub fn hardware_clock(&self) -> Option<u32> {
+        ethtool::hardware_clock(&self.name)
+    }
+
+    /// Whether packets that this host sends over the interface have no checksum yet.
+    #[must_use]
+    pub fn leaves_checksums(&self) -> bool {
+        ethtool::leaves_checksums(&self.name)
+    }
+
+    /// Whose XDP program is on it.
+    #[must_use]
+    pub fn holder(&self) -> Option<Holder> {
+        Holder::of(&self.name)
     }
 
     /// What the driver counted.
@@ -123,13 +173,21 @@ impl Interface {
         }
     }
 
-    /// Bytes of a frame, and whether packets may need several.
+    /// Whether the driver in zero copy uses of a frame only whole KiB beside the headroom: of 2048
+    /// bytes half.
     ///
-    /// igb and igc in zero copy cut packets longer than half a frame of 2048 in two and do not say
-    /// so: the second half would pass for a packet of its own (seen on Linux 6.18 and 7.3).
-    pub(crate) fn frame_plan(&self, wanted: Option<u32>) -> (u32, bool) {
+    /// igb cuts longer packets in two and does not say so: the second half passes for a packet of its
+    /// own, whatever its sender wrote there (seen on Linux 6.18 and 7.3). igc and ixgbe set their cards
+    /// the same way (igc_configure_rx_ring, ixgbe_configure_srrctl); ixgbe drops such packets.
+    pub(crate) fn uses_whole_kib(&self) -> bool {
+        matches!(self.driver.as_str(), "igb" | "igc" | "ixgbe")
+    }
+
+    /// Bytes of a frame, and whether packets may need several.
+    #[must_use]
+    pub fn frame_plan(&self, wanted: Option<u32>) -> (u32, bool) {
         let longest = self.link.mtu + LINK_HEADER_LEN_MAX;
-        let large = matches!(self.driver.as_str(), "igb" | "igc") || longest > 2048 - HEADROOM;
+        let large = self.uses_whole_kib() || longest > 2048 - HEADROOM;
         let frame_size = wanted.unwrap_or(if large { 4096 } else { 2048 });
         (frame_size, longest > frame_size - HEADROOM)
     }
@@ -188,10 +246,11 @@ const HEADROOM: u32 = 256;
 const CARRIER_RETRY: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn interface(driver: &str, mtu: u32) -> Interface {
+    /// An interface that nobody has.
+    pub(crate) fn interface(driver: &str, mtu: u32) -> Interface {
         let link = Link { mtu, ..Link::default() };
         Interface { name: "test".to_owned(), driver: driver.to_owned(), receive_queues: 1, link }
     }
@@ -211,9 +270,10 @@ mod tests {
     }
 
     #[test]
-    fn igb_and_igc_need_large_frames() {
-        assert_eq!(interface("igb", 1500).frame_plan(None), (4096, false));
-        assert_eq!(interface("igc", 1500).frame_plan(None), (4096, false));
+    fn cards_that_count_in_kib_need_large_frames() {
+        for driver in ["igb", "igc", "ixgbe"] {
+            assert_eq!(interface(driver, 1500).frame_plan(None), (4096, false));
+        }
     }
 
     #[test]

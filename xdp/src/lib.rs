@@ -25,6 +25,8 @@
 //! | `socket.rs`, `ring.rs`, `umem.rs`, `mapping.rs` | one AF_XDP socket and its shared memory |
 //! | `program.rs`, `bpf/` | the XDP program, its link and its counters |
 //! | `hints.rs` | what a card could be told, as commands |
+//! | `receive_hash.rs` | how a card spreads packets over its queues, read and set |
+//! | `synchronization.rs` | whether the system's clock is held to the true time |
 //! | `prefilter.rs` | the decisions of control mode in user space, for captures |
 //! | `interface.rs`, `ethtool.rs`, `netlink.rs`, `holder.rs` | what the kernel says of an interface |
 //! | `privileges.rs` | capabilities and the locked-memory limit, checked before anything is tried |
@@ -55,8 +57,10 @@ mod prefilter;
 mod privileges;
 mod program;
 mod queue;
+mod receive_hash;
 mod ring;
 mod socket;
+mod synchronization;
 mod system;
 mod transmit;
 mod umem;
@@ -64,17 +68,21 @@ mod warning;
 
 pub use attachment::Attachment;
 pub use error::Error;
+pub use ethtool::{Offloads, Ring, Spreading};
 pub use flood::Flood;
-pub use hints::Hint;
+pub use hints::{Hint, HintKind};
 pub use holder::Holder;
 pub use huge::{bytes_on_huge_pages, prefer_huge_pages};
 pub use interface::{Interface, InterfaceStatistics};
 pub use options::{AttachMode, BusyPoll, Capture, HugePages, Options, Others, Ration, ZeroCopy};
 pub use prefetch::prefetch;
 pub use prefilter::Prefilter;
+pub use privileges::Privileges;
 pub use program::Counters;
 pub use queue::{BATCH_MAX, Queue, Statistics};
+pub use receive_hash::{ReceiveHash, Symmetry};
 pub use socket::Mode;
+pub use synchronization::Synchronization;
 pub use transmit::Sender;
 pub use umem::Backing;
 pub use warning::Warning;

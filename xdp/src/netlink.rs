@@ -18,6 +18,10 @@ pub(crate) struct Link {
     /// How many users want packets that are addressed to others.
     pub(crate) promiscuity: u32,
     pub(crate) receive_queues: u32,
+    pub(crate) transmit_queues: u32,
+    pub(crate) name: String,
+    /// The interface at the other end of a veth pair, where it is in this network namespace.
+    pub(crate) peer: Option<u32>,
     /// The 64-bit words of `struct rtnl_link_stats64`.
     pub(crate) statistics: Vec<u64>,
     /// The attached XDP program: its number, and how it is attached.
@@ -26,51 +30,85 @@ pub(crate) struct Link {
 
 /// Asks for the interface of that name; `ENODEV` where there is none.
 pub(crate) fn link(name: &str) -> io::Result<Link> {
+    ask(&request(0, name))
+}
+
+/// Asks for the interface of that number; `ENODEV` where there is none.
+pub(crate) fn link_by_index(index: u32) -> io::Result<Link> {
+    ask(&request(index, ""))
+}
+
+fn ask(question: &[u8]) -> io::Result<Link> {
     let fd = system::socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE)?;
     // A netlink socket that was never bound or connected speaks to the kernel.
     let mut socket = File::from(fd);
-    socket.write_all(&request(name))?;
+    socket.write_all(question)?;
     let mut answer = vec![0; ANSWER_LEN_MAX];
     let len = socket.read(&mut answer)?;
     parse(&answer[..len])
 }
 
-/// nlmsghdr, ifinfomsg, one attribute.
-fn request(name: &str) -> Vec<u8> {
+/// nlmsghdr, ifinfomsg, and the name as an attribute where there is one.
+fn request(index: u32, name: &str) -> Vec<u8> {
     let mut message = Vec::with_capacity(64);
     message.extend_from_slice(&[0; 4]);
     message.extend_from_slice(&libc::RTM_GETLINK.to_ne_bytes());
     message.extend_from_slice(&(libc::NLM_F_REQUEST as u16).to_ne_bytes());
     message.extend_from_slice(&[0; 8]);
-    message.extend_from_slice(&[0; INTERFACE_HEADER_LEN]);
-    message.extend_from_slice(&((ATTRIBUTE_HEADER_LEN + name.len() + 1) as u16).to_ne_bytes());
-    message.extend_from_slice(&libc::IFLA_IFNAME.to_ne_bytes());
-    message.extend_from_slice(name.as_bytes());
-    message.push(0);
-    message.resize(message.len().next_multiple_of(4), 0);
+    message.extend_from_slice(&[0; 4]);
+    message.extend_from_slice(&index.to_ne_bytes());
+    message.extend_from_slice(&[0; 8]);
+    if !name.is_empty() {
+        put_attribute(&mut message, libc::IFLA_IFNAME, &[name.as_bytes(), b"\0"].concat());
+    }
     let len = message.len() as u32;
     message[..4].copy_from_slice(&len.to_ne_bytes());
     message
 }
 
-fn parse(message: &[u8]) -> io::Result<Link> {
-    let cut_short = || io::Error::new(io::ErrorKind::InvalidData, "short answer from rtnetlink");
+/// Appends an attribute, padded to four bytes.
+pub(crate) fn put_attribute(message: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    message.extend_from_slice(&((ATTRIBUTE_HEADER_LEN + value.len()) as u16).to_ne_bytes());
+    message.extend_from_slice(&kind.to_ne_bytes());
+    message.extend_from_slice(value);
+    message.resize(message.len().next_multiple_of(4), 0);
+}
+
+/// What follows the header of the first message; an error that the kernel answered is one here.
+pub(crate) fn body(message: &[u8]) -> io::Result<&[u8]> {
+    let cut_short = || io::Error::new(io::ErrorKind::InvalidData, "short answer from netlink");
     let header = message.get(..HEADER_LEN).ok_or_else(cut_short)?;
     let len = u32_at(header, 0).ok_or_else(cut_short)? as usize;
     let kind = u16_at(header, 4).ok_or_else(cut_short)?;
     let body = message.get(HEADER_LEN..len).ok_or_else(cut_short)?;
     if i32::from(kind) == libc::NLMSG_ERROR {
         let errno = u32_at(body, 0).ok_or_else(cut_short)? as i32;
-        return Err(io::Error::from_raw_os_error(-errno));
+        // 0 acknowledges.
+        return if errno == 0 {
+            Ok(&[])
+        } else {
+            Err(io::Error::from_raw_os_error(errno.wrapping_neg()))
+        };
     }
+    Ok(body)
+}
+
+fn parse(message: &[u8]) -> io::Result<Link> {
+    let cut_short = || io::Error::new(io::ErrorKind::InvalidData, "short answer from rtnetlink");
+    let body = body(message)?;
     let attributes_at = body.get(INTERFACE_HEADER_LEN..).ok_or_else(cut_short)?;
     let mut link = Link {
         index: u32_at(body, 4).ok_or_else(cut_short)?,
         flags: u32_at(body, 8).ok_or_else(cut_short)?,
         ..Link::default()
     };
+    let mut is_elsewhere = false;
     for (kind, value) in attributes(attributes_at) {
         match kind {
+            libc::IFLA_IFNAME => link.name = text(value),
+            libc::IFLA_LINK => link.peer = u32_at(value, 0),
+            libc::IFLA_LINK_NETNSID => is_elsewhere = true,
+            libc::IFLA_NUM_TX_QUEUES => link.transmit_queues = u32_at(value, 0).unwrap_or(0),
             libc::IFLA_MTU => link.mtu = u32_at(value, 0).unwrap_or(0),
             libc::IFLA_CARRIER => link.carrier = value.first() == Some(&1),
             libc::IFLA_PROMISCUITY => link.promiscuity = u32_at(value, 0).unwrap_or(0),
@@ -82,6 +120,9 @@ fn parse(message: &[u8]) -> io::Result<Link> {
             libc::IFLA_XDP => link.program = program(value),
             _ => {}
         }
+    }
+    if is_elsewhere {
+        link.peer = None;
     }
     Ok(link)
 }
@@ -95,8 +136,12 @@ fn program(value: &[u8]) -> Option<(u32, &'static str)> {
     })
 }
 
+fn text(value: &[u8]) -> String {
+    String::from_utf8_lossy(value.strip_suffix(&[0]).unwrap_or(value)).into_owned()
+}
+
 /// Kind and value of each attribute; ends at the first that does not fit.
-fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+pub(crate) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let len = usize::from(u16_at(rest, 0)?);
         let kind = u16_at(rest, 2)? & ATTRIBUTE_KIND_MASK;
@@ -106,21 +151,21 @@ fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
-fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
+pub(crate) fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
     Some(u16::from_ne_bytes(*bytes.get(offset..)?.first_chunk()?))
 }
 
-fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
+pub(crate) fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(*bytes.get(offset..)?.first_chunk()?))
 }
 
-const HEADER_LEN: usize = 16;
+pub(crate) const HEADER_LEN: usize = 16;
 const INTERFACE_HEADER_LEN: usize = 16;
 const ATTRIBUTE_HEADER_LEN: usize = 4;
 /// Without `NLA_F_NESTED` and `NLA_F_NET_BYTEORDER`.
 const ATTRIBUTE_KIND_MASK: u16 = 0x3fff;
 /// The kernel's own limit for one answer.
-const ANSWER_LEN_MAX: usize = 32 << 10;
+pub(crate) const ANSWER_LEN_MAX: usize = 32 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -134,7 +179,9 @@ mod tests {
         assert_eq!(link.index, 1);
         assert!(link.mtu >= 1500);
         assert!(link.statistics.len() >= 24);
-        assert_eq!(link.program, None);
+        assert_eq!((link.program, link.peer), (None, None));
+        let by_index = link_by_index(1).unwrap();
+        assert_eq!((by_index.name, by_index.mtu), ("lo".to_owned(), link.mtu));
     }
 
     #[test]
@@ -153,7 +200,7 @@ mod tests {
         fn a_damaged_answer_is_parsed_or_refused(
             flips in prop::collection::vec((0..200_usize, any::<u8>()), 1..8),
         ) {
-            let mut answer = request("some-interface");
+            let mut answer = request(0, "some-interface");
             for (at, value) in flips {
                 let at = at % answer.len();
                 answer[at] = value;

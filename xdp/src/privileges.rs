@@ -6,12 +6,43 @@ use std::io;
 use crate::error::Error;
 use crate::system;
 
+/// What the process may do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Privileges {
+    /// Needed capabilities that it lacks, each with its purpose.
+    pub missing: Vec<&'static str>,
+    /// Whether it may lock as much memory as it wants (CAP_IPC_LOCK).
+    pub locks_all_memory: bool,
+    /// The limit of locked memory in bytes; nothing where there is none.
+    pub memlock_limit: Option<u64>,
+}
+
+impl Privileges {
+    /// Every capability that a sensor wants, as setcap(8) and systemd name them.
+    pub const WANTED: [&str; 5] =
+        ["CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_BPF", "CAP_PERFMON", "CAP_IPC_LOCK"];
+
+    /// Those of this process; nothing where `/proc` does not tell.
+    #[must_use]
+    pub fn here() -> Option<Self> {
+        let effective = effective_capabilities()?;
+        Some(Self {
+            missing: missing(effective),
+            locks_all_memory: effective & (1 << IPC_LOCK) != 0,
+            memlock_limit: system::memlock_limit().ok()?,
+        })
+    }
+}
+
 /// Fails with the names of all missing capabilities, each with its purpose.
 pub(crate) fn check() -> Result<(), Error> {
     // A kernel without procfs mounted: let the calls themselves fail.
     let Some(effective) = effective_capabilities() else { return Ok(()) };
     let missing = missing(effective);
-    if missing.is_empty() { Ok(()) } else { Err(Error::MissingCapabilities { missing }) }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::MissingCapabilities { missing: missing.join(", ") })
 }
 
 /// Turns the failure to register a UMEM into an error with numbers, where the cause is the limit.
@@ -35,16 +66,16 @@ fn effective_capabilities() -> Option<u64> {
 }
 
 /// The needed capabilities that `effective` lacks (capabilities(7), `linux/capability.h`).
-fn missing(effective: u64) -> String {
+fn missing(effective: u64) -> Vec<&'static str> {
     let has = |number: u32| effective & (1 << number) != 0;
-    let names: Vec<&str> = NEEDED
+    NEEDED
         .iter()
         .filter(|(number, instead, _)| !has(*number) && !instead.is_some_and(has))
         .map(|(_, _, name)| *name)
-        .collect();
-    names.join(", ")
+        .collect()
 }
 
+const IPC_LOCK: u32 = 14;
 const SYS_ADMIN: u32 = 21;
 
 /// Number, another that includes it, name and purpose.
@@ -61,19 +92,19 @@ mod tests {
 
     #[test]
     fn nothing_is_missing_with_everything() {
-        assert_eq!(missing(u64::MAX), "");
+        assert!(missing(u64::MAX).is_empty());
     }
 
     #[test]
     fn each_missing_capability_is_named() {
-        let names = missing(1 << 13 | 1 << 39);
+        let names = missing(1 << 13 | 1 << 39).join(", ");
         assert!(names.contains("CAP_NET_ADMIN") && names.contains("CAP_PERFMON"), "{names}");
         assert!(!names.contains("CAP_NET_RAW") && !names.contains("CAP_BPF"), "{names}");
     }
 
     #[test]
     fn the_old_administrator_includes_bpf() {
-        assert_eq!(missing(1 << 12 | 1 << 13 | 1 << SYS_ADMIN), "");
+        assert!(missing(1 << 12 | 1 << 13 | 1 << SYS_ADMIN).is_empty());
     }
 
     #[test]

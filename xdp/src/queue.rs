@@ -131,9 +131,20 @@ impl Queue {
     /// Returns how many whole packets are now lent: [`Queue::frame`] 0 up to that number. Never
     /// waits; with nothing there the answer is 0. Panics only if the kernel breaks the rings.
     pub fn receive(&mut self) -> usize {
+        self.receive_at_most(BATCH_MAX)
+    }
+
+    /// Packets that wait behind the batch; of those that span several buffers each buffer counts.
+    pub fn waiting(&mut self) -> usize {
+        (self.received.available() - self.buffers) as usize
+    }
+
+    /// As [`Queue::receive`], but takes no more than `most` packets.
+    pub fn receive_at_most(&mut self, most: usize) -> usize {
         self.give_back();
+        let batch = self.plan.batch.min(most as u32);
         // Descriptors stay where the kernel wrote them until the batch is given back.
-        let taken = self.received.available().min(self.plan.batch);
+        let taken = self.received.available().min(batch);
         let (mut options, mut bytes) = (0, 0);
         for descriptor in self.received.first(taken) {
             options |= descriptor.options;
@@ -143,7 +154,7 @@ impl Queue {
         self.spans = options & libc::XDP_PKT_CONTD != 0;
         (self.buffers, self.lent) = (taken, taken);
         if self.spans {
-            bytes = self.assemble();
+            bytes = self.assemble(batch);
         }
         self.counts.packets += u64::from(self.lent);
         self.counts.bytes += bytes;
@@ -168,7 +179,7 @@ impl Queue {
     ///
     /// What ends in the middle of a packet stays in the ring: the rest is not written yet.
     #[cold]
-    fn assemble(&mut self) -> u64 {
+    fn assemble(&mut self, batch: u32) -> u64 {
         let starts =
             self.starts.as_mut().expect("only a socket bound for it gets parts of packets");
         let available = self.received.available();
@@ -184,7 +195,7 @@ impl Queue {
             bytes += u64::from(start.total_len);
             (lent, buffers) = (lent + 1, ahead + 1);
             start = Start { ahead: buffers, total_len: 0 };
-            if lent == self.plan.batch {
+            if lent == batch {
                 break;
             }
         }
@@ -243,6 +254,20 @@ impl Queue {
             Err(source) => Err(Error::Socket { queue: self.name.clone(), source }),
         }
     }
+
+    /// Waits until one of several queues has something to receive, at most `timeout`, as
+    /// [`Queue::wait`] does; looks at the first [`Queue::WAITING_MAX`] of them.
+    ///
+    /// False where the time ran out, a signal came, or a queue is broken: [`Queue::check`] says which.
+    pub fn wait_any<'q>(
+        queues: impl IntoIterator<Item = &'q Self>,
+        timeout: Duration,
+    ) -> io::Result<bool> {
+        system::poll_any_readable(queues.into_iter().map(|queue| queue.socket.fd()), timeout)
+    }
+
+    /// Queues that one thread waits for at a time.
+    pub const WAITING_MAX: usize = system::POLLED_MAX;
 
     /// Whether packets can still come: a worker that never waits should ask now and then, when
     /// nothing comes (one system call).

@@ -27,9 +27,9 @@ pub enum Mode {
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::ZeroCopy => "zero copy",
-            Self::Copy => "copy (native XDP)",
-            Self::GenericCopy => "copy (generic XDP)",
+            Self::ZeroCopy => "native zero-copy",
+            Self::Copy => "native copy",
+            Self::GenericCopy => "generic copy",
         })
     }
 }

@@ -138,10 +138,8 @@ pub(crate) enum Readiness {
 /// Waits until `fd` has something to read; longer than 24 days is 24 days (poll(2)).
 pub(crate) fn poll_readable(fd: BorrowedFd<'_>, timeout: Duration) -> io::Result<Readiness> {
     let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    // Rounded up: a wait of 100 microseconds must not become a busy loop.
-    let timeout_ms = timeout.as_micros().div_ceil(1000).min(i32::MAX as u128) as c_int;
     // SAFETY: one entry is given and one entry may be written.
-    match check(unsafe { libc::poll(&raw mut entry, 1, timeout_ms) }) {
+    match check(unsafe { libc::poll(&raw mut entry, 1, timeout_ms(timeout)) }) {
         Ok(_) if entry.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0 => {
             Ok(Readiness::Broken)
         }
@@ -150,6 +148,38 @@ pub(crate) fn poll_readable(fd: BorrowedFd<'_>, timeout: Duration) -> io::Result
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Readiness::Nothing),
         Err(error) => Err(error),
     }
+}
+
+/// Descriptors that [`poll_any_readable`] looks at.
+pub(crate) const POLLED_MAX: usize = 64;
+
+/// Waits until one of the first [`POLLED_MAX`] descriptors has something to read and none is in error.
+pub(crate) fn poll_any_readable<'f>(
+    fds: impl Iterator<Item = BorrowedFd<'f>>,
+    timeout: Duration,
+) -> io::Result<bool> {
+    let mut entries = [libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 }; POLLED_MAX];
+    let mut len = 0;
+    for (entry, fd) in entries.iter_mut().zip(fds) {
+        entry.fd = fd.as_raw_fd();
+        len += 1;
+    }
+    let pointer = entries.as_mut_ptr();
+    // SAFETY: `len` entries at `pointer` are readable and writable, and not kept by the kernel.
+    match check(unsafe { libc::poll(pointer, len, timeout_ms(timeout)) }) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+        Err(error) => Err(error),
+        Ok(_) => {
+            let shown = entries.iter().fold(0, |all, entry| all | entry.revents);
+            let is_broken = shown & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
+            Ok(shown & libc::POLLIN != 0 && !is_broken)
+        }
+    }
+}
+
+/// As poll(2) wants it, rounded up: a wait of 100 microseconds must not become a busy loop.
+fn timeout_ms(timeout: Duration) -> c_int {
+    timeout.as_micros().div_ceil(1000).min(i32::MAX as u128) as c_int
 }
 
 /// Structures of the ethtool ioctl, with their command in the first word (`linux/ethtool.h`).
@@ -334,6 +364,16 @@ pub(crate) fn memlock_limit() -> io::Result<Option<u64>> {
     // SAFETY: the kernel writes one `rlimit`.
     check(unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) })?;
     Ok((limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur))
+}
+
+/// How the kernel's clock is disciplined (adjtimex(2)); nothing is changed.
+pub(crate) fn clock_state() -> io::Result<libc::timex> {
+    let mut state = MaybeUninit::<libc::timex>::zeroed();
+    // SAFETY: all zeroes is a valid `timex`, and its `modes` 0 means that nothing is set; the kernel
+    // writes one.
+    check(unsafe { libc::adjtimex(state.as_mut_ptr()) })?;
+    // SAFETY: integers only, zeroed above.
+    Ok(unsafe { state.assume_init() })
 }
 
 /// The size of a page in bytes.

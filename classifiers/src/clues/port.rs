@@ -9,8 +9,14 @@ use crate::weights::Row;
 pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     let (from, to, reset) = (case.from(), case.to(), case.reset());
     let port = reset.port != TapPort(0);
-    if from.packets >= 3 && to.packets >= 3 && from.has(Side::PORT) != to.has(Side::PORT) {
-        // Each direction has its own fibre, so this is an optical tap.
+    let has_own_fibre = |side| !case.before().has_mixed_ports(side);
+    if from.packets >= 3
+        && to.packets >= 3
+        && from.has(Side::PORT) != to.has(Side::PORT)
+        && has_own_fibre(case.sender)
+        && has_own_fibre(case.sender.opposite())
+    {
+        // Each direction has always been on a fibre of its own, so this is an optical tap.
         return (port != from.has(Side::PORT)).then(|| {
             let observed = Value::Number(i64::from(reset.port.0));
             let expected = Value::Number(i64::from(from.has(Side::PORT)));

@@ -1,6 +1,8 @@
 //! What the tests of the whole pipeline share: conversations as frames, and a sink that keeps all.
 #![allow(dead_code, reason = "no test needs all of it")]
 
+pub(crate) mod live;
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use events::{Event, Start, Status};
-use pipeline::{RunOptions, Sink, Wait};
+use pipeline::{Link, RunOptions, Sink, Wait};
 use xdp::{Attachment, Flood, Interface};
 
 use super::arguments::LiveArguments;
@@ -59,7 +59,7 @@ fn link(arguments: &LiveArguments) -> xdp::Options {
 /// The sensor's half of a round: a run as `rstscope run` makes it, its worker on the first core.
 fn sense(arguments: &LiveArguments, places: Places) -> anyhow::Result<Half> {
     let options = RunOptions {
-        interfaces: vec![link(arguments)],
+        links: vec![Link::one(link(arguments))],
         wait: sensor::wait_of(arguments.queue.wait.unwrap_or_default()),
         ..RunOptions::taps(&[])
     };

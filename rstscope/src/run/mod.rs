@@ -3,10 +3,12 @@
 //! | file | what |
 //! |---|---|
 //! | `told.rs` | whoever is told what is found |
+//! | `deliver.rs` | events to the sinks |
 //! | `reload.rs` | SIGHUP: the configuration is read anew |
 //! | `supervisor.rs` | what a service manager is told |
 //! | `privileges.rs` | capabilities given up |
 
+mod deliver;
 mod privileges;
 mod reload;
 mod supervisor;
@@ -14,6 +16,7 @@ mod told;
 
 use anyhow::ensure;
 
+use self::deliver::Deliver;
 use self::reload::Reload;
 use self::supervisor::Supervisor;
 use self::told::Told;
@@ -37,14 +40,18 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
     );
     let stop = stop::upon_signals()?;
     let interfaces = config.link.iter().flat_map(|link| link.interfaces.clone()).collect();
+    let keeps = !config.service.drop_privileges;
     let mut told = Told {
-        api: Api::offer(&config.api, interfaces)?,
+        api: privileges::without(keeps, || Api::offer(&config.api, interfaces))?,
+        deliver: Deliver::start(&config)?,
         output: Output::new(&arguments.output, true),
         supervisor: Supervisor::from_environment(),
         reload: Reload::upon_signal(arguments, config.clone())?,
         is_quiet: arguments.output.quiet,
+        drops_privileges: !keeps,
     };
-    let report = sensor::watch(&config, &stop, &mut told)?;
+    let mut report = sensor::watch(&config, &stop, &mut told)?;
     told.supervisor.stopping();
+    report.losses.extend(told.deliver.stop().losses());
     told.output.finish(&report)
 }

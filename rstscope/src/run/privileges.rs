@@ -16,6 +16,20 @@ pub(super) fn give_up() {
     }
 }
 
+/// Does `work` on a thread that has given its capabilities up, so that threads which it starts have none
+/// either; with `keeps` right here.
+pub(super) fn without<T: Send>(keeps: bool, work: impl FnOnce() -> T + Send) -> T {
+    if keeps {
+        return work();
+    }
+    let lowered = || {
+        give_up();
+        work()
+    };
+    let joined = std::thread::scope(|scope| scope.spawn(lowered).join());
+    joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -23,11 +37,10 @@ mod tests {
     #[test]
     fn a_thread_gives_up_its_own_and_nobody_elses() {
         let before = caps::read(None, CapSet::Permitted).unwrap();
-        let left = std::thread::spawn(|| {
-            give_up();
-            std::thread::spawn(|| caps::read(None, CapSet::Permitted).unwrap()).join().unwrap()
-        });
-        assert!(left.join().unwrap().is_empty());
+        let permitted = || caps::read(None, CapSet::Permitted).unwrap();
+        let left = without(false, || std::thread::spawn(permitted).join().unwrap());
+        assert!(left.is_empty());
+        assert_eq!(without(true, permitted), before);
         assert_eq!(caps::read(None, CapSet::Permitted).unwrap(), before);
     }
 }

@@ -5,19 +5,23 @@ use std::io;
 use events::{Event, Start, Status};
 use pipeline::Sink;
 
+use super::deliver::{Deliver, state_of};
+use super::privileges;
 use super::reload::Reload;
 use super::supervisor::Supervisor;
 use crate::api::Api;
 use crate::log;
 use crate::output::Output;
 
-/// One sink for everybody: standard output, the local API and the service manager.
+/// One sink for everybody: standard output, the local API, the sinks and the service manager.
 pub(super) struct Told<'a> {
     pub(super) api: Option<Api>,
+    pub(super) deliver: Deliver,
     pub(super) output: Output<'a>,
     pub(super) supervisor: Supervisor,
     pub(super) reload: Reload<'a>,
     pub(super) is_quiet: bool,
+    pub(super) drops_privileges: bool,
 }
 
 impl Told<'_> {
@@ -26,6 +30,9 @@ impl Told<'_> {
         if let Some(change) = self.reload.read() {
             if !self.is_quiet {
                 log::set_level(change.config.service.log);
+            }
+            if change.concerns("spool") || change.concerns("sink") {
+                self.deliver.change(&change.config);
             }
             change.tell();
         }
@@ -39,29 +46,38 @@ impl Sink for Told<'_> {
             Some(api) => self.output.start(&api.start(start))?,
             None => self.output.start(start)?,
         }
+        // Everything is bound, workers are yet to be started; who attaches anew has its own thread.
+        if self.drops_privileges {
+            privileges::give_up();
+        }
         self.supervisor.ready();
         Ok(())
     }
 
     fn wants_events(&self) -> bool {
-        self.api.is_some() || self.output.wants_events()
+        self.api.is_some() || self.deliver.is_wanted() || self.output.wants_events()
     }
 
     fn emit(&mut self, event: &Event) -> io::Result<()> {
         if let Some(api) = &self.api {
             api.recent().event(event);
         }
+        self.deliver.emit(event);
         if self.output.wants_events() { self.output.emit(event) } else { Ok(()) }
     }
 
     fn status(&mut self, status: &Status) -> io::Result<()> {
-        self.supervisor.beat(status);
-        if let Some(api) = &self.api {
-            api.recent().status(status);
-        }
         if self.reload.is_wanted() {
             self.reload();
         }
-        self.output.status(status)
+        let delivery = self.deliver.status();
+        let mut status = status.clone();
+        status.losses.extend(delivery.losses());
+        self.supervisor.beat(&status);
+        if let Some(api) = &self.api {
+            api.recent().delivery(state_of(&delivery));
+            api.recent().status(&status);
+        }
+        self.output.status(&status)
     }
 }

@@ -1,0 +1,114 @@
+//! What a sink is, and which there are.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::ndjson::NdjsonSink;
+use crate::options::SinkOptions;
+use crate::otlp::OtlpSink;
+use crate::record::{Record, Uid};
+
+/// Delivers records; each runs on a thread of its own and may take its time.
+///
+/// A record may be given again after a restart, with the same [`Uid`]: the receiver keeps it once.
+pub(crate) trait Sink: Send {
+    /// The newest record that the receiver is known to have, if it can tell: what was spooled before it in
+    /// the same session is not sent again.
+    fn newest(&mut self) -> Option<Uid> {
+        None
+    }
+
+    /// Delivers all records, or none, or says what became of them; tries once.
+    fn send(&mut self, records: &[Record]) -> Answer;
+
+    /// Sends a record that was made to try it; where events are kept, it does not mix with them.
+    fn test(&mut self, record: &Record) -> Answer {
+        self.send(std::slice::from_ref(record))
+    }
+
+    /// Tries everything but an event: reaches the receiver and is let in.
+    fn check(&mut self) -> Answer;
+}
+
+/// What a receiver made of records.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Answer {
+    /// It has them, but for so many that it refused for good; `said` is its answer, for people.
+    Taken { refused: u64, said: String },
+    /// Not now: the same records may be taken later, perhaps not before `after`.
+    Later { why: String, after: Option<Duration> },
+    /// Never: something about these records is wrong.
+    Never { why: String },
+}
+
+/// From whom events come.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// The sensor's own name.
+    pub sensor: String,
+    /// The machine's.
+    pub host: String,
+    /// The program's version.
+    pub version: String,
+}
+
+impl Identity {
+    /// This machine; the sensor is called like it.
+    #[must_use]
+    pub fn of_this_machine(version: &str) -> Self {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let host = if host.trim().is_empty() { "unknown" } else { host.trim() };
+        Self { sensor: host.to_owned(), host: host.to_owned(), version: version.to_owned() }
+    }
+}
+
+/// Makes a sink; nothing is opened or reached yet.
+///
+/// # Errors
+/// An option cannot be as it is.
+pub(crate) fn make(options: &SinkOptions, identity: &Identity) -> Result<Box<dyn Sink>, Error> {
+    check_name(options.name())?;
+    let send = options.send();
+    if !(send.batch_wait_s >= 0.0 && send.batch_wait_s <= SPAN_S_MAX) {
+        return Err(Error::option(
+            format!("sink {}: send.batch_wait_s = {}", options.name(), send.batch_wait_s),
+            format!("must be from 0 to {SPAN_S_MAX}"),
+        ));
+    }
+    if !(send.retry_s_max > 0.0 && send.retry_s_max <= SPAN_S_MAX) {
+        return Err(Error::option(
+            format!("sink {}: send.retry_s_max = {}", options.name(), send.retry_s_max),
+            format!("must be above 0 and at most {SPAN_S_MAX}"),
+        ));
+    }
+    Ok(match options {
+        SinkOptions::Ndjson(options) => Box::new(NdjsonSink::new(options)?),
+        SinkOptions::Otlp(options) => Box::new(OtlpSink::new(options, identity)?),
+    })
+}
+
+/// Names become file names and labels of metrics.
+fn check_name(name: &str) -> Result<(), Error> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if (1..=NAME_LEN_MAX).contains(&name.len()) && name.chars().all(is_plain) {
+        return Ok(());
+    }
+    Err(Error::option(
+        format!("sink name {name:?}"),
+        format!("must be 1 to {NAME_LEN_MAX} letters, digits, '-' or '_'"),
+    ))
+}
+
+/// Where a sink's refused events are kept.
+pub(crate) fn refused_path(directory: &Path, sink: &str, is_older: bool) -> std::path::PathBuf {
+    directory.join(format!("{sink}.refused{}.ndjson", if is_older { ".1" } else { "" }))
+}
+
+/// The first pause after a failure, seconds, if none shorter is asked for; it doubles.
+pub(crate) const RETRY_S_FIRST: f64 = 0.5;
+
+/// No pause can be chosen longer, seconds.
+const SPAN_S_MAX: f64 = 3600.0;
+
+const NAME_LEN_MAX: usize = 64;
