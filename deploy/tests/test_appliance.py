@@ -8,12 +8,10 @@ where no sensor runs. What a killed sensor had not judged yet is lost with it, s
 import collections
 import pathlib
 import signal
-import subprocess
 import tempfile
 import unittest
 
-from appliance import ONE_LINE, installed, start
-from links import inside
+from appliance import ONE_LINE, installed, page, start
 from machine import wait_until
 from receiver import Receiver
 
@@ -73,8 +71,7 @@ class Appliance(unittest.TestCase):
 
     def metric(self, name):
         """The sum of a metric's series, or nothing while nobody answers."""
-        command = inside(self.links.appliance, "curl", "--silent", "http://127.0.0.1:9477/metrics")
-        text = subprocess.run(command, check=False, capture_output=True, text=True).stdout
+        text = page(self.links, "/metrics")
         values = [float(line.split()[-1]) for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
         return sum(values) if values else None
 
