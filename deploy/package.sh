@@ -24,7 +24,7 @@ target=${CARGO_TARGET_DIR:-target}
 built=$target/$([ "$profile" = dev ] && echo debug || echo "$profile")
 texts=$built/package
 mkdir -p "$texts"
-"$built/rstscope" man >"$texts/rstscope.1"
+"$built/rstscope" man | gzip -9n >"$texts/rstscope.1.gz"
 "$built/rstscope" completions bash >"$texts/rstscope.bash"
 "$built/rstscope" completions zsh >"$texts/_rstscope"
 "$built/rstscope" completions fish >"$texts/rstscope.fish"

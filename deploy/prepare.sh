@@ -26,6 +26,18 @@ wants_lab_software() {
     wants setcap libcap2-bin
 }
 
+# What deploy/tests/ boots a Debian with, and tries package, alerts, container file and role by.
+wants_deploy_software() {
+    wants debootstrap debootstrap
+    wants systemd-analyze systemd
+    wants dpkg-shlibdeps dpkg-dev
+    wants lintian lintian
+    wants prometheus prometheus
+    wants buildah buildah
+    wants taskset util-linux
+    python3 -c 'import venv, ensurepip' 2>/dev/null || need+=(python3-venv)
+}
+
 export PATH="$PATH:/usr/sbin:/sbin"
 wants ip iproute2
 wants nft nftables
@@ -37,6 +49,7 @@ if [ "${1:-demo}" = test ]; then
     wants llvm-strip-14 llvm-14
     wants valgrind valgrind
     wants_lab_software
+    wants_deploy_software
 fi
 
 [ ${#need[@]} -eq 0 ] && exit 0

@@ -21,3 +21,5 @@ fi
 RUST_BACKTRACE=0 cargo test --workspace --locked
 # Instructions a packet against benches/BUDGETS.md.
 cargo run -q --locked -p benches --bin budgets -- check
+# Package, unit, appliance, alerts, dashboard, container and role.
+deploy/tests/run.sh

@@ -193,6 +193,10 @@ class Machine:
         """Reads a file of the machine."""
         return (self.root / str(place).lstrip("/")).read_text(encoding="utf-8")
 
+    def kill(self, process, number):
+        """Sends a signal to a process of the machine."""
+        self.run("sh", "-c", f"kill -{int(number)} {process}")
+
     def read_process(self, process, file):
         """Reads a file of /proc about a process of the machine."""
         return self.out("cat", f"/proc/{process}/{file}")

@@ -1,13 +1,16 @@
 """The Debian package as the tests install it, built once a run.
 
 The binary inside is the quick build (profile dev), which other tests use as well; the package that is shipped differs
-from it by `PROFILE=release` alone.
+from it by `PROFILE=release` alone. `PACKAGE=FILE.deb` takes one that is there.
 """
 
+import atexit
 import functools
 import os
 import pathlib
+import shutil
 import subprocess
+import tempfile
 
 DEPLOY = pathlib.Path(__file__).resolve().parent.parent
 UNIT = DEPLOY / "systemd/rstscope.service"
@@ -16,6 +19,8 @@ UNIT = DEPLOY / "systemd/rstscope.service"
 @functools.cache
 def built(version=None):
     """Path of the package, as a version of one's own choice if wanted."""
+    if version is None and "PACKAGE" in os.environ:
+        return pathlib.Path(os.environ["PACKAGE"]).resolve()
     environment = dict(os.environ, PROFILE=os.environ.get("PROFILE", "dev"))
     if version:
         environment["VERSION"] = version
@@ -24,3 +29,12 @@ def built(version=None):
     path = (DEPLOY.parent / output.splitlines()[-1]).resolve()
     assert path.suffix == ".deb", output
     return path
+
+
+@functools.cache
+def binary():
+    """Path of the program, as it is in the package."""
+    folder = tempfile.mkdtemp(prefix="rstscope-package.")
+    atexit.register(shutil.rmtree, folder)
+    subprocess.run(["dpkg-deb", "--extract", built(), folder], check=True)
+    return pathlib.Path(folder, "usr/bin/rstscope")

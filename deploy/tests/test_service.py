@@ -10,6 +10,8 @@ from machine import wait_until
 from package import UNIT
 
 SCORE_MAX = 2.0
+# A verdict may wait 5 s for its watch and 32 s for others of its kind.
+TOLD_AFTER_S = 75
 CAPABILITIES = {"CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_BPF", "CAP_PERFMON"}
 
 
@@ -36,7 +38,7 @@ class Service(unittest.TestCase):
         self.machine.run("systemctl", "stop", "rstscope")
 
     def test_it_verifies(self):
-        self.assertEqual(self.machine.out("systemd-analyze", "verify", "rstscope.service").strip(), "")
+        self.assertEqual(self.machine.out("systemd-analyze", "verify", "--man=no", "rstscope.service").strip(), "")
 
     def test_it_senses_with_all_restrictions_in_force(self):
         start(self.links, self.machine)
@@ -47,8 +49,7 @@ class Service(unittest.TestCase):
         self.assertNotRegex(status, r"Uid:\s0\b")
         self.assertEqual(self.machine.property("StatusErrno"), "0")
         (port,) = self.links.make(0, 1)
-        wait_until("the reset is told", lambda: told(self.machine, port))
-        self.assertIn(f"10.9.0.1:{port} ", self.machine.journal())
+        wait_until("the reset is told", lambda: told(self.links, port), TOLD_AFTER_S)
         self.assertNotIn("WARN lock memory", self.machine.journal())
 
     def test_workers_are_pinned_and_told_to_be_so(self):
@@ -82,21 +83,21 @@ class Service(unittest.TestCase):
         self.addCleanup(drop_in, self.machine, "watchdog", "")
         start(self.links, self.machine)
         first = self.machine.property("MainPID")
-        self.machine.run("kill", f"-{signal.SIGSTOP.value}", first)
+        self.machine.kill(first, signal.SIGSTOP)
 
         def again():
             now = self.machine.property("MainPID")
             return now not in ("0", first) and self.machine.property("ActiveState") == "active"
 
         wait_until("it was killed and started again", again, 30)
-        self.assertIn("watchdog", self.machine.journal().lower())
+        self.assertGreater(int(self.machine.property("NRestarts")), 0)
 
     def test_a_reload_keeps_the_process(self):
         start(self.links, self.machine)
         first = self.machine.property("MainPID")
         self.machine.run("systemctl", "reload", "rstscope")
         (port,) = self.links.make(1, 0)
-        wait_until("a reset after the reload is told", lambda: told(self.machine, port))
+        wait_until("a reset after the reload is told", lambda: told(self.links, port), TOLD_AFTER_S)
         self.assertEqual(self.machine.property("MainPID"), first)
 
 
