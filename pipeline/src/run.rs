@@ -72,11 +72,15 @@ impl RunOptions {
 /// Watches interfaces until `stop` is set and tells `sink` what was found.
 ///
 /// # Errors
-/// An interface could not be opened at the start, a thread could not be started, or the sink failed.
+/// Control mode was asked of a link of two ports, an interface could not be opened at the start, a thread could not be started, or the sink failed.
 /// What was found until then has been told.
 pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Result<Report, Error> {
     if options.links.is_empty() {
         return Err(Error::NoInterface);
+    }
+    let two_ports = options.links.iter().find(|link| link.west.is_some());
+    if let Some(link) = two_ports.filter(|_| options.options.ration().is_some()) {
+        return Err(Error::ControlOfTwoPorts { link: link.name.clone() });
     }
     let links = Arc::new(Links::new(&options.links));
     let waits = options.wait_for_interfaces;

@@ -35,8 +35,11 @@ pub(crate) struct TapSample {
 #[derive(Debug)]
 pub(crate) struct Sampler {
     places: Box<[Place; PLACES]>,
+    /// Connections are looked at whose hash has none of these bits; all bits: none any more this second.
     mask: u64,
-    /// Segments looked at since the mask was last thought of.
+    /// The mask of the next second.
+    next_mask: u64,
+    /// Segments looked at this second.
     looked: u32,
 }
 
@@ -76,7 +79,7 @@ struct Print {
 
 impl Sampler {
     pub(crate) fn new() -> Self {
-        Self { places: Box::new([Place::FREE; PLACES]), mask: 0, looked: 0 }
+        Self { places: Box::new([Place::FREE; PLACES]), mask: 0, next_mask: 0, looked: 0 }
     }
 
     pub(crate) const fn memory_bytes() -> usize {
@@ -93,9 +96,10 @@ impl Sampler {
     #[inline(never)]
     pub(crate) fn see(&mut self, staged: &Staged) {
         self.looked += 1;
-        if self.looked > LOOKED_MAX {
-            self.mask = (self.mask << 1 | 1) & MASK_MAX;
-            self.looked = 0;
+        if self.looked >= LOOKED_MAX {
+            // A single connection may be all the traffic there is: enough for this second.
+            self.next_mask = (self.mask << 1 | 1) & MASK_MAX;
+            self.mask = u64::MAX;
         }
         if staged.segment.flags.rst() {
             return;
@@ -115,16 +119,16 @@ impl Sampler {
             let is_due = now.since_ns(place.since) >= LOOK_NS || now < place.since || is_last;
             if is_due && window.samples.len() < SAMPLES_MAX {
                 place.is_taken = false;
-                let sample = TapSample { time: now, mask: self.mask, ..place.sample };
+                let sample = TapSample { time: now, mask: self.next_mask, ..place.sample };
                 if sample.tells() {
                     window.samples.push(sample);
                 }
             }
         }
         if self.looked < LOOKED_MIN {
-            self.mask >>= 1;
+            self.next_mask >>= 1;
         }
-        self.looked = 0;
+        (self.mask, self.looked) = (self.next_mask, 0);
     }
 }
 
@@ -283,12 +287,33 @@ pub(crate) const SAMPLES_MAX: usize = 128;
 /// How long a connection is looked at: both directions have spoken by then.
 const LOOK_NS: u64 = 3_000_000_000;
 /// Segments looked at in a second: beyond the upper number half of the connections will do, below the
-/// lower one twice as many can be had.
-const LOOKED_MAX: u32 = 1_024;
-const LOOKED_MIN: u32 = 256;
+/// lower one twice as many can be had. Each costs some 1,000 instructions.
+const LOOKED_MAX: u32 = 256;
+const LOOKED_MIN: u32 = 64;
 /// One connection in 4,096 at least.
 const MASK_MAX: u64 = 0xfff;
 /// A mirror port that shows a packet twice does so within a moment.
 const COPY_WITH_ID_NS: u64 = 100_000_000;
 /// The shortest retransmission takes longer.
 const COPY_WITHOUT_ID_NS: u64 = 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_connection_that_is_all_the_traffic_costs_no_more_than_its_second() {
+        let (mut sampler, mut window) = (Sampler::new(), Window::new(1, 1));
+        let mut staged = Staged::blank();
+        staged.segment.time = Timestamp(1);
+        let looked = (0..1_000_000).take_while(|_| {
+            let is_wanted = sampler.wants(staged.hash.0 | 1 << 40);
+            sampler.see(&staged);
+            is_wanted
+        });
+        assert_eq!(looked.count(), LOOKED_MAX as usize);
+        sampler.tell(Timestamp(2), false, &mut window);
+        assert!(sampler.wants(1 << 40), "the next second begins anew");
+        assert!(!sampler.wants(1), "with fewer of them");
+    }
+}
