@@ -3,6 +3,7 @@
 It is not run against a machine: a fresh Debian has no Python.
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -16,21 +17,19 @@ from package import DEPLOY, binary
 
 ROLE = DEPLOY / "ansible"
 PACKAGES = ["ansible-core==2.19.14", "ansible-lint==26.10.1"]
+VARIABLES = {
+    "ansible_managed": "by a test",
+    "ansible_python_interpreter": sys.executable,
+    "rstscope_links": [{"name": "border", "interfaces": ["east0", "west0"]}, {"interfaces": ["eth1"]}],
+    "rstscope_configuration": "[sensor]\nflows = 65536\n",
+    "rstscope_collectors": ["192.0.2.7"],
+    "rstscope_queues": 4,
+}
 RENDER = """
 - hosts: localhost
   connection: local
   gather_facts: false
   vars_files: ["{role}/roles/rstscope/defaults/main.yml"]
-  vars:
-    ansible_managed: by a test
-    rstscope_links:
-      - {{name: "border", interfaces: ["east0", "west0"]}}
-      - {{interfaces: ["eth1"]}}
-    rstscope_configuration: |
-      [sensor]
-      flows = 65536
-    rstscope_collectors: ["192.0.2.7"]
-    rstscope_queues: 4
   tasks:
     - ansible.builtin.template:
         src: "{role}/roles/rstscope/templates/{{{{ item }}}}.j2"
@@ -71,7 +70,8 @@ class Role(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             playbook = pathlib.Path(folder, "render.yml")
             playbook.write_text(RENDER.format(role=ROLE, folder=folder), encoding="utf-8")
-            run("ansible-playbook", "--inventory", "localhost,", str(playbook))
+            variables = ["--extra-vars", json.dumps(VARIABLES)]
+            run("ansible-playbook", "--inventory", "localhost,", *variables, str(playbook))
             subprocess.run([binary(), "config", "check", f"{folder}/rstscope.toml"], check=True)
             allowed = pathlib.Path(folder, "collectors.conf").read_text(encoding="utf-8")
             self.assertIn("\nIPAddressAllow=192.0.2.7\n", allowed)

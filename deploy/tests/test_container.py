@@ -26,7 +26,7 @@ class Container(unittest.TestCase):
             run("commit", "--quiet", "--rm", container, "localhost/debian:bookworm")
             context = f"{folder}/context"
             subprocess.run(["mkdir", context], check=True)
-            shutil.copy(built(), context)
+            shutil.copy(built(), f"{context}/rstscope_of_the_test.deb")
             build = ["build", "--isolation", "chroot", "--build-arg", "BASE=localhost/debian:bookworm"]
             run(*build, "--file", str(DEPLOY / "container/Containerfile"), "--tag", "rstscope", context)
             container = run("from", "localhost/rstscope")
