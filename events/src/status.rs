@@ -51,7 +51,7 @@ pub struct QueueStatus {
     /// Which fibre of a two-port link the interface listens to, or nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fibre: Option<Fibre>,
-    /// The mode in force: `zero copy`, `copy (native XDP)`, `copy (generic XDP)`, as `xdp::Mode` prints it.
+    /// The mode in force: `native zero-copy`, `native copy`, `generic copy`, as `xdp::Mode` prints it.
     pub mode: String,
     /// Whose clock stamps its packets: `network card` or `system, once a batch`.
     pub clock: String,

@@ -163,7 +163,7 @@ fn both_directions_meet_whatever_queues_they_come_in_on() {
             for (number, queue) in (0..).zip(&status.queues) {
                 assert_eq!((queue.interface.as_str(), queue.queue), (WATCHED, number));
                 assert!(queue.is_up && queue.losses.is_empty(), "{queue:?}");
-                assert_eq!(queue.mode, "copy (native XDP)");
+                assert_eq!(queue.mode, "native copy");
             }
             assert!(status.flows_max >= 1 << 14, "{}", status.flows_max);
             assert_eq!(status.connections.opened, u64::from(ROUNDS * 8));
