@@ -52,7 +52,30 @@ if [ "${1:-demo}" = test ]; then
     wants_deploy_software
 fi
 
-[ ${#need[@]} -eq 0 ] && exit 0
+# An OpenTelemetry collector to send to: a program inside a Python package. Nothing of Python is run but pip.
+ROTEL=0.0.1a15
+rotel_directory=/usr/local/lib/rstscope-test
+wants_rotel() {
+    [ "${1:-demo}" = test ] && [ ! -x "$rotel_directory/rotel/rotel-agent" ]
+}
+fetch_rotel() {
+    local wheel
+    wheel=$(mktemp -d)
+    echo "prepare: fetching rotel $ROTEL" >&2
+    python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: -d "$wheel" "rotel==$ROTEL"
+    mkdir -p "$rotel_directory"
+    python3 -m zipfile -e "$wheel"/rotel-*.whl "$rotel_directory"
+    chmod 0755 "$rotel_directory/rotel/rotel-agent"
+    rm -rf "$wheel"
+}
+if wants_rotel "$@" && ! python3 -m pip --version >/dev/null 2>&1; then
+    need+=(python3-pip)
+fi
+
+if [ ${#need[@]} -eq 0 ]; then
+    if wants_rotel "$@"; then fetch_rotel; fi
+    exit 0
+fi
 if [ "$(id -u)" -ne 0 ]; then
     echo "prepare: missing ${need[*]}; run as root: apt-get install ${need[*]}" >&2
     exit 1
@@ -66,3 +89,4 @@ if [ ! -e /usr/sbin/policy-rc.d ]; then
 fi
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${need[@]}" >&2
+if wants_rotel "$@"; then fetch_rotel; fi

@@ -50,7 +50,13 @@ impl Reader {
     /// # Errors
     /// A segment cannot be opened, though it is there; to be tried again.
     pub(crate) fn next(&mut self) -> io::Result<Option<Portion>> {
-        let Some(place) = self.shared.lock().place(self.position) else { return Ok(None) };
+        let index = self.shared.lock();
+        let next = index.next;
+        let Some(place) = index.place(self.position) else {
+            drop(index);
+            return Ok(self.pass_to(next));
+        };
+        drop(index);
         let dropped = place.first().saturating_sub(self.position);
         self.position += dropped;
         let mut portion = match place {
@@ -59,6 +65,13 @@ impl Reader {
         };
         portion.dropped = dropped;
         Ok(Some(portion))
+    }
+
+    /// Passes over records that were numbered and are nowhere: a power failure took them.
+    fn pass_to(&mut self, next: u64) -> Option<Portion> {
+        let damaged = next.saturating_sub(self.position);
+        self.position += damaged;
+        (damaged > 0).then(|| Portion { damaged, ..Portion::default() })
     }
 
     fn read(&mut self, segment: Segment) -> io::Result<Portion> {

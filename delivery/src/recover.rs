@@ -90,13 +90,17 @@ mod tests {
     use crate::store::Store;
 
     fn open(directory: &Path) -> Store {
+        open_at(directory, None)
+    }
+
+    fn open_at(directory: &Path, position: Option<u64>) -> Store {
         let options = SpoolOptions {
             directory: directory.into(),
             segment_bytes: 250,
             free_percent_min: 0.0,
             ..SpoolOptions::default()
         };
-        Store::open(&options, &[None]).unwrap()
+        Store::open(&options, &[position]).unwrap()
     }
 
     /// Takes in records 1 to 24, three a block, their number in each.
@@ -147,6 +151,19 @@ mod tests {
             drop(store);
             assert_eq!(read(directory.path()).0.last(), Some(&(end + 1)), "cut at {cut}");
         }
+    }
+
+    /// Class of bug: a sink waited for records that a power failure had taken, without a pause.
+    #[test]
+    fn numbers_that_a_sink_has_seen_are_never_given_again_even_if_their_records_are_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        written(directory.path());
+        let mut store = open_at(directory.path(), Some(100));
+        let mut reader = Reader::new(store.shared(), 25);
+        assert_eq!(reader.next().unwrap().unwrap().damaged, 75);
+        assert!(reader.next().unwrap().is_none());
+        store.take(&[(EventKind::default(), b"{}".to_vec())]);
+        assert_eq!(reader.next().unwrap().unwrap().records[0].uid.sequence, 100);
     }
 
     fn copy(from: &Path) -> tempfile::TempDir {

@@ -232,6 +232,10 @@ impl Store {
         self.active = None;
         let path = self.shared.path(first);
         let file = OpenOptions::new().create(true).truncate(true).write(true).open(path)?;
+        if self.options.sync == SyncPolicy::EachWrite {
+            // A file that its directory does not name is lost with all that is in it.
+            File::open(&self.options.directory)?.sync_all()?;
+        }
         let segment = Segment { first, end: first, len: 0, time_ms: block.header.time_ms };
         self.active = Some(Active { file, segment });
         Ok(())

@@ -3,12 +3,25 @@
 mod sample;
 
 use classifiers::{Alternative, Cause, Impact, Origin, Verdict};
+use events::encode::otel::{Envelope, log_record};
 use events::{Event, explain};
 use sample::{event, verdict};
 
 #[test]
 fn a_full_event_in_json() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&event(&verdict())).unwrap());
+}
+
+#[test]
+fn a_full_event_as_an_opentelemetry_log_record() {
+    let envelope = Envelope {
+        uid: "00000000000000ab-7",
+        sequence: 7,
+        observed_ns: 1_700_000_003_000_000_000,
+        is_test: false,
+    };
+    let record = log_record(&event(&verdict()), &envelope);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&record).unwrap());
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::condition::Condition;
 use crate::config::ConfigArguments;
 use crate::doctor::DoctorArguments;
 use crate::explain::FlowName;
+use crate::sink::SinkArguments;
 use crate::top::TopArguments;
 
 /// Says for every TCP reset who really sent it and why, from a capture or a live tap.
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Hints(HintsArguments),
     /// Check, show or document the configuration
     Config(ConfigArguments),
+    /// Where events go: what waits, whether receivers answer, a test event
+    Sink(SinkArguments),
     /// Read capture files and tell every reset in them
     #[command(after_long_help = VERDICTS)]
     Read(ReadArguments),

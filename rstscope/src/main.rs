@@ -10,7 +10,7 @@
 //! | `cli.rs` | the command line |
 //! | `config/` | everything that can be set: file, environment, flags |
 //! | `sensor.rs` | the only place that calls `pipeline`, but for `bench/` |
-//! | `read.rs`, `run/`, `explain.rs`, `top/`, `doctor/`, `demo/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
+//! | `read.rs`, `run/`, `explain.rs`, `top/`, `doctor/`, `sink/`, `demo/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
 //! | `output.rs` | one sink for events: filter, count, write |
 //! | `table.rs`, `rows.rs`, `summary.rs` | the formats: table, CSV, report |
 //! | `api.rs` | the local API |
@@ -38,6 +38,7 @@ mod read;
 mod rows;
 mod run;
 mod sensor;
+mod sink;
 mod stop;
 mod summary;
 mod table;
@@ -106,6 +107,7 @@ fn obey(command: Command) -> anyhow::Result<Outcome> {
         Command::Top(arguments) => top::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
+        Command::Sink(arguments) => sink::run(&arguments),
         Command::Version { json } => generate::version(json),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man => generate::manual(),

@@ -8,4 +8,6 @@ mod disk;
 mod hostile;
 mod kill;
 mod receiver;
+mod rotel;
 mod sensor;
+mod tls;
