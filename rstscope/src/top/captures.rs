@@ -58,6 +58,11 @@ impl Captures {
         Self { name, recent, problem: Arc::default() }
     }
 
+    #[cfg(test)]
+    pub(super) const fn recent(&self) -> &Arc<Recent> {
+        &self.recent
+    }
+
     pub(crate) fn name(&self) -> String {
         self.name.clone()
     }

@@ -178,7 +178,12 @@ impl Screen {
                 let run = self.snapshot.as_ref().map(|snapshot| snapshot.run.clone());
                 // Another run counts from the beginning.
                 let same = old.filter(|old| Some(&old.run) == run.as_ref());
-                self.before = same.map(|old| old.status);
+                let uptime_s = self.snapshot.as_ref().map(|snapshot| snapshot.status.uptime_s);
+                match same {
+                    // Asked twice in one second of the sensor: the rates stay as they are.
+                    Some(old) if Some(old.status.uptime_s) == uptime_s => {}
+                    same => self.before = same.map(|old| old.status),
+                }
             }
             (Told::Events(page), ask) => {
                 self.forget(&ask);

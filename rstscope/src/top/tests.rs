@@ -139,6 +139,9 @@ fn the_screen_of_a_capture() {
 fn the_screen_of_a_live_run() {
     for (name, width, height) in [("live_80x24", 80, 24), ("live_120x40", 120, 40)] {
         let mut play = Play::new(true, width, height);
+        play.feed.recent().status(&status(2));
+        play.answer();
+        // Once more in the same second: rates stay.
         play.answer();
         insta::assert_snapshot!(name, play.drawn());
     }

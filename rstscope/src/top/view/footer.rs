@@ -36,7 +36,7 @@ fn keys(screen: &Screen) -> &'static str {
     } else if screen.list.is_some() {
         "up/down: choose   Enter: proof sheet   Esc: back   h: harmful only   q: quit"
     } else {
-        "Tab: pane   up/down   Enter: events   /: filter   h: harmful   p: pause   ?: help   q: quit"
+        "Tab: table  Enter: events  /: filter  h: harmful  p: pause  ?: help  q: quit"
     }
 }
 
