@@ -81,9 +81,9 @@ fn zero_copy(interface: &Interface, mode: Option<Mode>, warnings: &[Warning]) ->
             name,
             format!("tried: {driver} refuses it ({reason}), {mode}"),
         )
-        .because("the kernel copies every packet: about half the packets a second of a core")
+        .because("the kernel copies every packet, which costs the core that its interrupt runs on")
         .advise(
-            "a newer kernel may have it: igb and virtio_net do from 6.14 on, mlx5 and ice long",
+            "a newer kernel may have it: igb and virtio_net have with Linux 6.18, not with 6.12",
         ),
     }
 }

@@ -95,7 +95,7 @@ fn tell(diagnosis: &Diagnosis, arguments: &DoctorArguments) -> anyhow::Result<()
 fn look(config: &Config, arguments: &DoctorArguments) -> Diagnosis {
     let files = Files::of_machine();
     let cores = cores();
-    let running = sensor::status(sensor::URL);
+    let running = config.api.address().and_then(sensor::status);
     let names: Vec<&String> = config.link.iter().flat_map(|link| &link.interfaces).collect();
     let queue_bytes = queue_bytes(config, &names);
     let flow_bytes = config.sensor.flows as u64 * FLOW_LEN;

@@ -28,7 +28,7 @@ pub(super) fn check(name: &str, around: &Circumstances<'_>) -> (Vec<Finding>, bo
     let Some(interface) = link.interface else { return (findings, false) };
     let options = sensor::interface_options(name, &around.config.capture);
     findings.push(frames::check(&interface, options.frame_size, around.files));
-    findings.extend(driver::check(&interface));
+    findings.extend(driver::check(&interface, around.config.capture.pass_others));
     let hindrance = link.hindrance.or(around.hindrance);
     let (tried, is_generic, can_watch) = tried(&interface, &options, hindrance, around.running);
     findings.extend(tried);

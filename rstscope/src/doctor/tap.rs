@@ -51,49 +51,44 @@ pub(super) fn lost(status: &Status) -> Vec<Finding> {
 }
 
 fn one_sided(status: &Status) -> Finding {
-    let name = "both directions";
-    match fault(status, TapFaultKind::OneSided) {
-        Some(text) => Finding::fail(name, text)
-            .because(
-                "with half a conversation neither sender nor cause can be told: verdicts are wrong",
-            )
-            .advise(
-                "mirror both directions: \"monitor session 1 source interface X both\" on many \
-                 switches; for an optical tap give both ports: --interface EAST+WEST",
-            ),
-        None => told(name, status.tap.one_sided, "connections show one direction only"),
+    let (name, share) = ("both directions", status.tap.one_sided);
+    let what = "connections show one direction only";
+    if !has(status, TapFaultKind::OneSided) {
+        return told(name, share, what);
     }
+    Finding::fail(name, format!("{} of {} {what}", share.part, share.whole))
+        .because("with half a conversation neither sender nor cause can be told: verdicts are wrong")
+        .advise(
+            "mirror both directions: \"monitor session 1 source interface X both\" on many switches; \
+             for an optical tap give both ports: --interface EAST+WEST",
+        )
 }
 
 fn duplicated(status: &Status) -> Finding {
-    let name = "packets once";
-    match fault(status, TapFaultKind::Duplicated) {
-        Some(text) => Finding::fail(name, text)
-            .because("packets that come twice look like retransmissions and forged copies")
-            .advise(
-                "mirror each packet once: either both directions of one port (\"both\"), or one \
-                 direction of several (\"rx\"), never both directions of several ports that packets \
-                 pass in turn",
-            ),
-        None => told(name, status.tap.duplicated, "segments came twice"),
+    let (name, share) = ("packets once", status.tap.duplicated);
+    let what = "segments came twice";
+    if !has(status, TapFaultKind::Duplicated) {
+        return told(name, share, what);
     }
+    Finding::fail(name, format!("{} of {} {what}", share.part, share.whole))
+        .because("packets that come twice look like retransmissions and forged copies")
+        .advise(
+            "mirror each packet once: either both directions of one port (\"both\"), or one direction \
+             of several (\"rx\"), never both directions of ports that packets pass in turn",
+        )
 }
 
 fn split(status: &Status, by_queue: bool) -> Finding {
     let name = "queues of a connection";
     let share = status.tap.split;
-    let finding = match fault(status, TapFaultKind::SplitQueues) {
-        Some(text) => Finding::fail(name, text),
-        // Nobody relies on it then: segments are handed over.
-        None if share.whole >= SAMPLES_MIN && share.value() > SPLIT_MAX => {
-            let says = format!(
-                "{} of {} connections come by two queues, one a direction",
-                share.part, share.whole
-            );
-            if by_queue { Finding::fail(name, says) } else { Finding::warn(name, says) }
-        }
-        None => return told(name, share, "connections come by two queues"),
-    };
+    let what = "connections come by two queues, one a direction";
+    let is_split = share.whole >= SAMPLES_MIN && share.value() > SPLIT_MAX;
+    if !is_split && !has(status, TapFaultKind::SplitQueues) {
+        return told(name, share, what);
+    }
+    let says = format!("{} of {} {what}", share.part, share.whole);
+    // Where segments are handed over, nothing is judged wrongly.
+    let finding = if by_queue { Finding::fail(name, says) } else { Finding::warn(name, says) };
     finding
         .because(if by_queue {
             "the sensor was told that this does not happen (symmetric_queues): it judges halves"
@@ -118,9 +113,8 @@ fn others(status: &Status) -> impl Iterator<Item = Finding> {
     faults.collect::<Vec<_>>().into_iter()
 }
 
-fn fault(status: &Status, kind: TapFaultKind) -> Option<String> {
-    let fault = status.tap.faults.iter().find(|fault| fault.kind == kind);
-    fault.map(|fault| fault.text.clone())
+fn has(status: &Status, kind: TapFaultKind) -> bool {
+    status.tap.faults.iter().any(|fault| fault.kind == kind)
 }
 
 fn told(name: &'static str, share: Share, what: &str) -> Finding {

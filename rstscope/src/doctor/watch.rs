@@ -58,7 +58,8 @@ pub(super) fn watch(config: &Config, seconds: u32) -> anyhow::Result<Watched> {
         let _ = ended.send(());
         outcome
     });
-    outcome?;
+    // The status tells of what has been looked at long enough, the report of all.
+    sink.status.tap = outcome?.tap;
     let counted = counted();
     let counted = counted.into_iter().map(|(name, after)| {
         let since = before.get(&name).map_or(after, |before| difference(&after, before));

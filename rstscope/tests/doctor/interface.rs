@@ -1,12 +1,15 @@
 //! Faults of an interface and its card.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::{SENDING, WATCHED, diagnosis, doctor, found_and_mended, program, sh, with_veth};
 
 /// Looks without attaching, and for as short as can be.
 const ALONE: &str = "--watch 0";
 const SHORT: &str = "--watch 1";
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn an_interface_that_is_down_is_set_up() {
@@ -133,6 +136,36 @@ fn many_faults_at_once_are_mended_in_one_go() {
             after.assert(name, "OK");
         }
         assert_eq!(after.code, 0, "{}", after.summary());
+    });
+}
+
+#[test]
+fn a_running_sensor_is_asked_and_not_disturbed() {
+    with_veth(1, || {
+        // Its API is on loopback.
+        sh("ip link set lo up");
+        let mut sensor = Command::new(env!("CARGO_BIN_EXE_rstscope"))
+            .args(["run", "--quiet", "-i", WATCHED])
+            .env("RSTSCOPE_CAPTURE__FRAMES", "64")
+            .env("RSTSCOPE_SENSOR__FLOWS", "1024")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let start = Instant::now();
+        // Until it has told of its queues, which it does once a second.
+        let found = loop {
+            let found = doctor(SHORT);
+            if found.level("mode in force") == "OK" || start.elapsed() > PATIENCE {
+                break found;
+            }
+        };
+        let ended = sensor.try_wait().unwrap();
+        sensor.kill().unwrap();
+        sensor.wait().unwrap();
+        assert_eq!(ended, None, "the sensor ended: {}", found.summary());
+        found.assert("mode in force", "OK");
+        found.assert("xdp program", "OK");
+        assert_eq!(found.level("native xdp"), "", "nothing is tried beside it");
     });
 }
 
