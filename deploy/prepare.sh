@@ -43,6 +43,8 @@ wants ip iproute2
 wants nft nftables
 wants ethtool ethtool
 if [ "${1:-demo}" = test ]; then
+    wants tmux tmux
+    wants promtool prometheus
     wants clang-14 clang-14
     wants llvm-strip-14 llvm-14
     wants valgrind valgrind

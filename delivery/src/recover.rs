@@ -76,3 +76,109 @@ pub(crate) fn walk(bytes: &[u8], first: u64) -> Option<Segment> {
     }
     segment
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use crate::index::{segment_path, segments_in};
+    use crate::options::SpoolOptions;
+    use crate::reader::Reader;
+    use crate::record::EventKind;
+    use crate::store::Store;
+
+    fn open(directory: &Path) -> Store {
+        let options = SpoolOptions {
+            directory: directory.into(),
+            segment_bytes: 250,
+            free_percent_min: 0.0,
+            ..SpoolOptions::default()
+        };
+        Store::open(&options, &[None]).unwrap()
+    }
+
+    /// Takes in records 1 to 24, three a block, their number in each.
+    fn written(directory: &Path) {
+        let mut store = open(directory);
+        for first in (1..=24).step_by(3) {
+            let record = |n: u64| (EventKind::default(), format!("{{\"n\":{n}}}").into_bytes());
+            store.take(&[record(first), record(first + 1), record(first + 2)]);
+        }
+        store.close();
+        assert!(segments_in(directory).unwrap().len() > 2);
+    }
+
+    /// What a new reader gets: the numbers of the records, how many are missing, and what was cut.
+    fn read(directory: &Path) -> (Vec<u64>, u64, Store) {
+        let store = open(directory);
+        let mut reader = Reader::new(store.shared(), 1);
+        let (mut numbers, mut missing) = (Vec::new(), 0);
+        while let Some(portion) = reader.next().unwrap() {
+            missing += portion.dropped + portion.damaged;
+            for record in portion.records {
+                let json = format!("{{\"n\":{}}}", record.uid.sequence);
+                assert_eq!(record.json, json.as_bytes(), "nothing wrong is ever given");
+                numbers.push(record.uid.sequence);
+            }
+        }
+        assert_eq!(numbers.len() as u64 + missing, store.shared().lock().next - 1);
+        (numbers, missing, store)
+    }
+
+    #[test]
+    fn a_segment_cut_at_any_byte_gives_all_whole_blocks_and_goes_on_behind_them() {
+        let whole = tempfile::tempdir().unwrap();
+        written(whole.path());
+        let newest = *segments_in(whole.path()).unwrap().last().unwrap();
+        let bytes = std::fs::read(segment_path(whole.path(), newest)).unwrap();
+        for cut in 0..=bytes.len() {
+            let directory = copy(whole.path());
+            std::fs::write(segment_path(directory.path(), newest), &bytes[..cut]).unwrap();
+            let (numbers, missing, mut store) = read(directory.path());
+            let end = numbers.last().copied().unwrap();
+            assert!(numbers.into_iter().eq(1..=end), "cut at {cut}");
+            assert_eq!((missing, end % 3), (0, 0), "cut at {cut}");
+            let left = std::fs::read(segment_path(directory.path(), newest)).unwrap_or_default();
+            assert_eq!((left.len() as u64) + store.torn_bytes(), cut as u64);
+            assert!(bytes.starts_with(&left));
+            store.take(&[(EventKind::default(), format!("{{\"n\":{}}}", end + 1).into_bytes())]);
+            drop(store);
+            assert_eq!(read(directory.path()).0.last(), Some(&(end + 1)), "cut at {cut}");
+        }
+    }
+
+    fn copy(from: &Path) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), directory.path().join(entry.file_name())).unwrap();
+        }
+        directory
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn damaged_bytes_cost_their_blocks_only_and_are_counted(
+            flips in proptest::collection::vec((any::<u16>(), any::<u16>(), 1u8..), 1..4)
+        ) {
+            let directory = tempfile::tempdir().unwrap();
+            written(directory.path());
+            let segments = segments_in(directory.path()).unwrap();
+            for (segment, at, flip) in &flips {
+                let first = segments[usize::from(*segment) % segments.len()];
+                let path = segment_path(directory.path(), first);
+                let mut bytes = std::fs::read(&path).unwrap();
+                let at = usize::from(*at) % bytes.len();
+                bytes[at] ^= flip;
+                std::fs::write(&path, &bytes).unwrap();
+            }
+            let (numbers, _, _) = read(directory.path());
+            prop_assert!(numbers.is_sorted_by(|a, b| a < b));
+            // Each flip hits one block of three; what is hit at the end is torn.
+            prop_assert!(numbers.len() + flips.len() * 3 >= 24, "{numbers:?}");
+        }
+    }
+}

@@ -97,7 +97,14 @@ impl Store {
     /// Does what is due: writes what waits in memory, forces onto the disk what was written.
     pub(crate) fn settle(&mut self) {
         while self.is_due() {
-            let Some(block) = self.shared.lock().tail.front().cloned() else { break };
+            let mut index = self.shared.lock();
+            let Some(block) = index.tail.front().cloned() else {
+                // Nothing waits for the disk: the next block asks it.
+                index.refusal = None;
+                self.refused = None;
+                break;
+            };
+            drop(index);
             if !self.write(&block) {
                 break;
             }

@@ -324,6 +324,18 @@ pub struct CaptureQuality {
     /// follows an end were seen. Spans and silences may be up to 1.1 s shorter than said.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub control_only: bool,
+    /// The tap shows only one direction of many connections.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub one_sided_tap: bool,
+    /// The tap shows packets twice.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub duplicating_tap: bool,
+    /// Directions of connections come in on different queues, whose workers share nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub split_queues: bool,
+    /// Directions of connections come in on the wrong port of a two-port link.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mixed_fibres: bool,
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::ContextReport;
 use crate::event::Endpoint;
+use crate::status::TapHealth;
 use crate::time::UtcTime;
 
 /// Said once, before the first packet.
@@ -90,6 +91,9 @@ pub struct Report {
     pub memory: Memory,
     /// Worker threads.
     pub workers: u32,
+    /// What the tap showed of the traffic, from the first packet to the last.
+    #[serde(default)]
+    pub tap: TapHealth,
     /// Processor time that was used.
     #[serde(default)]
     pub cpu: CpuTime,

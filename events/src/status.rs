@@ -119,7 +119,7 @@ pub struct TapFault {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TapFaultKind {
-    /// Only one direction of most connections comes.
+    /// Only one direction of many connections comes.
     OneSided,
     /// Packets come twice.
     Duplicated,

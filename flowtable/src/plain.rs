@@ -4,7 +4,7 @@ use wire::{Common, CommonV4, CommonV6, SeqNumber};
 
 use crate::payload::PayloadClass;
 use crate::record::Side;
-use crate::segment::{Segment, TapPort, mac_hash, mark};
+use crate::segment::{Segment, TapPort, mac_hash, mac_on_port, mark};
 use crate::tls_record::OpenRecord;
 
 /// What a segment tells that is neither SYN, FIN nor RST, and has no options but timestamps; `Copy`,
@@ -118,7 +118,10 @@ impl Plain {
     /// Notes the port it was received on.
     #[inline(always)]
     pub fn set_port(&mut self, port: TapPort) {
-        self.side_marks |= mark(port != TapPort(0), Side::PORT);
+        if port != TapPort(0) {
+            self.side_marks |= Side::PORT;
+            self.mac = mac_on_port(self.mac, port);
+        }
     }
 
     /// What a segment of any kind tells of the same.

@@ -12,6 +12,7 @@ use wire::SeqNumber;
 
 use crate::key::Direction;
 use crate::payload::PayloadClass;
+use crate::segment::MIXED_MACS;
 use crate::stack::Stack;
 use crate::time::{ShortSpan, Tick, Ticks};
 use crate::tls_record::OpenRecord;
@@ -48,8 +49,6 @@ pub struct FlowRecord {
     traffic_class: [u8; 2],
     open_record: [OpenRecord; 2],
     state: State,
-    /// Bit [`Direction::index`]: segments of that side came in on both ports of a tap.
-    mixed_ports: u8,
 }
 
 const _: () = assert!(size_of::<FlowRecord>() == 128);
@@ -203,7 +202,6 @@ impl FlowRecord {
             tallies: [Tallies::default(); 2],
             open_record: [OpenRecord::CLOSED; 2],
             state: State(0),
-            mixed_ports: 0,
         }
     }
 
@@ -360,17 +358,18 @@ impl FlowRecord {
         self.tallies[direction.index()].has_irregular_ids()
     }
 
-    /// 8-bit hash of the MAC address a side's segments come from; 0 if unknown.
+    /// 8-bit hash of the MAC address a side's segments come from, and of the port of the tap; 0 if
+    /// unknown, [`MIXED_MACS`] if there were several.
     #[must_use]
     pub const fn mac(&self, direction: Direction) -> u8 {
         self.mac[direction.index()]
     }
 
-    /// Whether segments of a side came in on both ports of a tap, resets aside: its fibre says
-    /// nothing then.
+    /// Whether segments of a side may have come in on both ports of a tap, resets aside: its fibre
+    /// says nothing then. True as well where they came from several network cards.
     #[must_use]
-    pub const fn has_mixed_ports(&self, direction: Direction) -> bool {
-        self.mixed_ports & (1 << direction.index()) != 0
+    pub const fn may_have_mixed_ports(&self, direction: Direction) -> bool {
+        self.mac[direction.index()] == MIXED_MACS
     }
 
     /// Second in which the first segment was seen.

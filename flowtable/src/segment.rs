@@ -40,7 +40,7 @@ pub struct Segment {
     pub hop_limit: u8,
     /// TOS or traffic class.
     pub traffic_class: u8,
-    /// 8-bit hash of the source MAC address; 0 where the link has none.
+    /// 8-bit hash of the source MAC address and the port; 0 where the link has no addresses.
     pub mac: u8,
     /// The tap port it came in on.
     pub port: TapPort,
@@ -129,7 +129,7 @@ impl Segment {
             window_scale: options.window_scale,
             hop_limit: ip.hop_limit,
             traffic_class: ip.traffic_class,
-            mac: packet.path.source_mac.map_or(0, mac_hash),
+            mac: mac_on_port(packet.path.source_mac.map_or(0, mac_hash), port),
             port,
             payload,
             open_record,
@@ -202,6 +202,13 @@ pub const MIXED_MACS: u8 = 0xff;
 #[inline(always)]
 pub(crate) const fn mark(condition: bool, bit: u8) -> u8 {
     if condition { bit } else { 0 }
+}
+
+/// The hash of a MAC address that is seen on a port: another one on the second, so that a side that
+/// changes its fibre is known by [`MIXED_MACS`] without a look of its own at every packet.
+#[inline(always)]
+pub(crate) const fn mac_on_port(mac: u8, port: TapPort) -> u8 {
+    if port.0 == 0 { mac } else { MIXED_MACS - mac }
 }
 
 /// Folds a MAC address to 1 to 128: never 0 nor [`MIXED_MACS`].

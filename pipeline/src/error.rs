@@ -12,6 +12,14 @@ pub enum Error {
     /// No interface was named.
     #[error("nothing to watch: name at least one interface")]
     NoInterface,
+    /// A link of two ports was to be watched in control mode.
+    #[error(
+        "watch {link} for control packets only: the driver counts what it takes of a connection port by          port, so it cannot take both directions of it after an end; capture all packets, or watch a          mirror of both directions on one port"
+    )]
+    ControlOfTwoPorts {
+        /// The link.
+        link: String,
+    },
     /// An interface could not be opened.
     #[error(transparent)]
     Interface(#[from] xdp::Error),

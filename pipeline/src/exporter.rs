@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use classifiers::{Cause, Context, Impact, Origin, Role, Ruling, Setting, decide};
-use events::{Connections, ContextReport, Endpoint, GroupCount, Report, Resets, Status, UtcTime};
+use events::{
+    Connections, ContextReport, Endpoint, GroupCount, Report, Resets, Share, Status, UtcTime,
+};
 use flowtable::{TableCounts, Timestamp};
 use hashbrown::HashMap;
 use wire::Skip;
@@ -16,6 +18,7 @@ use crate::error::Error;
 use crate::held::{Held, Hold};
 use crate::outbox::Inbox;
 use crate::sink::Sink;
+use crate::tap::{Shape, Tap};
 use crate::telling::Teller;
 use crate::window::{Counts, Finding, Window};
 
@@ -36,6 +39,7 @@ pub(crate) struct Exporter {
     has_context: bool,
     budget: Budget,
     held: Held,
+    tap: Tap,
     /// Packet time, and when it was heard.
     clock: (Timestamp, Instant),
     is_live: bool,
@@ -61,6 +65,7 @@ impl Exporter {
         Self {
             arrivals: Arrivals::new(inboxes.len(), !teller.is_live()),
             is_live: teller.is_live(),
+            tap: Tap::new(teller.is_live()),
             teller,
             open: vec![true; inboxes.len()],
             tables: vec![TableCounts::default(); inboxes.len()],
@@ -78,9 +83,16 @@ impl Exporter {
         }
     }
 
+    /// The same for traffic that comes in this way.
+    pub(crate) fn of_shape(mut self, shape: Shape) -> Self {
+        self.tap.shape = shape;
+        self
+    }
+
     /// Bytes the exporter holds, by what for.
-    pub(crate) fn memory_bytes() -> [(&'static str, usize); 3] {
+    pub(crate) fn memory_bytes() -> [(&'static str, usize); 4] {
         [
+            ("tap health", Tap::memory_bytes()),
             ("groups of the report", GROUPS_MAX * (size_of::<(Group, u64)>() + 1) * 8 / 7),
             ("cross-flow context", Context::memory_bytes()),
             ("findings on hold", Held::memory_bytes()),
@@ -133,10 +145,15 @@ impl Exporter {
         for finding in in_order(&windows, |window| &window.findings, Finding::order) {
             self.hear(finding, sink)?;
         }
+        for (_, window) in &windows {
+            window.samples.iter().for_each(|sample| self.tap.take(sample));
+        }
         self.tell_due(sink)?;
         for (worker, window) in windows {
             self.give_back(worker, window);
         }
+        self.tap.look(self.clock.0, self.truncated());
+        self.teller.tap = self.tap.quality();
         Ok(())
     }
 
@@ -272,8 +289,14 @@ impl Exporter {
             skips: self.skips(),
             resets: self.counts.roles[Role::Primary as usize],
             losses: self.losses(),
+            tap: self.tap.health().clone(),
             ..Status::default()
         }
+    }
+
+    /// Frames that end within a header.
+    const fn truncated(&self) -> Share {
+        Share { part: self.counts.skips[Skip::Truncated as usize], whole: self.counts.frames }
     }
 
     fn connections(&self) -> Connections {
@@ -341,6 +364,7 @@ impl Exporter {
             skips: self.skips(),
             losses: self.losses(),
             workers: self.tables.len() as u32,
+            tap: self.tap.since_start(self.truncated()),
             context: ContextReport {
                 names_cut: counts.names.cut,
                 ..ContextReport::of(&self.context, &by)

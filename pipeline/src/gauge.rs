@@ -26,6 +26,8 @@ pub(crate) struct Gauge {
     losses: [AtomicU64; LOSSES.len()],
     /// Time of the last batch.
     latest: AtomicU64,
+    /// Whether the card stamped what came last.
+    is_stamped: AtomicBool,
     is_up: AtomicBool,
     /// A worker has its socket, or is about to.
     is_open: AtomicBool,
@@ -70,6 +72,7 @@ impl Gauge {
             judged: AtomicU64::new(0),
             losses: Default::default(),
             latest: AtomicU64::new(0),
+            is_stamped: AtomicBool::new(false),
             is_up: AtomicBool::new(false),
             is_open: AtomicBool::new(false),
             is_revoked: AtomicBool::new(false),
@@ -128,6 +131,11 @@ impl Gauge {
         self.latest.store(latest.0, Ordering::Relaxed);
     }
 
+    /// The card stamped what came last, or did not.
+    pub(crate) fn set_stamped(&self, is_stamped: bool) {
+        self.is_stamped.store(is_stamped, Ordering::Relaxed);
+    }
+
     /// What was known last.
     pub(crate) fn totals(&self) -> Totals {
         let losses = std::array::from_fn(|index| self.losses[index].load(Ordering::Relaxed));
@@ -159,7 +167,7 @@ impl Gauge {
             queue: self.queue,
             fibre: self.port.fibre,
             mode: self.mode(),
-            clock: CLOCK.to_owned(),
+            clock: CLOCKS[usize::from(self.is_stamped.load(Ordering::Relaxed))].to_owned(),
             is_up: self.is_up.load(Ordering::Relaxed),
             packets: self.received(),
             judged: self.judged.load(Ordering::Relaxed),
@@ -175,8 +183,8 @@ const LOSSES: [&str; 4] = [
     "kernel_fill_ring_empty",
     "kernel_invalid_descriptors",
 ];
-/// Whose clock stamps packets: ours, when a batch is taken.
-const CLOCK: &str = "system, once a batch";
+/// Whose clock stamps packets: ours, when a batch is taken; or the card's.
+const CLOCKS: [&str; 2] = ["system, once a batch", "network card"];
 
 #[cfg(test)]
 mod tests {

@@ -205,7 +205,9 @@ impl Keeping {
                     Some(trouble) => kept.lose(trouble),
                     None => kept.set_up(now.is_up() && now.has_carrier()),
                 },
-                (Some(_), Err(_)) => kept.lose("was removed"),
+                (Some(_), Err(xdp::Error::NoInterface { .. })) => kept.lose("was removed"),
+                // The kernel could not answer now; it is asked again.
+                (Some(_), Err(_)) => {}
                 (None, _) if kept.is_due() => self.open_again(input),
                 (None, _) => {}
             }

@@ -8,6 +8,7 @@ use flowtable::{TapPort, Timestamp};
 use wire::LinkType;
 use xdp::{BusyPoll, Queue};
 
+use crate::card_clock::CardClock;
 use crate::clock;
 use crate::gauge::{Gauge, Totals};
 use crate::source::{BATCH_MAX, Frame, Receipt, Received, Source, SourceError};
@@ -68,13 +69,18 @@ pub(crate) struct LiveQueue {
     latest: Timestamp,
     /// Where the queue of the other port of its link is among the worker's.
     twin: Option<usize>,
+    /// Times of the batch, where the card stamps packets. Not on links of two ports: two cards have two
+    /// clocks, and what came first is settled otherwise there.
+    card: Option<Box<CardClock>>,
 }
 
 impl LiveQueue {
     pub(crate) fn new(queue: Queue, gauge: Arc<Gauge>) -> Self {
         let (before, latest) = (gauge.totals(), gauge.latest());
         gauge.open(&queue.mode().to_string());
+        let is_asked = queue.has_metadata() && gauge.port.fibre.is_none();
         Self {
+            card: is_asked.then(|| Box::new(CardClock::new())),
             queue,
             received: before.received,
             judged: before.received,
@@ -92,6 +98,9 @@ impl LiveQueue {
         if received > 0 {
             self.received += received as u64;
             self.latest = now();
+            if let Some(card) = &mut self.card {
+                card.take(received, self.latest, |index| self.queue.metadata(index).stamp_ns);
+            }
         }
         received
     }
@@ -109,6 +118,7 @@ impl LiveQueue {
         // Where the kernel does not say, the gauge keeps what was known last.
         if let Ok(statistics) = self.queue.statistics() {
             self.gauge.set(&self.before.and(&statistics), self.judged, self.latest);
+            self.gauge.set_stamped(self.card.as_ref().is_some_and(|card| card.is_stamped()));
         }
     }
 
@@ -275,7 +285,7 @@ impl Source for LiveSource {
         };
         Frame {
             bytes: live.queue.frame(index),
-            time: self.now,
+            time: live.card.as_ref().map_or(self.now, |card| card.time(index)),
             link: Some(LinkType::Ethernet),
             port: live.gauge.port.port,
             receipt: Receipt {

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use events::{Memory, MemoryItem, Report, Start};
+use events::{CaptureQuality, Memory, MemoryItem, Report, Start};
 
 use crate::crew::run_crew;
 use crate::error::Error;
@@ -16,6 +16,7 @@ use crate::read::table_options;
 use crate::shard::Shard;
 use crate::sink::Sink;
 use crate::source::Source;
+use crate::tap::Shape;
 use crate::telling::{Names, Teller};
 use crate::worker::Worker;
 
@@ -40,6 +41,7 @@ pub fn replay_queues<S: Source + Send>(
         return Err(Error::NoInput);
     }
     let count = sources.len();
+    let has_fibres = sources.iter().any(Source::is_of_two_ports);
     let (workers, inboxes, memory) = workers(sources, sharding, options);
     let start = Start { memory: memory.clone(), inputs: Vec::new(), workers: count as u32 };
     sink.start(&start).map_err(Error::Sink)?;
@@ -47,8 +49,12 @@ pub fn replay_queues<S: Source + Send>(
         names: Names::Files(vec![input.to_owned()]),
         community_id_seed: options.community_id_seed,
         run: String::new(),
+        tap: CaptureQuality::default(),
     };
-    let mut exporter = Exporter::new(teller, inboxes, 1, options.context);
+    let trusts_queues = count > 1 && sharding == Sharding::ByQueue;
+    let shape = Shape { has_fibres, trusts_queues };
+    let exporter = Exporter::new(teller, inboxes, 1, options.context);
+    let mut exporter = exporter.of_shape(shape);
     let work = |_, worker: Worker<S>| worker.run(stop);
     let (_, cpu) = run_crew(workers, work, &mut exporter, stop, sink, |_, _| {})?;
     let mut report = exporter.report();

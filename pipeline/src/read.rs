@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use events::{ControlReport, InputReport, Memory, MemoryItem, Report, Start, StartInput};
+use events::{
+    CaptureQuality, ControlReport, InputReport, Memory, MemoryItem, Report, Start, StartInput,
+};
 use flowtable::TableOptions;
 
 use crate::capture::CaptureSource;
@@ -19,6 +21,7 @@ use crate::prefiltered::Prefiltered;
 use crate::shard::Shard;
 use crate::sink::Sink;
 use crate::source::{BATCH_MAX, Source};
+use crate::tap::Sampler;
 use crate::telling::{Names, Teller};
 use crate::window::{WINDOWS_PER_WORKER, Window};
 use crate::worker::Worker;
@@ -149,6 +152,7 @@ fn replay_by_all<S: Source + Send>(
         names: Names::Files(names.to_vec()),
         community_id_seed: options.community_id_seed,
         run: String::new(),
+        tap: CaptureQuality::default(),
     };
     let mut exporter = Exporter::new(teller, inboxes, names.len(), options.context);
     let work = |_, worker: Worker<S>| worker.run(stop);
@@ -207,7 +211,11 @@ fn memory_of_all(workers: usize, shard: &Shard, source_bytes: usize, inputs: usi
     let parts = shard
         .memory_bytes()
         .into_iter()
-        .chain([("windows", windows), ("names", NameReader::memory_bytes())])
+        .chain([
+            ("windows", windows),
+            ("names", NameReader::memory_bytes()),
+            ("sampled connections", Sampler::memory_bytes()),
+        ])
         .map(|(name, bytes)| (name, workers * bytes))
         .chain([("capture buffers", source_bytes)]);
     memory_of(parts.chain(Exporter::memory_bytes()))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Sender, unbounded};
-use events::{Memory, Report, Start, Status};
+use events::{CaptureQuality, Memory, Report, Start, Status};
 use flowtable::{TableOptions, Timestamp};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::mman::{MlockAllFlags, mlockall};
@@ -25,6 +25,7 @@ use crate::read::{memory_of, table_options};
 use crate::shard::Shard;
 use crate::sink::Sink;
 use crate::source::BATCH_MAX;
+use crate::tap::{Sampler, Shape};
 use crate::telling::{Names, Teller};
 use crate::window::{WINDOWS_PER_WORKER, Window};
 use crate::worker::Worker;
@@ -71,11 +72,15 @@ impl RunOptions {
 /// Watches interfaces until `stop` is set and tells `sink` what was found.
 ///
 /// # Errors
-/// An interface could not be opened at the start, a thread could not be started, or the sink failed.
+/// Control mode was asked of a link of two ports, an interface could not be opened at the start, a thread could not be started, or the sink failed.
 /// What was found until then has been told.
 pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Result<Report, Error> {
     if options.links.is_empty() {
         return Err(Error::NoInterface);
+    }
+    let two_ports = options.links.iter().find(|link| link.west.is_some());
+    if let Some(link) = two_ports.filter(|_| options.options.ration().is_some()) {
+        return Err(Error::ControlOfTwoPorts { link: link.name.clone() });
     }
     let links = Arc::new(Links::new(&options.links));
     let waits = options.wait_for_interfaces;
@@ -102,8 +107,14 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         names: Names::Interfaces(links.names()),
         community_id_seed: options.options.community_id_seed,
         run: format!("{:x}", table.seed),
+        tap: CaptureQuality::default(),
     };
-    let mut exporter = Exporter::new(teller, hired.inboxes, inputs, options.options.context);
+    let shape = Shape {
+        has_fibres: options.links.iter().any(|link| link.west.is_some()),
+        trusts_queues: worker_count > 1 && options.sharding == Sharding::ByQueue,
+    };
+    let exporter = Exporter::new(teller, hired.inboxes, inputs, options.options.context);
+    let mut exporter = exporter.of_shape(shape);
     let work = |index, worker: Worker<LiveSource>| {
         if options.pin {
             pin_to_core(index);
@@ -167,6 +178,7 @@ impl Hired {
             hired.parts.extend(shard.memory_bytes());
             hired.parts.push(("hand-over rings", handover.memory_bytes()));
             hired.parts.push(("names", NameReader::memory_bytes()));
+            hired.parts.push(("sampled connections", Sampler::memory_bytes()));
             let names = NameReader::new(options.names_read(), table.seed, NAMES_PER_TURN);
             let scope = options.key_scope;
             hired.workers.push(Worker::new(source, shard, outbox, handover, names, scope));

@@ -28,6 +28,8 @@ pub(crate) struct Teller {
     pub(crate) community_id_seed: u16,
     /// Makes live event ids unique across restarts.
     pub(crate) run: String,
+    /// What is wrong with the tap now.
+    pub(crate) tap: CaptureQuality,
 }
 
 impl Teller {
@@ -101,6 +103,7 @@ impl Teller {
                 gap_seen: before.has_gap() && !is_thinned,
                 reused_tuple: before.is_reused(),
                 control_only: is_thinned,
+                ..self.tap
             },
         }
     }

@@ -6,6 +6,7 @@ use wire::Skip;
 
 use crate::names::NameCounts;
 use crate::source::Receipt;
+use crate::tap::{SAMPLES_MAX, TapSample};
 
 /// One span of a worker's work. Fixed in size; travels to the exporter and comes back empty.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Window {
     pub(crate) notes: Vec<Note>,
     /// Names that clients asked for; never more than it was made for.
     pub(crate) names: Vec<NameNote>,
+    /// What some connections show of the tap; never more than it was made for.
+    pub(crate) samples: Vec<TapSample>,
     /// What was counted.
     pub(crate) counts: Counts,
     /// Frames of each input.
@@ -90,6 +93,7 @@ impl Window {
             findings_max,
             notes: Vec::with_capacity(NOTES_MAX),
             names: Vec::with_capacity(NAMES_MAX),
+            samples: Vec::with_capacity(SAMPLES_MAX),
             counts: Counts::default(),
             input_frames: vec![0; inputs].into_boxed_slice(),
             table: TableCounts::default(),
@@ -103,6 +107,7 @@ impl Window {
         findings_max * size_of::<Finding>()
             + NOTES_MAX * size_of::<Note>()
             + NAMES_MAX * size_of::<NameNote>()
+            + SAMPLES_MAX * size_of::<TapSample>()
             + inputs * 8
             + size_of::<Self>()
     }
@@ -113,7 +118,7 @@ impl Window {
 
     pub(crate) const fn is_blank(&self) -> bool {
         let Counts { frames, opened, midstream, reset, handover_lost, .. } = self.counts;
-        let tells = self.findings.len() + self.notes.len() + self.names.len();
+        let tells = self.findings.len() + self.notes.len() + self.names.len() + self.samples.len();
         tells == 0 && frames + opened + midstream + reset + handover_lost == 0
     }
 
@@ -122,6 +127,7 @@ impl Window {
         self.findings.clear();
         self.notes.clear();
         self.names.clear();
+        self.samples.clear();
         self.counts = Counts::default();
         self.input_frames.fill(0);
         self.is_last = false;

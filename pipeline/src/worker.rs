@@ -11,6 +11,7 @@ use crate::names::NameReader;
 use crate::outbox::Outbox;
 use crate::shard::{Shard, Staged};
 use crate::source::{Frame, Received, Source, SourceError};
+use crate::tap::Sampler;
 
 /// One core's pipeline: its source, its shard, its window. Shares nothing.
 pub(crate) struct Worker<S> {
@@ -19,6 +20,7 @@ pub(crate) struct Worker<S> {
     outbox: Outbox,
     handover: Handover,
     names: NameReader,
+    tap: Sampler,
     batch: Batch,
     key_scope: KeyScope,
     now: Timestamp,
@@ -40,6 +42,7 @@ impl<S: Source> Worker<S> {
             outbox,
             handover,
             names,
+            tap: Sampler::new(),
             batch: Batch::new(),
             key_scope,
             now: Timestamp(0),
@@ -66,6 +69,7 @@ impl<S: Source> Worker<S> {
         self.take_handed_over();
         self.shard.finish(&mut self.outbox);
         self.outbox.window().counts.handover_lost += self.handover.left_behind();
+        self.tap.tell(self.now, true, self.outbox.window());
         self.outbox.close(self.shard.table().counts());
         (self.source, result)
     }
@@ -104,11 +108,11 @@ impl<S: Source> Worker<S> {
         for index in 0..frames {
             let frame = self.source.frame(index);
             seen.frame(&frame);
-            let (names, handover) = (&self.names, &self.handover);
+            let (names, handover, tap) = (&self.names, &self.handover, &self.tap);
             let is_short = |plain: &Plain, hash| {
                 let is_named =
                     plain.payload_len > 0 && names.may_want(plain.payload, hash, plain.seq);
-                !is_named && handover.is_ours(hash)
+                !is_named && handover.is_ours(hash) && !tap.wants(hash.0)
             };
             let table = self.shard.table();
             if !self.batch.stage_plain(&frame, index, self.key_scope, table, is_short) {
@@ -169,6 +173,9 @@ impl<S: Source> Worker<S> {
                 Some(whole) => {
                     let staged = &mut self.batch.wholes[usize::from(whole)];
                     staged.slot = short.slot;
+                    if self.tap.wants(staged.hash.0) {
+                        self.tap.see(staged);
+                    }
                     self.shard.take(staged, &mut self.outbox);
                 }
             }
@@ -218,6 +225,7 @@ impl<S: Source> Worker<S> {
         let is_set_back = self.now < self.handed_over;
         if is_set_back || self.now.since_ns(self.handed_over) >= WINDOW_NS {
             self.handed_over = self.now;
+            self.tap.tell(self.now, false, self.outbox.window());
             self.outbox.hand_over(self.shard.table().counts());
         }
     }

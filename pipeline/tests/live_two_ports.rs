@@ -105,6 +105,15 @@ fn real_connections_on_two_ports_are_judged_as_on_one() {
     });
 }
 
+#[test]
+fn control_packets_of_two_ports_are_refused_before_anything_is_opened() {
+    let mut options = pipeline::RunOptions { links: vec![Link::tap("rs-b+rs-d")], ..run_options() };
+    options.options.capture = pipeline::Capture::Control(pipeline::Ration::of(16));
+    let (stop, mut sink) = (std::sync::atomic::AtomicBool::new(false), Kept::default());
+    let error = pipeline::run(&options, &stop, &mut sink).err().unwrap().to_string();
+    assert!(error.starts_with("watch rs-b+rs-d for control packets only"), "{error}");
+}
+
 fn has_port_clue(event: &Event) -> bool {
     event.verdict.evidence.iter().any(|item| item.clue == Clue::Port)
 }

@@ -12,6 +12,7 @@ use crate::condition::Condition;
 use crate::config::ConfigArguments;
 use crate::doctor::DoctorArguments;
 use crate::explain::FlowName;
+use crate::top::TopArguments;
 
 /// Says for every TCP reset who really sent it and why, from a capture or a live tap.
 #[derive(Parser, Debug)]
@@ -62,6 +63,8 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// Compare verdicts with labels: who, why, how sure, and every miss with its evidence
     Evaluate(EvaluateArguments),
+    /// A screen of what resets connections now, or in captures: links, tables, down to the proof of each
+    Top(TopArguments),
     /// How fast: packets a second of one core, or of a live run on a veth pair
     Bench(BenchArguments),
     /// Refit the table of weights on labelled resets; for whoever builds the program
@@ -90,6 +93,8 @@ impl Command {
             Self::Read(arguments) => arguments.output.quiet,
             // A veth pair of its own deserves no advice, and the doctor says all itself.
             Self::Bench(_) | Self::Doctor(_) => true,
+            // Its screen says what there is to say.
+            Self::Top(_) => true,
             _ => false,
         }
     }
@@ -136,6 +141,9 @@ pub(crate) struct LinkArguments {
     /// Whether the network card writes into our memory
     #[arg(long, value_enum, value_name = "WHEN")]
     pub(crate) zero_copy: Option<ZeroCopyChoice>,
+    /// Whose clock stamps packets
+    #[arg(long, value_enum, value_name = "WHOSE")]
+    pub(crate) clock: Option<ClockChoice>,
     /// Run the XDP program in the network stack, not in the driver (slow; for odd drivers)
     #[arg(long)]
     pub(crate) generic: bool,
@@ -181,6 +189,20 @@ pub(crate) enum WaitChoice {
     BusyPoll,
     /// Look again and again: the whole core, and the least delay
     Spin,
+}
+
+/// Values of --clock.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ClockChoice {
+    /// The host's, once a batch
+    #[default]
+    System,
+    /// The network card's, packet by packet, set to the host's; the host's where the card or its
+    /// driver cannot, which is said. Not for links of two ports
+    Card,
 }
 
 /// Values of --zero-copy.
@@ -333,7 +355,7 @@ pub(crate) struct OutputArguments {
 }
 
 /// What the sensor may be told.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Sensor")]
 pub(crate) struct SensorArguments {
     /// Seed of the Community ID [default: 0]; must be that of the other tools

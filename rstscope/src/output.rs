@@ -174,6 +174,9 @@ pub(crate) fn warn(report: &Report) {
     for problem in report.inputs.iter().filter_map(summary::problem_text) {
         tracing::error!("{problem}");
     }
+    for fault in &report.tap.faults {
+        tracing::warn!("{}", fault.text);
+    }
     for (name, count) in report.losses.iter().filter(|(_, count)| **count > 0) {
         tracing::warn!("lost: {count} {name}");
     }

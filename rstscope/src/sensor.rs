@@ -8,12 +8,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 use events::Report;
 use pipeline::{
-    AttachMode, Capture, HugePages, KeyScope, Link, NamesKept, Options, Others, Ration, RunOptions,
-    Sharding, Sink, Timeouts, Wait, ZeroCopy,
+    AttachMode, Capture, Clock, HugePages, KeyScope, Link, NamesKept, Options, Others, Ration,
+    RunOptions, Sharding, Sink, Timeouts, Wait, ZeroCopy,
 };
 
 use crate::cli::{
-    CaptureChoice, KeyPart, NamesChoice, QueueArguments, SensorArguments, WaitChoice,
+    CaptureChoice, ClockChoice, KeyPart, NamesChoice, QueueArguments, SensorArguments, WaitChoice,
     ZeroCopyChoice,
 };
 use crate::config::{CaptureSection, Config, LinkSection, PagesChoice, SensorSection};
@@ -73,16 +73,16 @@ fn run_options(config: &Config) -> RunOptions {
     run
 }
 
-fn link_of(section: &LinkSection) -> Link {
-    let link = Link::tap(&section.interfaces.join("+"));
-    Link { name: section.name.clone().unwrap_or(link.name), ..link }
-}
-
 /// How an interface is attached to.
 pub(crate) fn interface_options(name: &str, capture: &CaptureSection) -> xdp::Options {
     let mut options = xdp::Options::new(name);
     set_interface(&mut options, capture);
     options
+}
+
+fn link_of(section: &LinkSection) -> Link {
+    let link = Link::tap(&section.interfaces.join("+"));
+    Link { name: section.name.clone().unwrap_or(link.name), ..link }
 }
 
 fn set_interface(interface: &mut xdp::Options, capture: &CaptureSection) {
@@ -98,6 +98,10 @@ fn set_interface(interface: &mut xdp::Options, capture: &CaptureSection) {
         ZeroCopyChoice::Prefer => ZeroCopy::Prefer,
         ZeroCopyChoice::Require => ZeroCopy::Require,
         ZeroCopyChoice::Never => ZeroCopy::Never,
+    };
+    interface.clock = match capture.clock {
+        ClockChoice::System => Clock::System,
+        ClockChoice::Card => Clock::Card,
     };
     interface.frames = capture.frames;
     interface.frame_size = capture.frame_size;

@@ -32,6 +32,9 @@ pub(crate) fn write(
     lines.write(out, "Connections", &connections_text(connections))?;
     lines.write(out, "Resets", &resets_text(report, told))?;
     lines.write(out, "Lost", &counts_text(&report.losses))?;
+    for fault in &report.tap.faults {
+        lines.write(out, "Tap", &fault.text)?;
+    }
     for (label, text) in report.context.lines() {
         lines.write(out, label, &text)?;
     }

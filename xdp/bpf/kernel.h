@@ -40,7 +40,16 @@ static void *(*bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static u32 (*bpf_get_prandom_u32)(void) = (void *)7;
 static long (*bpf_redirect)(u32 interface, u64 flags) = (void *)23;
 static u64 (*bpf_ktime_get_coarse_ns)(void) = (void *)160;
+static long (*bpf_xdp_adjust_meta)(struct xdp_md *context, int delta) = (void *)54;
 /* Since Linux 5.3 the lower two bits of `flags` are the verdict when the map has no such entry. */
 static long (*bpf_redirect_map)(void *map, u64 key, u64 flags) = (void *)51;
+
+/*
+ * Functions of the kernel itself, not helpers: they have no fixed numbers. `metadata.rs` turns calls of
+ * these into calls of what bears the name in the kernel's BTF; elsewhere they are dead code. Since 6.3.
+ */
+static int (*bpf_xdp_metadata_rx_timestamp)(const struct xdp_md *context, u64 *ns) = (void *)0x7e570001;
+static int (*bpf_xdp_metadata_rx_hash)(const struct xdp_md *context, u32 *hash, u32 *kind) =
+	(void *)0x7e570002;
 
 #endif

@@ -34,6 +34,7 @@ volatile const u32 others = XDP_DROP;	/* What becomes of packets that are not re
 volatile const u32 tunnels = 1;		/* Whether packets that may carry TCP are redirected too. */
 volatile const u32 control_only = 0;	/* Whether plain TCP segments are rationed. */
 volatile const u32 clock_in_metadata = 0;	/* Tests bring their own time. */
+volatile const u32 metadata_mark = 0;	/* Says that metadata is ours; 0: there is none. */
 volatile const u16 tunnel_ports[TUNNEL_PORTS_MAX] = { 0 };	/* UDP, network byte order. */
 
 /* Mirrored by `COUNTERS` in program.rs: append only. */
@@ -248,6 +249,35 @@ INLINE u64 clock_ns(struct xdp_md *context)
 	return bpf_ktime_get_coarse_ns();
 }
 
+/* Mirrored by `Metadata` in metadata.rs: lies right before the frame. */
+struct metadata {
+	u64 stamp_ns;	/* By the card's own clock; 0: none. */
+	u32 hash;	/* What the card chose the queue by; 0: none. */
+	u32 mark;
+};
+
+/* Hands on what the card knows of the packet. Afterwards no pointer into it is valid. */
+INLINE void hand_on_metadata(struct xdp_md *context)
+{
+	u64 stamp_ns = 0;
+	u32 hash = 0, kind = 0;
+
+	if (bpf_xdp_metadata_rx_timestamp(context, &stamp_ns))
+		stamp_ns = 0;
+	if (bpf_xdp_metadata_rx_hash(context, &hash, &kind))
+		hash = 0;
+	if (bpf_xdp_adjust_meta(context, -(int)sizeof(struct metadata)))
+		return;
+
+	struct metadata *metadata = (void *)(long)context->data_meta;
+
+	if ((void *)(metadata + 1) > (void *)(long)context->data)
+		return;
+	metadata->stamp_ns = stamp_ns;
+	metadata->hash = hash;
+	metadata->mark = metadata_mark;
+}
+
 SECTION("xdp.frags")
 int rstscope(struct xdp_md *context)
 {
@@ -259,6 +289,8 @@ int rstscope(struct xdp_md *context)
 		is = ration(&segment);
 
 	if (is < NOT_TCP) {
+		if (metadata_mark)
+			hand_on_metadata(context);
 		/* Without a socket on this queue the lookup fails and says `others`. */
 		int action = bpf_redirect_map(&xsks, context->rx_queue_index, others);
 

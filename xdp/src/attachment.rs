@@ -1,12 +1,15 @@
 //! The order in which everything is opened, and what is held for as long as packets are wanted.
 
+use std::error::Error as _;
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
+use std::num::NonZeroU32;
 use std::os::fd::{AsFd, OwnedFd};
 
 use crate::error::Error;
 use crate::interface::{Interface, InterfaceStatistics, wait_for_carrier};
-use crate::options::{AttachMode, Capture, HugePages, Options, ZeroCopy};
+use crate::options::{AttachMode, Capture, Clock, HugePages, Options, ZeroCopy};
 use crate::privileges;
 use crate::program::{Attached, Counters, Link, Program};
 use crate::queue::{BATCH_MAX, Plan, Queue};
@@ -45,8 +48,8 @@ impl Attachment {
         let (frame_size, scatter) = interface.frame_plan(options.frame_size);
         let memories = memories(options, &queues, frame_size)?;
 
-        let mut program = Program::load(options, interface.receive_queues())?;
-        let (link, attached) = program.attach(&interface, options.attach_mode)?;
+        let Hung { mut program, link, attached, metadata_mark, metadata_refused } =
+            hang(options, &interface)?;
         let promiscuous =
             options.promiscuous.then(|| promiscuous(interface.index())).transpose().map_err(
                 |source| Error::Promiscuous { interface: interface.name().into(), source },
@@ -66,6 +69,7 @@ impl Attachment {
             zero_copy: options.zero_copy,
             native,
             busy_poll: options.busy_poll,
+            metadata_mark,
         };
         let mut opened = Vec::with_capacity(queues.len());
         for (number, umem) in queues.into_iter().zip(memories) {
@@ -77,7 +81,8 @@ impl Attachment {
             // Zero copy may have reset the link once more, and whoever is told that we watch may send.
             wait_for_carrier(interface.name(), options.carrier_wait)?;
         }
-        let warnings = warnings(options, &interface, &attached, &opened);
+        let mut warnings = warnings(options, &interface, &attached, &opened);
+        warnings.extend(metadata_refused);
         let attachment =
             Self { _link: link, program, _promiscuous: promiscuous, interface, native, warnings };
         Ok((attachment, opened))
@@ -120,6 +125,55 @@ impl fmt::Debug for Attachment {
             .field("warnings", &self.warnings)
             .finish_non_exhaustive()
     }
+}
+
+/// The program on its interface.
+struct Hung {
+    program: Program,
+    link: Link,
+    attached: Attached,
+    /// What metadata before each frame bears, if the program writes any.
+    metadata_mark: Option<NonZeroU32>,
+    metadata_refused: Option<Warning>,
+}
+
+/// Loads the program and hangs it on the interface: the one that asks the card if that is wanted and
+/// can be had, else the plain one.
+fn hang(options: &Options, interface: &Interface) -> Result<Hung, Error> {
+    let mut metadata_refused = None;
+    if options.clock == Clock::Card || options.receive_hash {
+        match hang_bound(options, interface) {
+            Ok(hung) => return Ok(hung),
+            Err(error @ Error::InterfaceBusy { .. }) => return Err(error),
+            Err(error) => {
+                let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+                let (interface, reason) = (interface.name().to_owned(), format!("{error}{cause}"));
+                metadata_refused = Some(Warning::MetadataRefused { interface, reason });
+            }
+        }
+    }
+    let mut program = Program::load(options, interface.receive_queues())?;
+    let (link, attached) = program.attach(interface, options.attach_mode)?;
+    Ok(Hung { program, link, attached, metadata_mark: None, metadata_refused })
+}
+
+fn hang_bound(options: &Options, interface: &Interface) -> Result<Hung, Error> {
+    let name = || interface.name().to_owned();
+    if options.clock == Clock::Card {
+        system::stamp_receipts(interface.name())
+            .map_err(|source| Error::Stamps { interface: name(), source })?;
+    }
+    // A secret, so that nothing a sender wrote can pass for it.
+    let mark =
+        NonZeroU32::new(RandomState::new().hash_one("metadata") as u32).unwrap_or(NonZeroU32::MIN);
+    let mut program = Program::load_bound(options, interface, mark)?;
+    let mode = match options.attach_mode {
+        AttachMode::NativeFirst => AttachMode::NativeOnly,
+        mode => mode,
+    };
+    let (link, attached) = program.attach(interface, mode)?;
+    let metadata_mark = Some(mark);
+    Ok(Hung { program, link, attached, metadata_mark, metadata_refused: None })
 }
 
 /// Refuses values that the kernel would refuse with a bare `EINVAL`, or that make no sense.

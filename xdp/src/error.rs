@@ -111,6 +111,22 @@ pub enum Error {
     /// The XDP program was refused by the verifier.
     #[error("verify the XDP program (needs Linux 5.18 or later)")]
     Verify(#[from] Box<aya::programs::ProgramError>),
+    /// The XDP program could not be loaded for one device.
+    #[error("load the XDP program for {interface} alone, to ask its card about packets")]
+    Bound {
+        /// The interface.
+        interface: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The card stamps no packets.
+    #[error("let the card of {interface} stamp every packet that it receives")]
+    Stamps {
+        /// The interface.
+        interface: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// A map of the XDP program could not be used.
     #[error("use map {map} of the XDP program")]
     Map {

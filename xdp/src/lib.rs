@@ -24,6 +24,7 @@
 //! | `queue.rs` | the receive loop's half: batches of packets |
 //! | `socket.rs`, `ring.rs`, `umem.rs`, `mapping.rs` | one AF_XDP socket and its shared memory |
 //! | `program.rs`, `bpf/` | the XDP program, its link and its counters |
+//! | `metadata.rs` | what the card knows of a packet: its stamp and its hash |
 //! | `hints.rs` | what a card could be told, as commands |
 //! | `receive_hash.rs` | how a card spreads packets over its queues, read and set |
 //! | `synchronization.rs` | whether the system's clock is held to the true time |
@@ -50,6 +51,7 @@ mod holder;
 mod huge;
 mod interface;
 mod mapping;
+mod metadata;
 mod netlink;
 mod options;
 mod prefetch;
@@ -74,7 +76,10 @@ pub use hints::{Hint, HintKind};
 pub use holder::Holder;
 pub use huge::{bytes_on_huge_pages, prefer_huge_pages};
 pub use interface::{Interface, InterfaceStatistics};
-pub use options::{AttachMode, BusyPoll, Capture, HugePages, Options, Others, Ration, ZeroCopy};
+pub use metadata::Metadata;
+pub use options::{
+    AttachMode, BusyPoll, Capture, Clock, HugePages, Options, Others, Ration, ZeroCopy,
+};
 pub use prefetch::prefetch;
 pub use prefilter::Prefilter;
 pub use privileges::Privileges;

@@ -42,6 +42,11 @@ pub struct Options {
     pub busy_poll: Option<BusyPoll>,
     /// Let the interface receive packets that are addressed to others.
     pub promiscuous: bool,
+    /// Whose clock stamps packets.
+    pub clock: Clock,
+    /// Hand on the card's receive hash with each packet ([`crate::Queue::metadata`]), where the driver
+    /// tells it.
+    pub receive_hash: bool,
     /// How long to wait for a link that attaching has reset (several Intel drivers).
     pub carrier_wait: Duration,
 }
@@ -76,6 +81,8 @@ impl Options {
             huge_pages: HugePages::Transparent,
             busy_poll: None,
             promiscuous: true,
+            clock: Clock::default(),
+            receive_hash: false,
             carrier_wait: Duration::from_secs(10),
         }
     }
@@ -161,6 +168,17 @@ pub enum ZeroCopy {
     Require,
     /// Always let the kernel copy (for drivers whose zero copy is broken).
     Never,
+}
+
+/// Whose clock stamps packets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Clock {
+    /// The host's, read when packets are taken from the queue.
+    #[default]
+    System,
+    /// The card's, told with each packet ([`crate::Queue::metadata`]); where it cannot, the host's,
+    /// with a warning. The card is set to stamp every packet, and stays so.
+    Card,
 }
 
 /// What pages the frames are made of.

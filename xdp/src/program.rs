@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
+use std::num::NonZeroU32;
 use std::os::fd::{AsFd, OwnedFd};
 
 use aya::maps::{MapError, PerCpuArray, XskMap};
@@ -11,6 +12,7 @@ use aya::{Ebpf, EbpfLoader};
 use crate::error::Error;
 use crate::holder::Holder;
 use crate::interface::Interface;
+use crate::metadata::load_bound;
 use crate::options::{AttachMode, Capture, Options, Others, Ration};
 use crate::socket::Socket;
 use crate::system;
@@ -65,6 +67,8 @@ impl Counters {
 pub(crate) struct Program {
     ebpf: Ebpf,
     others: Others,
+    /// The same program, loaded for one device to ask its driver; then the one in `ebpf` is not.
+    bound: Option<OwnedFd>,
 }
 
 impl Program {
@@ -72,7 +76,21 @@ impl Program {
     pub(crate) fn load(options: &Options, queues: u32) -> Result<Self, Error> {
         // `RandomState` draws its keys from the operating system.
         let seed = RandomState::new().hash_one(PROGRAM);
-        Self::load_with(options, queues, seed, Clock::Kernel)
+        Self::load_with(options, queues, seed, Ticking::Kernel)
+    }
+
+    /// Loads it for one interface, to hand on what the card knows of each packet behind `mark`.
+    pub(crate) fn load_bound(
+        options: &Options,
+        interface: &Interface,
+        mark: NonZeroU32,
+    ) -> Result<Self, Error> {
+        let seed = RandomState::new().hash_one(PROGRAM);
+        let queues = interface.receive_queues();
+        let ebpf = maps(options, queues, seed, Ticking::Kernel, mark.get())?;
+        let bound = load_bound(&OBJECT.0, PROGRAM, &ebpf, interface.index())
+            .map_err(|source| Error::Bound { interface: interface.name().to_owned(), source })?;
+        Ok(Self { ebpf, others: options.others, bound: Some(bound) })
     }
 
     /// The same with the secret of the budgets' hash given; `clock` is where time comes from.
@@ -80,43 +98,11 @@ impl Program {
         options: &Options,
         queues: u32,
         seed: u64,
-        clock: Clock,
+        clock: Ticking,
     ) -> Result<Self, Error> {
-        const XDP_DROP: u32 = 1;
-        const XDP_PASS: u32 = 2;
-        let others = match options.others {
-            Others::Drop => XDP_DROP,
-            Others::Pass => XDP_PASS,
-        };
-        let tunnels = u32::from(options.tunnels);
-        let (control_only, ration) = match options.capture {
-            Capture::All => (0_u32, Ration { first_packets: 1, connections: 1 }),
-            Capture::Control(ration) => (1, ration),
-        };
-        let (buckets, first_packets) = (ration.buckets(), u32::from(ration.first_packets));
-        let bucket_mask = buckets - 1;
-        let clock_in_metadata = u32::from(clock == Clock::Metadata);
-        let mut ports = [0_u16; Options::PORTS_MAX];
-        for (to, from) in ports.iter_mut().zip(&options.tunnel_ports) {
-            *to = from.to_be();
-        }
-        let mut ebpf = EbpfLoader::new()
-            // No relocation against the kernel's own types: the program touches none.
-            .btf(None)
-            .override_global("others", &others, true)
-            .override_global("tunnels", &tunnels, true)
-            .override_global("control_only", &control_only, true)
-            .override_global("tunnel_ports", &ports, true)
-            .override_global("clock_in_metadata", &clock_in_metadata, true)
-            .override_global("seed", &seed, true)
-            .override_global("bucket_mask", &bucket_mask, true)
-            .override_global("first_packets", &first_packets, true)
-            .map_max_entries(XSKS, queues)
-            .map_max_entries(BUDGETS, buckets)
-            .load(&OBJECT.0)
-            .map_err(Box::new)?;
+        let mut ebpf = maps(options, queues, seed, clock, 0)?;
         xdp(&mut ebpf).load().map_err(Box::new)?;
-        Ok(Self { ebpf, others: options.others })
+        Ok(Self { ebpf, others: options.others, bound: None })
     }
 
     /// Attaches by a link; returns it and why native mode was refused, if it was.
@@ -142,8 +128,11 @@ impl Program {
     }
 
     fn link(&mut self, interface: &Interface, flags: u32) -> io::Result<Link> {
-        let program = xdp(&mut self.ebpf).fd().expect("the program was loaded");
-        system::create_xdp_link(program.as_fd(), interface.index(), flags).map(Link)
+        let program = match &self.bound {
+            Some(bound) => bound.as_fd(),
+            None => xdp(&mut self.ebpf).fd().expect("the program was loaded").as_fd(),
+        };
+        system::create_xdp_link(program, interface.index(), flags).map(Link)
     }
 
     /// Sends the packets of `queue` to `socket` from now on, until the socket is closed.
@@ -154,7 +143,7 @@ impl Program {
         sockets.set(queue, std::os::fd::AsRawFd::as_raw_fd(&socket.fd()), 0).map_err(fail)
     }
 
-    /// Runs the program on one frame that goes nowhere, at a time of the caller's ([`Clock::Metadata`]).
+    /// Runs the program on one frame that goes nowhere, at a time of the caller's ([`Ticking::Metadata`]).
     #[cfg(test)]
     pub(crate) fn try_on(&self, frame: &[u8], now_ns: u64) -> io::Result<()> {
         let program = self.ebpf.program(PROGRAM).expect("the object has this program");
@@ -197,7 +186,7 @@ impl Program {
 
 /// Where the program takes the time from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Clock {
+pub(crate) enum Ticking {
     /// The kernel.
     Kernel,
     /// The eight bytes before the frame: for tests.
@@ -222,6 +211,51 @@ pub(crate) enum Attached {
     Native,
     /// In the network stack; the driver refused for this reason, if it was asked.
     Generic { native_refused: Option<io::Error> },
+}
+
+/// Makes the maps of the program and writes the choices that it was built for; loads no program yet.
+fn maps(
+    options: &Options,
+    queues: u32,
+    seed: u64,
+    clock: Ticking,
+    mark: u32,
+) -> Result<Ebpf, Error> {
+    const XDP_DROP: u32 = 1;
+    const XDP_PASS: u32 = 2;
+    let others = match options.others {
+        Others::Drop => XDP_DROP,
+        Others::Pass => XDP_PASS,
+    };
+    let tunnels = u32::from(options.tunnels);
+    let (control_only, ration) = match options.capture {
+        Capture::All => (0_u32, Ration { first_packets: 1, connections: 1 }),
+        Capture::Control(ration) => (1, ration),
+    };
+    let (buckets, first_packets) = (ration.buckets(), u32::from(ration.first_packets));
+    let bucket_mask = buckets - 1;
+    let clock_in_metadata = u32::from(clock == Ticking::Metadata);
+    let mut ports = [0_u16; Options::PORTS_MAX];
+    for (to, from) in ports.iter_mut().zip(&options.tunnel_ports) {
+        *to = from.to_be();
+    }
+    let ebpf = EbpfLoader::new()
+        // No relocation against the kernel's own types: the program touches none.
+        .btf(None)
+        .override_global("others", &others, true)
+        .override_global("tunnels", &tunnels, true)
+        .override_global("control_only", &control_only, true)
+        .override_global("tunnel_ports", &ports, true)
+        .override_global("clock_in_metadata", &clock_in_metadata, true)
+        .override_global("metadata_mark", &mark, true)
+        .override_global("seed", &seed, true)
+        .override_global("bucket_mask", &bucket_mask, true)
+        .override_global("first_packets", &first_packets, true)
+        .map_max_entries(XSKS, queues)
+        .map_max_entries(BUDGETS, buckets)
+        .load(&OBJECT.0)
+        .map_err(Box::new)?;
+    Ok(ebpf)
 }
 
 fn xdp(ebpf: &mut Ebpf) -> &mut Xdp {

@@ -1,10 +1,12 @@
 //! The packets of one receive queue, lent out batch by batch.
 
 use std::io;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::interface::Interface;
+use crate::metadata::Metadata;
 use crate::options::{BusyPoll, ZeroCopy};
 use crate::ring::{Consumer, Descriptor, Producer};
 use crate::socket::{Mode, Socket};
@@ -28,6 +30,8 @@ pub(crate) struct Plan {
     /// Whether the driver runs the XDP program, or the network stack.
     pub(crate) native: bool,
     pub(crate) busy_poll: Option<BusyPoll>,
+    /// What tells metadata of the program before a frame from anything else; nothing if it writes none.
+    pub(crate) metadata_mark: Option<NonZeroU32>,
 }
 
 /// One receive queue of one interface: an AF_XDP socket with its own memory.
@@ -240,6 +244,28 @@ impl Queue {
             Some(starts) if self.spans => starts[..self.lent as usize][index].total_len,
             _ => self.descriptor(index).len,
         }
+    }
+
+    /// What the card said of packet `index` of the batch; nothing unless it was asked
+    /// ([`crate::Options::clock`], [`crate::Options::receive_hash`]). Panics past the batch.
+    #[must_use]
+    pub fn metadata(&self, index: usize) -> Metadata {
+        let Some(mark) = self.plan.metadata_mark else { return Metadata::default() };
+        let address = self.descriptor(index).address;
+        if address - self.umem.frame_of(address) < u64::from(Metadata::LEN) {
+            return Metadata::default();
+        }
+        let before = address - u64::from(Metadata::LEN);
+        // SAFETY: the bytes before a packet lie in its frame, by the check above, and are ours as long
+        // as the packet is (invariant 1).
+        let bytes = unsafe { self.umem.slice(before, Metadata::LEN) };
+        Metadata::read(bytes, mark.get())
+    }
+
+    /// Whether the card is asked about packets.
+    #[must_use]
+    pub fn has_metadata(&self) -> bool {
+        self.plan.metadata_mark.is_some()
     }
 
     /// Waits until there is something to receive, at most `timeout` (poll(2), rounded up to whole

@@ -256,6 +256,95 @@ pub(crate) fn create_xdp_link(
     Ok(unsafe { OwnedFd::from_raw_fd(fd as c_int) })
 }
 
+/// `bpf_attr` as `BPF_PROG_LOAD` reads it (`linux/bpf.h`).
+#[repr(C)]
+struct ProgramLoad {
+    kind: u32,
+    instruction_count: u32,
+    instructions: u64,
+    licence: u64,
+    log: [u64; 2],
+    kernel_version: u32,
+    flags: u32,
+    name: [u8; 16],
+    interface_index: u32,
+    attach_type: u32,
+}
+
+const _: () = assert!(size_of::<ProgramLoad>() == 72);
+
+/// Loads an XDP program that runs on one device only and may ask its driver (Linux 6.3). Each
+/// instruction is a `struct bpf_insn`.
+pub(crate) fn load_bound_xdp(instructions: &[u64], interface_index: u32) -> io::Result<OwnedFd> {
+    const BPF_PROG_LOAD: libc::c_long = 5;
+    const BPF_PROG_TYPE_XDP: u32 = 6;
+    const BPF_XDP: u32 = 37;
+    const BPF_F_XDP_HAS_FRAGS: u32 = 1 << 5;
+    const BPF_F_XDP_DEV_BOUND_ONLY: u32 = 1 << 6;
+    let attributes = ProgramLoad {
+        kind: BPF_PROG_TYPE_XDP,
+        instruction_count: instructions.len() as u32,
+        instructions: instructions.as_ptr() as u64,
+        licence: c"Dual MIT/GPL".as_ptr() as u64,
+        log: [0; 2],
+        kernel_version: 0,
+        flags: BPF_F_XDP_HAS_FRAGS | BPF_F_XDP_DEV_BOUND_ONLY,
+        name: *b"rstscope\0\0\0\0\0\0\0\0",
+        interface_index,
+        attach_type: BPF_XDP,
+    };
+    let pointer = &raw const attributes;
+    let len = size_of::<ProgramLoad>();
+    // SAFETY: `pointer` is readable for `len` bytes, `instructions` for as many as are counted, the
+    // licence up to its zero; nothing is kept by the kernel.
+    let fd = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_LOAD, pointer, len) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just opened the program for us (close on exec), nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as c_int) })
+}
+
+/// `struct hwtstamp_config` of `linux/net_tstamp.h`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct StampConfig {
+    flags: c_int,
+    transmit: c_int,
+    receive: c_int,
+}
+
+// SAFETY: integers only (`Plain`, 1 and 2).
+unsafe impl Plain for StampConfig {}
+
+/// Lets the card of interface `name` stamp every packet that it receives; what it does with those it
+/// sends stays as it was.
+pub(crate) fn stamp_receipts(name: &str) -> io::Result<()> {
+    const HWTSTAMP_FILTER_ALL: c_int = 1;
+    let fd = socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?;
+    let ask = |command: libc::c_ulong, config: &mut StampConfig| {
+        let mut request = libc::ifreq {
+            ifr_name: interface_name(name)?,
+            ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_data: (&raw mut *config).cast() },
+        };
+        // SAFETY: the request points at a writable `StampConfig`, which both commands take.
+        check(unsafe { libc::ioctl(fd.as_raw_fd(), command, &raw mut request) })
+    };
+    let mut config = StampConfig::zeroed();
+    // Not every driver that can be told can also be asked.
+    let _unknown = ask(libc::SIOCGHWTSTAMP, &mut config);
+    if config.receive != HWTSTAMP_FILTER_ALL {
+        config = StampConfig { flags: 0, receive: HWTSTAMP_FILTER_ALL, ..config };
+        ask(libc::SIOCSHWTSTAMP, &mut config)?;
+    }
+    // A driver answers with what it really does: perhaps it stamps PTP's packets only.
+    if config.receive == HWTSTAMP_FILTER_ALL {
+        Ok(())
+    } else {
+        Err(io::Error::from_raw_os_error(libc::ERANGE))
+    }
+}
+
 /// Detaches what a link attached, whoever else still holds the link open.
 pub(crate) fn detach_link(link: BorrowedFd<'_>) -> io::Result<()> {
     const BPF_LINK_DETACH: libc::c_long = 34;

@@ -24,6 +24,13 @@ pub enum Warning {
         /// What the kernel said.
         reason: String,
     },
+    /// The card was to tell about packets, and does not.
+    MetadataRefused {
+        /// The interface.
+        interface: String,
+        /// What was tried, and what the kernel said.
+        reason: String,
+    },
     /// Huge pages were asked for and not had.
     HugePagesRefused {
         /// The interface.
@@ -63,6 +70,11 @@ impl fmt::Display for Warning {
             Self::ZeroCopyRefused { interface, queue, reason } => {
                 write!(f, "queue {queue} of {interface}: no zero copy ({reason}); copying packets")
             }
+            Self::MetadataRefused { interface, reason } => write!(
+                f,
+                "{interface}: the card tells nothing about packets ({reason}); they are stamped by \
+                 the system's clock, once a batch"
+            ),
             Self::HugePagesRefused { interface, queue, backing } => write!(
                 f,
                 "queue {queue} of {interface}: frames are on {backing}, not on the huge pages asked \

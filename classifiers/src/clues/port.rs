@@ -9,7 +9,7 @@ use crate::weights::Row;
 pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
     let (from, to, reset) = (case.from(), case.to(), case.reset());
     let port = reset.port != TapPort(0);
-    let has_own_fibre = |side| !case.before().has_mixed_ports(side);
+    let has_own_fibre = |side| !case.before().may_have_mixed_ports(side);
     if from.packets >= 3
         && to.packets >= 3
         && from.has(Side::PORT) != to.has(Side::PORT)
@@ -25,8 +25,13 @@ pub(super) fn weigh(case: &Case<'_>) -> Option<Evidence> {
         });
     }
     let mac = case.before().mac(case.sender);
-    let foreign =
-        from.packets >= 3 && !matches!(mac, 0 | MIXED_MACS) && reset.mac != 0 && mac != reset.mac;
+    // Cards of two fibres are not compared: their hashes hold the port.
+    let is_same_fibre = port == from.has(Side::PORT);
+    let foreign = is_same_fibre
+        && from.packets >= 3
+        && !matches!(mac, 0 | MIXED_MACS)
+        && reset.mac != 0
+        && mac != reset.mac;
     foreign.then(|| {
         let (observed, expected) = ("another MAC address", "the sender's");
         let says = "another network card sent it";

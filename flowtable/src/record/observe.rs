@@ -304,9 +304,6 @@ impl FlowRecord {
             }
             side.hop_limit = plain.hop_limit;
         }
-        if (side.marks ^ plain.side_marks) & Side::PORT != 0 && side.packets > 0 {
-            self.mixed_ports |= 1 << index;
-        }
         side.ip_id = plain.ip_id;
         side.window = plain.window;
         side.last = now;

@@ -38,6 +38,7 @@ impl CaptureSection {
 
     fn lay_over_link(&mut self, link: &LinkArguments) {
         self.zero_copy = link.zero_copy.unwrap_or(self.zero_copy);
+        self.clock = link.clock.unwrap_or(self.clock);
         self.generic |= link.generic;
         self.pass_others |= link.pass_others;
         self.symmetric_queues |= link.symmetric_queues;

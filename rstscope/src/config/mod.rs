@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{CaptureChoice, KeyPart, NamesChoice, WaitChoice, ZeroCopyChoice};
+use crate::cli::{CaptureChoice, ClockChoice, KeyPart, NamesChoice, WaitChoice, ZeroCopyChoice};
 
 pub(crate) use check::check;
 pub(crate) use command::{ConfigArguments, run};
@@ -70,6 +70,8 @@ pub(crate) struct CaptureSection {
     pub(crate) first_packets: u8,
     /// Whether the network card writes into our memory: `prefer`, `require` or `never`.
     pub(crate) zero_copy: ZeroCopyChoice,
+    /// Whose clock stamps packets: `system`, once a batch, or `card`, where the driver tells it.
+    pub(crate) clock: ClockChoice,
     /// Run the XDP program in the network stack, not in the driver.
     pub(crate) generic: bool,
     /// Leave what is not captured to the host; else it is dropped.
@@ -197,6 +199,7 @@ impl Default for CaptureSection {
             packets: CaptureChoice::default(),
             first_packets: pipeline::Ration::FIRST_PACKETS,
             zero_copy: ZeroCopyChoice::default(),
+            clock: ClockChoice::default(),
             generic: false,
             pass_others: false,
             host_interface: tap.host_interface,

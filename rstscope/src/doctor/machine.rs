@@ -3,13 +3,40 @@
 use super::files::Files;
 use super::finding::Finding;
 
-/// Everything about the kernel and its memory.
-pub(super) fn check(files: &Files, needed_bytes: u64) -> Vec<Finding> {
+/// Everything about the kernel and its memory; `reserved_bytes` are wanted from the pool of huge pages, if
+/// that was configured.
+pub(super) fn check(files: &Files, needed_bytes: u64, reserved_bytes: Option<u64>) -> Vec<Finding> {
     let mut findings = vec![kernel(files), btf(files)];
     findings.extend(compiler(files));
     findings.push(huge_pages(files));
+    findings.extend(reserved_bytes.and_then(|bytes| pool(files, bytes)));
     findings.extend(memory(files, needed_bytes));
     findings
+}
+
+/// The pool of `vm.nr_hugepages`, for `capture.huge_pages = "reserved"`.
+fn pool(files: &Files, bytes: u64) -> Option<Finding> {
+    let name = "reserved huge pages";
+    let wanted = bytes.div_ceil(HUGE_PAGE);
+    let free = field(files, "HugePages_Free:")?.parse::<u64>().ok()?;
+    let total = field(files, "HugePages_Total:")?.parse::<u64>().ok()?;
+    let says = format!("{free} free, the queues need {wanted}");
+    if free >= wanted {
+        return Some(Finding::ok(name, says));
+    }
+    Some(
+        Finding::warn(name, says)
+            .because("frames lie on transparent huge pages instead, or on small ones")
+            .run([format!("sysctl -w vm.nr_hugepages={}", total + wanted - free)])
+            .advise("for the next boot: the same line in /etc/sysctl.d/rstscope.conf"),
+    )
+}
+
+/// A value of `/proc/meminfo`.
+fn field(files: &Files, name: &str) -> Option<String> {
+    let information = files.text("proc/meminfo")?;
+    let line = information.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(line.trim().to_owned())
 }
 
 fn kernel(files: &Files) -> Finding {
@@ -87,9 +114,8 @@ fn huge_pages(files: &Files) -> Finding {
 }
 
 fn memory(files: &Files, needed_bytes: u64) -> Option<Finding> {
-    let information = files.text("proc/meminfo")?;
-    let line = information.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let available = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10;
+    let available = field(files, "MemAvailable:")?;
+    let available = available.strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10;
     let says =
         format!("{} MiB free of {} MiB that are wanted", available >> 20, needed_bytes >> 20);
     Some(if available < needed_bytes {
@@ -102,7 +128,9 @@ fn memory(files: &Files, needed_bytes: u64) -> Option<Finding> {
     })
 }
 
-/// `BPF_F_TEST_XDP_LIVE_FRAMES` aside: programs with fragments.
+/// What frames are laid on.
+const HUGE_PAGE: u64 = 2 << 20;
+/// Programs for packets of several frames.
 const KERNEL_MIN: (u32, u32) = (5, 18);
 /// `XDP_USE_SG`.
 const KERNEL_SCATTER: (u32, u32) = (6, 6);
@@ -114,7 +142,7 @@ mod tests {
 
     fn levels(files: &[(&str, &str)]) -> Vec<(&'static str, Level)> {
         let (_root, files) = Files::made_of(files);
-        check(&files, 1 << 30).iter().map(|finding| (finding.name, finding.level)).collect()
+        check(&files, 1 << 30, None).iter().map(|finding| (finding.name, finding.level)).collect()
     }
 
     #[test]
@@ -152,8 +180,19 @@ mod tests {
     #[test]
     fn what_a_machine_does_not_tell_is_no_fault() {
         let (_root, files) = Files::made_of(&[]);
-        let found = check(&files, 0);
+        let found = check(&files, 0, Some(1 << 30));
         assert!(found.iter().all(|finding| finding.level != Level::Fail), "{found:?}");
+    }
+
+    #[test]
+    fn a_pool_of_huge_pages_that_is_too_small_is_enlarged() {
+        let (_root, files) = Files::made_of(&[(
+            "proc/meminfo",
+            "HugePages_Total:       4\nHugePages_Free:        1\nHugepagesize:       2048 kB\n",
+        )]);
+        let found = pool(&files, 16 << 20).unwrap();
+        assert_eq!(found.commands(), ["sysctl -w vm.nr_hugepages=11"]);
+        assert_eq!(pool(&files, 2 << 20).unwrap().level, Level::Ok);
     }
 
     #[test]

@@ -50,7 +50,7 @@ use nix::sched::{CpuSet, sched_getaffinity};
 use port::Circumstances;
 use xdp::{Interface, Privileges, ReceiveHash, Symmetry};
 
-use crate::config::{self, Config, LinkSection};
+use crate::config::{self, Config, LinkSection, PagesChoice};
 use crate::{Outcome, terminal};
 
 /// Looks, tells, and mends where that was asked for.
@@ -99,7 +99,10 @@ fn look(config: &Config, arguments: &DoctorArguments) -> Diagnosis {
     let names: Vec<&String> = config.link.iter().flat_map(|link| &link.interfaces).collect();
     let queue_bytes = queue_bytes(config, &names);
     let flow_bytes = config.sensor.flows as u64 * FLOW_LEN;
-    let mut findings = machine::check(&files, queue_bytes + flow_bytes + REST_LEN);
+    let is_reserved = config.capture.huge_pages == PagesChoice::Reserved;
+    let reserved_bytes = is_reserved.then_some(queue_bytes);
+    let needed_bytes = queue_bytes + flow_bytes + REST_LEN;
+    let mut findings = machine::check(&files, needed_bytes, reserved_bytes);
     findings.extend(processor::check(&files));
     findings.extend(clocks::check(&files));
     findings.extend(privileges::check(queue_bytes));

@@ -18,13 +18,7 @@ pub(super) fn check(
     findings.push(match ReceiveHash::query(interface.name()) {
         Ok(hash) => spreading(interface, &hash, by_queue, files),
         Err(_) if interface.receive_queues() == 1 => one_queue(),
-        Err(error) => Finding::not_checked(
-            HASH,
-            format!(
-                "driver {} does not tell ({error}); see the queues of the tap",
-                interface.driver()
-            ),
-        ),
+        Err(error) => Finding::not_checked(HASH, untold(interface, &error)),
     });
     findings.extend(ring(interface));
     findings

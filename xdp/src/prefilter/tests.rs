@@ -7,7 +7,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use super::Prefilter;
 use crate::options::{Capture, Options, Ration};
-use crate::program::{Clock, Program};
+use crate::program::{Program, Ticking};
 
 const FIN: u8 = 1;
 const SYN: u8 = 2;
@@ -147,7 +147,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn twins(ration: Ration) -> Option<(Program, Prefilter)> {
     static REFUSED: LazyLock<Option<String>> = LazyLock::new(|| {
         let options = Options::new("none");
-        Program::load_with(&options, 1, 0, Clock::Metadata).err().map(|error| format!("{error}"))
+        Program::load_with(&options, 1, 0, Ticking::Metadata).err().map(|error| format!("{error}"))
     });
     if let Some(reason) = &*REFUSED {
         assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "in CI: {reason}");
@@ -159,7 +159,7 @@ fn twins(ration: Ration) -> Option<(Program, Prefilter)> {
     }
     let seed = 0x0123_4567_89ab_cdef;
     let options = Options { capture: Capture::Control(ration), ..Options::new("none") };
-    let program = Program::load_with(&options, 1, seed, Clock::Metadata).unwrap();
+    let program = Program::load_with(&options, 1, seed, Ticking::Metadata).unwrap();
     Some((program, Prefilter::new(&ration, seed)))
 }
 

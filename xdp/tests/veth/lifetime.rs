@@ -211,7 +211,7 @@ fn a_program_that_nobody_holds_is_named_with_its_cure() {
         ip(&format!("link set dev {WATCHED} xdp object {object} section xdp"));
         let error = Attachment::open(&options()).err().unwrap().to_string();
         assert!(error.contains("(\"generate\") is already attached in native mode"), "{error}");
-        assert!(error.contains("\"ip link set dev rs-b xdpgeneric off\" removes it"), "{error}");
+        assert!(error.contains("\"ip link set dev rs-b xdpdrv off\" removes it"), "{error}");
         ip(&format!("link set {WATCHED} xdp off"));
         open(&options());
     });

@@ -9,6 +9,7 @@ mod allocation;
 mod capture;
 mod lifetime;
 mod losses;
+mod metadata;
 mod namespace;
 mod packets;
 

@@ -94,7 +94,14 @@ const STAGES: [(&str, &[&str]); 11] = [
     (MEASURING, &["benches/"]),
     (
         "turn",
-        &["pipeline/src/worker", "pipeline/src/shard", "pipeline/src/batch", "pipeline/src/source"],
+        &[
+            "pipeline/src/worker",
+            "pipeline/src/shard",
+            "pipeline/src/batch",
+            "pipeline/src/source",
+            "pipeline/src/tap/sampler",
+            "pipeline/src/untangle",
+        ],
     ),
     ("parse", &["wire/"]),
     (
