@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 profile=${PROFILE:-release}
 cargo_deb_version=3.8.0
 tools=${XDG_CACHE_HOME:-$HOME/.cache}/rstscope/cargo-deb
-if ! "$tools/bin/cargo-deb" --version 2>/dev/null | grep -qxF "$cargo_deb_version"; then
+if ! "$tools/bin/cargo-deb" --version 2>/dev/null | grep -qF "$cargo_deb_version"; then
     # Built without optimization: it is run once and packs a few megabytes. Compresses by xz(1).
     CARGO_TARGET_DIR=$tools/target cargo install -q --debug --locked --no-default-features \
         --root "$tools" --version "$cargo_deb_version" cargo-deb >&2

@@ -28,13 +28,20 @@ def built(version=None):
     output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
     path = (DEPLOY.parent / output.splitlines()[-1]).resolve()
     assert path.suffix == ".deb", output
-    return path
+    # cargo-deb clears away the packages of other versions.
+    return pathlib.Path(shutil.copy(path, _folder()))
 
 
 @functools.cache
 def binary():
     """Path of the program, as it is in the package."""
-    folder = tempfile.mkdtemp(prefix="rstscope-package.")
-    atexit.register(shutil.rmtree, folder)
+    folder = _folder()
     subprocess.run(["dpkg-deb", "--extract", built(), folder], check=True)
     return pathlib.Path(folder, "usr/bin/rstscope")
+
+
+def _folder():
+    """A folder that is gone when the tests are over."""
+    folder = tempfile.mkdtemp(prefix="rstscope-package.")
+    atexit.register(shutil.rmtree, folder)
+    return folder
