@@ -1,4 +1,5 @@
 //! `rstscope top` in a real terminal: keys are pressed, the screen is read.
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 #![allow(clippy::print_stderr, reason = "a test that was skipped says so")]
 
