@@ -5,6 +5,9 @@
 //!                  \-- Handover ring --> the Shard of another worker
 //! ```
 //!
+//! Live, a thread of its own (`keeper.rs`) holds the attachments and hands queues of interfaces that
+//! are back to their workers; `tap/` says what is wrong with what they bring.
+//!
 //! The road of a packet is `Worker::turn` and `Shard::take`, live or replayed. Nothing on it
 //! allocates, locks, logs or makes a system call per packet; windows circulate between each worker
 //! and the one exporter.

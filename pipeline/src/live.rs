@@ -39,7 +39,8 @@ impl Wait {
 ///
 /// The two ports of a tap are emptied together, so that both directions of a connection are judged in
 /// one turn: first the frames of the one, then those of the other. More than a batch holds is taken
-/// in proportion to what waits on each, so that neither direction runs ahead of the other.
+/// in proportion to what waits on each, so that neither direction runs far ahead of the other; at
+/// the cut an answer may come a turn before what it answers.
 pub(crate) struct LiveSource {
     queues: Vec<LiveQueue>,
     /// The queue whose batch is lent.
@@ -206,10 +207,11 @@ impl LiveSource {
     fn take_both(&mut self, twin: usize) -> usize {
         let pair = self.queues.get_disjoint_mut([self.current, twin]);
         let [first, second] = pair.expect("a queue is not its own twin");
-        let [of_first, of_second] = shares([first.queue.waiting(), second.queue.waiting()]);
-        let now = clock::now();
-        let before = first.receive(of_first, || now);
-        let received = before + second.receive(of_second, || now);
+        let [of_first, of_second] = shares(waiting(&mut first.queue, &mut second.queue));
+        let before = first.receive(of_first, clock::now);
+        let received = before + second.receive(of_second, clock::now);
+        let now = first.latest.max(second.latest);
+        (first.latest, second.latest) = (now, now);
         self.twin = Some((twin, before));
         received
     }
@@ -318,6 +320,24 @@ impl LiveSource {
     }
 }
 
+/// What waits on two queues at one moment.
+///
+/// Whoever looks at one after the other may be interrupted between, and then sees an answer on the
+/// second without the question on the first. So both counts hold for the moment at which the first
+/// was read, unless the second keeps growing meanwhile: on a busy link looks are closer together
+/// than any answer.
+fn waiting(first: &mut Queue, second: &mut Queue) -> [usize; 2] {
+    let mut of_second = second.waiting();
+    for _ in 0..LOOKS_MAX {
+        let of_first = first.waiting();
+        let before = std::mem::replace(&mut of_second, second.waiting());
+        if before == of_second {
+            return [of_first, of_second];
+        }
+    }
+    [first.waiting(), of_second]
+}
+
 /// How many of so many waiting packets of two queues are taken, so that both come to their ends
 /// together.
 fn shares([first, second]: [usize; 2]) -> [usize; 2] {
@@ -330,6 +350,8 @@ fn shares([first, second]: [usize; 2]) -> [usize; 2] {
     [of_first, BATCH_MAX - of_first]
 }
 
+/// Looks at two queues before what they say is good enough.
+const LOOKS_MAX: u32 = 4;
 /// Empty turns before the thread sleeps; at line rate the next batch is there sooner.
 const SPINS_BEFORE_WAIT: u32 = 64;
 /// Some tens of milliseconds: a check is a system call.
