@@ -152,7 +152,10 @@ fn traffic(
         return vec![Finding::not_checked("interfaces", why).of("tap")];
     }
     if !can_watch {
-        let why = "not all interfaces could be attached to, see above";
+        let why = match seconds {
+            0 => "--watch 0 leaves the interfaces alone",
+            _ => "not all interfaces could be attached to, see above",
+        };
         return vec![Finding::not_checked("traffic", why).of("tap")];
     }
     match watch::watch(config, seconds) {
