@@ -1,7 +1,7 @@
 //! Delivery under attack: receivers that misbehave, processes that are killed, disks that are full.
 //! Whatever happens, every event is told once or counted as lost.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test that is skipped says so")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 #![allow(unreachable_pub, reason = "what is public here is so for the other files of this test")]
 
 mod disk;
