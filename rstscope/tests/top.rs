@@ -1,8 +1,6 @@
 //! `rstscope top` in a real terminal: keys are pressed, the screen is read.
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
-#![allow(clippy::print_stderr, reason = "a test that was skipped says so")]
-
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
