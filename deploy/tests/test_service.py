@@ -52,6 +52,22 @@ class Service(unittest.TestCase):
         wait_until("the reset is told", lambda: told(self.links, port), TOLD_AFTER_S)
         self.assertNotIn("WARN lock memory", self.machine.journal())
 
+    def test_only_the_keeper_holds_capabilities(self):
+        drop_in(self.machine, "sink", "[Service]\nEnvironment='RSTSCOPE_SINK=[{ kind = \"otlp\" }]'\n")
+        self.addCleanup(drop_in, self.machine, "sink", "")
+        start(self.links, self.machine)
+        process = self.machine.property("MainPID")
+        command = f"cd /proc/{process}/task; for t in *; do echo $(cat $t/comm) $(grep ^CapPrm $t/status); done"
+        permitted = {}
+        for line in self.machine.out("sh", "-c", command).splitlines():
+            name, _, mask = line.rsplit(maxsplit=2)
+            permitted[name] = int(mask, 16)
+        for name in ("rstscope", "worker-0", "api", "spool", "sink-otlp"):
+            self.assertEqual(permitted.get(name), 0, permitted)
+        self.assertNotEqual(permitted.pop("keeper"), 0)
+        self.assertEqual(set(permitted.values()), {0}, permitted)
+        self.assertNotIn("capabilities of a thread", self.machine.journal())
+
     def test_workers_are_pinned_and_told_to_be_so(self):
         start(self.links, self.machine)
         process = self.machine.property("MainPID")

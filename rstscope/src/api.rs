@@ -48,8 +48,9 @@ impl Api {
 
 /// This program on this machine.
 pub(crate) fn sensor(interfaces: Vec<String>) -> Sensor {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = match name.trim() {
+    // Not by /proc/sys, which a service may not see.
+    let name = nix::unistd::gethostname().unwrap_or_default();
+    let name = match name.to_string_lossy().trim() {
         "" => "unnamed".to_owned(),
         name => name.to_owned(),
     };

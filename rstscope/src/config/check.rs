@@ -14,7 +14,9 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     links(config)?;
     capture(&config.capture)?;
     sensor(&config.sensor)?;
-    api(&config.api)
+    api(&config.api)?;
+    delivery::Options { spool: config.spool.clone(), sinks: config.sink.clone() }.check()?;
+    Ok(())
 }
 
 fn api(api: &collector::Options) -> anyhow::Result<()> {
@@ -117,6 +119,8 @@ mod tests {
         assert!(refused("[sensor]\nflows = 1").contains("sensor.flows = 1: 16 to"));
         assert!(refused("[sensor]\nyield_s = 0").contains("sensor.yield_s"));
         assert!(refused("[[link]]\ninterfaces = ['a', 'b', 'c']").contains("3 interfaces"));
+        let sinks = "[[sink]]\nkind = 'otlp'\n[[sink]]\nkind = 'otlp'";
+        assert!(refused(sinks).contains("two sinks have this name"), "{}", refused(sinks));
         let twice = "[[link]]\ninterfaces = ['a']\n[[link]]\ninterfaces = ['b', 'a']";
         assert_eq!(refused(twice), "interface a is named twice");
     }

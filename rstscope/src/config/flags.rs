@@ -13,6 +13,8 @@ pub(crate) fn for_run(mut config: Config, arguments: &RunArguments) -> Config {
     config.api.listen = arguments.api.or(config.api.listen);
     config.sensor.provisional |= arguments.output.provisional;
     config.sensor.lay_over(&arguments.sensor);
+    // A sink that takes them needs somebody who makes them.
+    config.sensor.provisional |= config.sink.iter().any(|sink| sink.send().provisional);
     config
 }
 

@@ -45,10 +45,15 @@ fn load_from(path: Option<&Path>, variables: Vec<(String, String)>) -> anyhow::R
     }
     for (name, value) in variables {
         let Some(keys) = keys_of(&name) else { continue };
+        if keys.len() == 1 && !SECTIONS.contains(&keys[0].as_str()) {
+            // Kubernetes, say, names variables after services.
+            tracing::warn!("{name} in the environment names no section of the configuration");
+            continue;
+        }
         let mut alone = Table::new();
         put(&mut alone, &keys, value_of(&value));
         Config::deserialize(Value::Table(alone.clone()))
-            .with_context(|| format!("environment variable {name}={value}"))?;
+            .with_context(|| format!("environment variable {name}"))?;
         merge(&mut table, alone);
         loaded.variables.push(name);
     }
@@ -104,6 +109,8 @@ fn merge(table: &mut Table, over: Table) {
     }
 }
 
+/// What a variable can name without a key.
+const SECTIONS: [&str; 7] = ["link", "capture", "sensor", "service", "api", "spool", "sink"];
 /// What the names of all our variables begin with.
 const PREFIX: &str = "RSTSCOPE_";
 /// Names the file.
@@ -151,14 +158,23 @@ mod tests {
         assert!(error.contains("line 2") && error.contains("batches"), "{error}");
         let error = with("", &[("RSTSCOPE_CAPTURE__BATCH", "many")]).unwrap_err();
         let error = format!("{error:#}");
-        assert!(error.contains("RSTSCOPE_CAPTURE__BATCH=many"), "{error}");
+        assert!(error.contains("variable RSTSCOPE_CAPTURE__BATCH"), "{error}");
+        // The value may be a secret.
+        let secret = [("RSTSCOPE_SINK", "[{kind = 'otlp', headers = {a = 'hush'}, bad = 1}]")];
+        let error = format!("{:#}", with("", &secret).unwrap_err());
+        assert!(!error.contains("hush"), "{error}");
         let error = with("[[link]]\ninterfaces = []\n", &[]).unwrap_err();
         assert!(error.to_string().contains("no interfaces"), "{error}");
     }
 
     #[test]
     fn other_variables_are_nobodys_business() {
-        let variables = [("RSTSCOPE", "1"), ("HOME", "/root"), ("RUST_LOG", "debug")];
+        let variables = [
+            ("RSTSCOPE", "1"),
+            ("HOME", "/root"),
+            ("RUST_LOG", "debug"),
+            ("RSTSCOPE_SERVICE_HOST", "10.0.0.1"),
+        ];
         assert_eq!(with("", &variables).unwrap().config, Config::default());
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Deliver {
     next: Option<(Receiver<Made>, Vec<Event>)>,
     /// Events that found no room while it was made.
     not_kept: u64,
+    /// Neither the old options nor new ones would do.
+    is_over: bool,
     has_privileges: bool,
 }
 
@@ -38,7 +40,12 @@ impl Deliver {
         let options = options_of(config);
         let has_privileges = !config.service.drop_privileges;
         let delivery = Arc::new(begun(&options, has_privileges).context("open the spool")?);
-        Ok(Self { delivery, options, next: None, not_kept: 0, has_privileges })
+        Ok(Self { delivery, options, next: None, not_kept: 0, is_over: false, has_privileges })
+    }
+
+    /// Whether `config` asks for something else than what is done, or nothing can be done any more.
+    pub(super) fn differs(&self, config: &Config) -> bool {
+        self.is_over || options_of(config) != self.options
     }
 
     pub(super) fn is_wanted(&self) -> bool {
@@ -97,12 +104,12 @@ impl Deliver {
     pub(super) fn status(&mut self) -> Status {
         if let Some((made, waiting)) = self.next.take() {
             match made.try_recv() {
-                Ok(made) => {
-                    (self.delivery, self.options) = (made.delivery, made.options);
-                    waiting.iter().for_each(|event| self.delivery.emit(event));
-                }
+                Ok(made) => self.take_over(made, &waiting),
                 Err(TryRecvError::Empty) => self.next = Some((made, waiting)),
-                Err(TryRecvError::Disconnected) => self.not_kept += waiting.len() as u64,
+                Err(TryRecvError::Disconnected) => {
+                    self.is_over = true;
+                    self.not_kept += waiting.len() as u64;
+                }
             }
         }
         let mut status = self.delivery.status();
@@ -112,14 +119,21 @@ impl Deliver {
 
     /// Writes what was handed over and lets sinks send what goes at once.
     pub(super) fn stop(&mut self) -> Status {
-        if let Some((made, waiting)) = self.next.take()
-            && let Ok(made) = made.recv()
-        {
-            (self.delivery, self.options) = (made.delivery, made.options);
-            waiting.iter().for_each(|event| self.delivery.emit(event));
+        if let Some((made, waiting)) = self.next.take() {
+            match made.recv() {
+                Ok(made) => self.take_over(made, &waiting),
+                Err(_) => self.not_kept += waiting.len() as u64,
+            }
         }
         self.delivery.stop();
         self.status()
+    }
+
+    /// The old one has stopped; what it could not keep stays counted.
+    fn take_over(&mut self, made: Made, waiting: &[Event]) {
+        self.not_kept += self.delivery.status().spool.not_spooled;
+        (self.delivery, self.options, self.is_over) = (made.delivery, made.options, false);
+        waiting.iter().for_each(|event| self.delivery.emit(event));
     }
 }
 

@@ -77,11 +77,6 @@ impl Change {
             tracing::warn!("these changes wait for the next start: {}", list(&later));
         }
     }
-
-    /// Whether anything in a section has changed.
-    pub(super) fn concerns(&self, section: &str) -> bool {
-        self.keys.iter().any(|key| key == section || key.starts_with(&format!("{section}.")))
-    }
 }
 
 fn changed(old: &Config, new: &Config) -> Vec<String> {
@@ -128,8 +123,6 @@ mod tests {
             toml::from_str("[service]\nlog = 'debug'\n[capture]\nframe_size = 4096").unwrap();
         let keys = changed(&old, &new);
         assert_eq!(keys, ["capture.batch", "capture.frame_size", "service.log"]);
-        let change = Change { config: new, keys };
-        assert!(change.concerns("service") && !change.concerns("sink"));
         assert_eq!(changed(&old, &old), Vec::<String>::new());
     }
 }

@@ -31,10 +31,10 @@ impl Told<'_> {
             if !self.is_quiet {
                 log::set_level(change.config.service.log);
             }
-            if change.concerns("spool") || change.concerns("sink") {
+            change.tell();
+            if self.deliver.differs(&change.config) {
                 self.deliver.change(&change.config);
             }
-            change.tell();
         }
         self.supervisor.ready();
     }
