@@ -110,7 +110,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         tap: CaptureQuality::default(),
     };
     let shape = Shape {
-        has_fibres: options.links.iter().any(|link| link.west.is_some()),
+        has_fibres: links.ports().iter().map(|port| port.port.fibre.is_some()).collect(),
         trusts_queues: worker_count > 1 && options.sharding == Sharding::ByQueue,
     };
     let exporter = Exporter::new(teller, hired.inboxes, inputs, options.options.context);
