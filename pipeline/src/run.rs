@@ -131,8 +131,10 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         status.flows_max = hired.flows_max;
         links.tell(status, told);
     };
-    let (_, cpu) = run_crew(hired.workers, work, &mut exporter, stop, sink, beat)?;
+    let (sources, cpu) = run_crew(hired.workers, work, &mut exporter, stop, sink, beat)?;
+    // First: a program counts every packet for which it finds no socket.
     keeper.end();
+    drop(sources);
     let mut report = exporter.report();
     report.cpu = cpu;
     report.losses.extend(links.losses());
