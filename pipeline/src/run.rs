@@ -85,7 +85,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     let links = Arc::new(Links::new(&options.links));
     let waits = options.wait_for_interfaces;
     let mut keeper = Keeper::start(interfaces(options), Arc::clone(&links), waits)?;
-    let opened = keeper.opened(stop)?;
+    let opened = keeper.opened(stop, || sink.waiting())?;
     let (worker_count, inputs) = (opened.queues.len(), links.ports().len());
     // One secret for all: every worker must find the same owner for a flow.
     let table = table_options(&options.options, worker_count.max(1));
