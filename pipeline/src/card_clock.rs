@@ -79,7 +79,8 @@ impl CardClock {
     }
 
     fn learn(&mut self, now: Timestamp, seen: i64) {
-        if self.distance().is_some_and(|known| known.abs_diff(seen) > STEP_NS) {
+        // What is less is taken in any case.
+        if self.distance().is_some_and(|known| seen.saturating_sub(known) > RISE_NS) {
             (self.distance, self.distance_before) = (None, None);
         }
         if now.0 < self.since.0 || now.since_ns(self.since) >= SECOND_NS {
@@ -95,8 +96,8 @@ impl CardClock {
 }
 
 const SECOND_NS: u64 = 1_000_000_000;
-/// No batch waits so long that it would not have been lost: the card's clock was set.
-const STEP_NS: u64 = 1_000_000_000;
+/// A clock was set, or a worker stood still so long: then the next packet that is quick sets it right.
+const RISE_NS: i64 = 50_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -139,6 +140,15 @@ mod tests {
         }
         let now = 10 * SECOND_NS;
         assert_eq!(taken(&mut clock, 1 << 60, now, &[10, 0]), [now - 10, now]);
+    }
+
+    #[test]
+    fn a_card_set_back_a_little_makes_no_packet_older_than_it_is() {
+        let mut clock = CardClock::new();
+        taken(&mut clock, 900_000_000, 2 * SECOND_NS, &[0]);
+        let now = 2 * SECOND_NS + 300_000_000;
+        assert_eq!(taken(&mut clock, 700_000_000, now, &[10, 0]), [now - 10, now]);
+        assert_eq!(taken(&mut clock, 700_000_000, now + 500, &[500]), [now]);
     }
 
     #[test]

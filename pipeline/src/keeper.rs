@@ -5,6 +5,7 @@
 //! channel and only receive from them; a socket that is of no use any more is closed by its worker,
 //! which keeps its flows.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -25,6 +26,8 @@ pub(crate) struct Keeper {
     /// Closed to end the thread; takes the ends of the workers once.
     workers: Option<Sender<Vec<Sender<LiveQueue>>>>,
     opened: Receiver<Result<Opened, Error>>,
+    /// Nothing is waited for any more.
+    stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -51,21 +54,32 @@ impl Keeper {
         let (opened_sender, opened) = bounded(1);
         let (workers, workers_receiver) = bounded(1);
         let ports = interfaces.into_iter().map(Kept::new).collect();
-        let keeping = Keeping { ports, links, workers: Vec::new() };
+        let stop = Arc::new(AtomicBool::new(false));
+        let keeping = Keeping { ports, links, workers: Vec::new(), stop: Arc::clone(&stop) };
         let thread = std::thread::Builder::new()
             .name("keeper".to_owned())
             .spawn(move || keeping.run(waits, &opened_sender, &workers_receiver))
             .map_err(Error::SpawnKeeper)?;
-        Ok(Self { workers: Some(workers), opened, thread: Some(thread) })
+        Ok(Self { workers: Some(workers), opened, stop, thread: Some(thread) })
     }
 
-    /// Waits for the first interface; nothing is opened if `stop` is set before.
+    /// Waits for the first interface, and calls `waiting` about once a second meanwhile; nothing is
+    /// opened if `stop` is set before.
     ///
     /// # Errors
-    /// An interface could not be opened.
-    pub(crate) fn opened(&self, stop: &AtomicBool) -> Result<Opened, Error> {
+    /// An interface could not be opened, or `waiting` failed.
+    pub(crate) fn opened(
+        &self,
+        stop: &AtomicBool,
+        mut waiting: impl FnMut() -> io::Result<()>,
+    ) -> Result<Opened, Error> {
+        let mut told = Instant::now();
         while !stop.load(Ordering::Relaxed) {
             match self.opened.recv_timeout(STOP_SEEN_AFTER) {
+                Err(RecvTimeoutError::Timeout) if told.elapsed() >= TELL_EVERY => {
+                    told = Instant::now();
+                    waiting().map_err(Error::Sink)?;
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(opened) => return opened,
                 Err(RecvTimeoutError::Disconnected) => return Err(Error::KeeperGone),
@@ -82,6 +96,7 @@ impl Keeper {
 
     /// Detaches everything; what the programs counted has been noted then.
     pub(crate) fn end(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
         self.workers = None;
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
@@ -102,6 +117,7 @@ struct Keeping {
     ports: Vec<Kept>,
     links: Arc<Links>,
     workers: Vec<Sender<LiveQueue>>,
+    stop: Arc<AtomicBool>,
 }
 
 /// One interface.
@@ -112,8 +128,9 @@ struct Kept {
     gauges: Vec<Arc<Gauge>>,
     /// What was complained of last, so that it is said once.
     complaint: String,
-    /// Not before then is it tried again.
+    /// Not before then is it tried again, and how long it was left alone before.
     next_try: Instant,
+    pause: Duration,
 }
 
 /// What is held as long as an interface is watched.
@@ -159,9 +176,13 @@ impl Keeping {
         let mut opened = Opened::default();
         loop {
             for input in 0..self.ports.len() {
+                if self.has_to_stop() || !self.ports[input].is_due() {
+                    continue;
+                }
                 match self.open(input) {
                     Ok(queues) => opened.add(&self.ports[input].options.interface, queues),
-                    Err(error) if waits => self.ports[input].complain(&error),
+                    Err(_) if self.has_to_stop() => {}
+                    Err(error) if waits => self.ports[input].put_off(&error),
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -173,10 +194,15 @@ impl Keeping {
         }
     }
 
+    /// Whether the run is over.
+    fn has_to_stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// Attaches to an interface.
     fn open(&mut self, input: usize) -> Result<Vec<LiveQueue>, xdp::Error> {
         let (kept, links) = (&mut self.ports[input], &self.links);
-        let (attachment, queues) = Attachment::open(&kept.options)?;
+        let (attachment, queues) = Attachment::open_until(&kept.options, &self.stop)?;
         for warning in attachment.warnings() {
             tracing::warn!("{warning}");
         }
@@ -191,17 +217,21 @@ impl Keeping {
             .collect();
         kept.gauges = live.iter().map(LiveQueue::gauge).collect();
         kept.complaint.clear();
+        kept.pause = Duration::ZERO;
         Ok(live)
     }
 
     /// Looks at every interface: is it still there, and is it back?
     fn look(&mut self) {
         for input in 0..self.ports.len() {
+            if self.has_to_stop() {
+                return;
+            }
             self.count(input);
             let kept = &mut self.ports[input];
             let now = Interface::query(&kept.options.interface);
             match (&kept.held, now) {
-                (Some(held), Ok(now)) => match held.trouble(&now, &kept.options) {
+                (Some(held), Ok(now)) => match kept.trouble(held, &now) {
                     Some(trouble) => kept.lose(trouble),
                     None => kept.set_up(now.is_up() && now.has_carrier()),
                 },
@@ -224,11 +254,8 @@ impl Keeping {
                     let _ = self.workers[index % self.workers.len()].send(queue);
                 }
             }
-            Err(error) => {
-                let kept = &mut self.ports[input];
-                kept.next_try = Instant::now() + TRY_EVERY;
-                kept.complain(&error);
-            }
+            Err(_) if self.has_to_stop() => {}
+            Err(error) => self.ports[input].put_off(&error),
         }
     }
 
@@ -254,7 +281,9 @@ impl Held {
         if self.program != now.program_id() {
             return Some("lost its XDP program: somebody took it off or put another one there");
         }
-        let has_other_queues = then.receive_queues() != now.receive_queues();
+        // Where the driver told of them only once, the other number means something else.
+        let are_told = then.has_channels() && now.has_channels();
+        let has_other_queues = are_told && then.receive_queues() != now.receive_queues();
         (options.queues.is_none() && has_other_queues).then_some("has another number of queues")
     }
 }
@@ -262,7 +291,16 @@ impl Held {
 impl Kept {
     fn new(options: xdp::Options) -> Self {
         let (gauges, complaint) = (Vec::new(), String::new());
-        Self { options, held: None, gauges, complaint, next_try: Instant::now() }
+        let (next_try, pause) = (Instant::now(), Duration::ZERO);
+        Self { options, held: None, gauges, complaint, next_try, pause }
+    }
+
+    /// Why nothing can come any more through what is held.
+    fn trouble(&self, held: &Held, now: &Interface) -> Option<&'static str> {
+        let is_closed = || self.gauges.iter().any(|gauge| !gauge.is_open());
+        let closed =
+            || is_closed().then_some("was gone for a moment, and a socket of it is closed");
+        held.trouble(now, &self.options).or_else(closed)
     }
 
     fn set_up(&self, is_up: bool) {
@@ -286,6 +324,13 @@ impl Kept {
     /// Whether it may be attached to again: its old sockets are closed.
     fn is_due(&self) -> bool {
         Instant::now() >= self.next_try && !self.gauges.iter().any(|gauge| gauge.is_open())
+    }
+
+    /// Says why it cannot be attached to, and tries it later.
+    fn put_off(&mut self, error: &xdp::Error) {
+        self.pause = pause_after(error, self.pause);
+        self.next_try = Instant::now() + self.pause;
+        self.complain(error);
     }
 
     /// Says once why it cannot be attached to.
@@ -319,9 +364,54 @@ impl Opened {
     }
 }
 
+/// How long an interface is left alone that was left alone for `before` and has refused again.
+fn pause_after(error: &xdp::Error, before: Duration) -> Duration {
+    match error {
+        // Asking costs nothing, and nothing is touched.
+        xdp::Error::NoInterface { .. } | xdp::Error::InterfaceDown { .. } => Duration::ZERO,
+        // A program is loaded each time, and the link may be reset.
+        _ => (before * 2).clamp(TRY_EVERY, TRY_EVERY_MOST),
+    }
+}
+
 /// How often interfaces are looked at: a link that is back is watched again within this time.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// How often an interface that refuses is tried.
+/// How soon an interface that refuses is tried again; each time twice as late, up to the most.
 const TRY_EVERY: Duration = Duration::from_secs(1);
+const TRY_EVERY_MOST: Duration = Duration::from_secs(60);
+/// How often somebody is told that nothing is there yet.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 /// How soon a run that waits for interfaces ends when it is told to.
 const STOP_SEEN_AFTER: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_again_and_again_is_tried_ever_more_rarely() {
+        let refused = xdp::Error::NoSuchQueue { name: "east0".to_owned(), queue: 1, queues: 1 };
+        let mut pause = Duration::ZERO;
+        let pauses_s = [(); 8].map(|()| {
+            pause = pause_after(&refused, pause);
+            pause.as_secs()
+        });
+        assert_eq!(pauses_s, [1, 2, 4, 8, 16, 32, 60, 60]);
+        let missing = xdp::Error::NoInterface { name: "east0".to_owned() };
+        assert_eq!(pause_after(&missing, pause), Duration::ZERO);
+    }
+
+    #[test]
+    fn whoever_waits_for_an_interface_is_told_so() {
+        let links = [crate::Link::tap("rs-nobody")];
+        let wanted = links[0].ports().cloned().collect();
+        let keeper = Keeper::start(wanted, Arc::new(Links::new(&links)), true).unwrap();
+        let (stop, mut told) = (AtomicBool::new(false), 0);
+        let opened = keeper.opened(&stop, || {
+            told += 1;
+            stop.store(true, Ordering::Relaxed);
+            Ok(())
+        });
+        assert_eq!((told, opened.unwrap().queues.len()), (1, 0));
+    }
+}

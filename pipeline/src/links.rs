@@ -8,6 +8,7 @@ use events::{ControlReport, InputReport, Status};
 use flowtable::Timestamp;
 use xdp::Ration;
 
+use crate::clock;
 use crate::exporter::named;
 use crate::gauge::Gauge;
 use crate::link::{Link, Port};
@@ -86,7 +87,10 @@ impl Links {
     pub(crate) fn tell(&self, status: &mut Status, told: Timestamp) {
         status.losses.extend(self.losses());
         let gauges = self.gauges();
-        let latest = gauges.iter().map(|gauge| gauge.latest()).max().unwrap_or_default();
+        // A clock that was set back leaves queues in the future on which nothing has come since.
+        let now = clock::now();
+        let latest = gauges.iter().map(|gauge| gauge.latest()).filter(|latest| *latest <= now);
+        let latest = latest.max().unwrap_or_default();
         status.exporter_lag_s = latest.since_ns(told) as f64 / 1e9;
         let status_of =
             |gauge: &Arc<Gauge>| gauge.status(&self.ports[usize::from(gauge.input)].name);

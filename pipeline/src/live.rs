@@ -123,10 +123,10 @@ impl LiveQueue {
         }
     }
 
-    /// Whether nothing will come through it any more. An interface that is down may come up again.
+    /// Whether nothing will come through it any more. An interface that is down may come up again:
+    /// whether it does is the keeper's to ask.
     fn is_over(&self) -> bool {
-        let is_gone = || matches!(self.queue.check(), Err(xdp::Error::InterfaceGone { .. }));
-        self.gauge.is_revoked() || is_gone()
+        self.gauge.is_revoked() || self.queue.is_gone()
     }
 
     /// Notes what it has brought and closes it; all of that has been judged.
@@ -207,7 +207,8 @@ impl LiveSource {
     fn take_both(&mut self, twin: usize) -> usize {
         let pair = self.queues.get_disjoint_mut([self.current, twin]);
         let [first, second] = pair.expect("a queue is not its own twin");
-        let [of_first, of_second] = shares(waiting(&mut first.queue, &mut second.queue));
+        let batch = BATCH_MAX.min(first.queue.batch()).min(second.queue.batch());
+        let [of_first, of_second] = shares(waiting(&mut first.queue, &mut second.queue), batch);
         let before = first.receive(of_first, clock::now);
         let received = before + second.receive(of_second, clock::now);
         let now = first.latest.max(second.latest);
@@ -338,16 +339,17 @@ fn waiting(first: &mut Queue, second: &mut Queue) -> [usize; 2] {
     [first.waiting(), of_second]
 }
 
-/// How many of so many waiting packets of two queues are taken, so that both come to their ends
-/// together.
-fn shares([first, second]: [usize; 2]) -> [usize; 2] {
-    let sum = first + second;
-    if sum <= BATCH_MAX {
+/// How many of so many waiting packets of two queues are taken in a batch of both, so that both come
+/// to their ends together.
+fn shares([first, second]: [usize; 2], batch: usize) -> [usize; 2] {
+    // One of each at least.
+    let (sum, batch) = (first + second, batch.max(2));
+    if sum <= batch {
         return [first, second];
     }
     let least = usize::from(first > 0);
-    let of_first = (BATCH_MAX * first / sum).clamp(least, BATCH_MAX - usize::from(second > 0));
-    [of_first, BATCH_MAX - of_first]
+    let of_first = (batch * first / sum).clamp(least, batch - usize::from(second > 0));
+    [of_first, batch - of_first]
 }
 
 /// Looks at two queues before what they say is good enough.
@@ -368,10 +370,12 @@ mod tests {
 
     #[test]
     fn two_queues_are_emptied_in_proportion_to_what_waits() {
-        assert_eq!(shares([0, 5]), [0, 5]);
-        assert_eq!(shares([60, 4]), [60, 4]);
-        assert_eq!(shares([3_000, 1_000]), [48, 16]);
-        assert_eq!(shares([8_000, 1]), [63, 1], "nobody waits for ever");
-        assert_eq!(shares([0, 8_000]), [0, 64]);
+        assert_eq!(shares([0, 5], 64), [0, 5]);
+        assert_eq!(shares([60, 4], 64), [60, 4]);
+        assert_eq!(shares([3_000, 1_000], 64), [48, 16]);
+        assert_eq!(shares([8_000, 1], 64), [63, 1], "nobody waits for ever");
+        assert_eq!(shares([0, 8_000], 64), [0, 64]);
+        assert_eq!(shares([60, 20], 16), [12, 4], "no queue lends more than its batch");
+        assert_eq!(shares([8_000, 1], 1), [1, 1]);
     }
 }

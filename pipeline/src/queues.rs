@@ -52,7 +52,7 @@ pub fn replay_queues<S: Source + Send>(
         tap: CaptureQuality::default(),
     };
     let trusts_queues = count > 1 && sharding == Sharding::ByQueue;
-    let shape = Shape { has_fibres, trusts_queues };
+    let shape = Shape { has_fibres: vec![has_fibres], trusts_queues };
     let exporter = Exporter::new(teller, inboxes, 1, options.context);
     let mut exporter = exporter.of_shape(shape);
     let work = |_, worker: Worker<S>| worker.run(stop);

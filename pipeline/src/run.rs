@@ -85,7 +85,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     let links = Arc::new(Links::new(&options.links));
     let waits = options.wait_for_interfaces;
     let mut keeper = Keeper::start(interfaces(options), Arc::clone(&links), waits)?;
-    let opened = keeper.opened(stop)?;
+    let opened = keeper.opened(stop, || sink.waiting())?;
     let (worker_count, inputs) = (opened.queues.len(), links.ports().len());
     // One secret for all: every worker must find the same owner for a flow.
     let table = table_options(&options.options, worker_count.max(1));
@@ -110,7 +110,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         tap: CaptureQuality::default(),
     };
     let shape = Shape {
-        has_fibres: options.links.iter().any(|link| link.west.is_some()),
+        has_fibres: links.ports().iter().map(|port| port.port.fibre.is_some()).collect(),
         trusts_queues: worker_count > 1 && options.sharding == Sharding::ByQueue,
     };
     let exporter = Exporter::new(teller, hired.inboxes, inputs, options.options.context);
@@ -131,8 +131,10 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         status.flows_max = hired.flows_max;
         links.tell(status, told);
     };
-    let (_, cpu) = run_crew(hired.workers, work, &mut exporter, stop, sink, beat)?;
+    let (sources, cpu) = run_crew(hired.workers, work, &mut exporter, stop, sink, beat)?;
+    // First: a program counts every packet for which it finds no socket.
     keeper.end();
+    drop(sources);
     let mut report = exporter.report();
     report.cpu = cpu;
     report.losses.extend(links.losses());

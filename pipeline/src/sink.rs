@@ -6,6 +6,15 @@ use events::{Event, Start, Status};
 
 /// Takes events one by one; the binary's table, NDJSON and CSV are sinks.
 pub trait Sink {
+    /// Told about once a second in live use while no interface could be opened yet, before
+    /// [`Sink::start`].
+    ///
+    /// # Errors
+    /// What the output said; the run ends.
+    fn waiting(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Told once, before the first packet.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::AtomicBool;
 
 use crate::error::Error;
 use crate::interface::{Interface, InterfaceStatistics, wait_for_carrier};
@@ -33,6 +34,12 @@ pub struct Attachment {
 impl Attachment {
     /// Attaches to an interface and binds its queues, in the order of [`Options::queues`].
     pub fn open(options: &Options) -> Result<(Self, Vec<Queue>), Error> {
+        Self::open_until(options, &AtomicBool::new(false))
+    }
+
+    /// As [`Attachment::open`], but waits neither for a carrier nor for a busy queue once `stop` is set,
+    /// and then fails as if it had waited in vain.
+    pub fn open_until(options: &Options, stop: &AtomicBool) -> Result<(Self, Vec<Queue>), Error> {
         check(options)?;
         privileges::check()?;
         let interface = Interface::query(&options.interface)?;
@@ -55,7 +62,7 @@ impl Attachment {
                 |source| Error::Promiscuous { interface: interface.name().into(), source },
             )?;
         if interface.has_carrier() {
-            wait_for_carrier(interface.name(), options.carrier_wait)?;
+            wait_for_carrier(interface.name(), options.carrier_wait, stop)?;
         }
 
         let native = matches!(attached, Attached::Native);
@@ -73,13 +80,13 @@ impl Attachment {
         };
         let mut opened = Vec::with_capacity(queues.len());
         for (number, umem) in queues.into_iter().zip(memories) {
-            let queue = Queue::open(interface.name(), umem, plan(number))?;
+            let queue = Queue::open(interface.name(), umem, plan(number), stop)?;
             program.serve(number, queue.socket())?;
             opened.push(queue);
         }
         if interface.has_carrier() {
             // Zero copy may have reset the link once more, and whoever is told that we watch may send.
-            wait_for_carrier(interface.name(), options.carrier_wait)?;
+            wait_for_carrier(interface.name(), options.carrier_wait, stop)?;
         }
         let mut warnings = warnings(options, &interface, &attached, &opened);
         warnings.extend(metadata_refused);

@@ -1,6 +1,7 @@
 //! What the kernel says of a network interface.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ pub struct Interface {
     name: String,
     driver: String,
     receive_queues: u32,
+    /// The driver told of them.
+    has_channels: bool,
     link: Link,
 }
 
@@ -29,11 +32,10 @@ impl Interface {
         })?;
         // Both are courtesies of the driver: some have no channels to tell of.
         let driver = ethtool::driver(name).unwrap_or_else(|_| "unknown".to_owned());
-        let receive_queues = match ethtool::receive_queues(name) {
-            Ok(queues) if queues > 0 => queues,
-            _ => link.receive_queues.max(1),
-        };
-        Ok(Self { name: name.to_owned(), driver, receive_queues, link })
+        let told = ethtool::receive_queues(name).ok().filter(|&queues| queues > 0);
+        let (receive_queues, has_channels) =
+            (told.unwrap_or_else(|| link.receive_queues.max(1)), told.is_some());
+        Ok(Self { name: name.to_owned(), driver, receive_queues, has_channels, link })
     }
 
     /// Its name.
@@ -58,6 +60,13 @@ impl Interface {
     #[must_use]
     pub fn receive_queues(&self) -> u32 {
         self.receive_queues
+    }
+
+    /// Whether the driver told of [`Interface::receive_queues`]; else they are those that were made, used
+    /// or not.
+    #[must_use]
+    pub fn has_channels(&self) -> bool {
+        self.has_channels
     }
 
     /// How many transmit queues are in use.
@@ -208,12 +217,17 @@ fn is_addressed(addresses: &str, name: &str) -> bool {
     })
 }
 
-/// Waits until the interface has a carrier again.
-pub(crate) fn wait_for_carrier(name: &str, patience: Duration) -> Result<(), Error> {
+/// Waits until the interface has a carrier again, but not once `stop` is set.
+pub(crate) fn wait_for_carrier(
+    name: &str,
+    patience: Duration,
+    stop: &AtomicBool,
+) -> Result<(), Error> {
     let start = Instant::now();
     while !Interface::query(name)?.has_carrier() {
-        if start.elapsed() >= patience {
-            return Err(Error::NoCarrier { name: name.to_owned(), waited_s: patience.as_secs() });
+        let waited = start.elapsed();
+        if waited >= patience || stop.load(Ordering::Relaxed) {
+            return Err(Error::NoCarrier { name: name.to_owned(), waited_s: waited.as_secs() });
         }
         sleep(CARRIER_RETRY);
     }
@@ -252,7 +266,8 @@ pub(crate) mod tests {
     /// An interface that nobody has.
     pub(crate) fn interface(driver: &str, mtu: u32) -> Interface {
         let link = Link { mtu, ..Link::default() };
-        Interface { name: "test".to_owned(), driver: driver.to_owned(), receive_queues: 1, link }
+        let (name, driver) = ("test".to_owned(), driver.to_owned());
+        Interface { name, driver, receive_queues: 1, has_channels: true, link }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::num::NonZeroU32;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::error::Error;
@@ -83,8 +84,13 @@ struct Counts {
 }
 
 impl Queue {
-    /// Opens, fills and binds one queue. The caller puts [`Queue::socket`] into the program's map.
-    pub(crate) fn open(interface: &str, umem: Umem, plan: Plan) -> Result<Self, Error> {
+    /// Opens, fills and binds one queue, without patience once `stop` is set. The caller puts [`Queue::socket`] into the program's map.
+    pub(crate) fn open(
+        interface: &str,
+        umem: Umem,
+        plan: Plan,
+        stop: &AtomicBool,
+    ) -> Result<Self, Error> {
         let name = format!("queue {} of {interface}", plan.queue);
         let set_up = |source| Error::Socket { queue: name.clone(), source };
         // SAFETY: `umem` moves into `Self` behind the socket, and invariant 1 keeps frames apart.
@@ -102,7 +108,7 @@ impl Queue {
         umem.addresses().for_each(|address| fill.push(address));
         fill.publish();
 
-        let (zero_copy, zero_copy_refused) = bind(&socket, &mut fill, &umem, plan)
+        let (zero_copy, zero_copy_refused) = bind(&socket, &mut fill, &umem, plan, stop)
             .map_err(|error| explain_bind(&name, interface, plan, error))?;
         let mode = match (zero_copy, plan.native) {
             (true, _) => Mode::ZeroCopy,
@@ -313,6 +319,20 @@ impl Queue {
         }
     }
 
+    /// Whether the queue is of no use any more, because its interface was removed or taken away (one
+    /// system call). An interface that is down may come up again.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        let answer = system::wake_receive(self.socket.fd());
+        answer.is_err_and(|error| error.raw_os_error() == Some(libc::ENXIO))
+    }
+
+    /// Packets that are lent at a time, at most.
+    #[must_use]
+    pub fn batch(&self) -> usize {
+        self.plan.batch as usize
+    }
+
     /// What came and what was lost since the queue was opened.
     pub fn statistics(&self) -> Result<Statistics, Error> {
         let kernel = self
@@ -417,12 +437,14 @@ fn bind(
     fill: &mut Producer<u64>,
     umem: &Umem,
     plan: Plan,
+    stop: &AtomicBool,
 ) -> io::Result<(bool, Option<io::Error>)> {
     let mut flags = libc::XDP_USE_NEED_WAKEUP;
     if plan.scatter {
         flags |= libc::XDP_USE_SG;
     }
-    let attempt = |copy_flag| socket.bind(plan.interface_index, plan.queue, flags | copy_flag);
+    let attempt =
+        |copy_flag| socket.bind(plan.interface_index, plan.queue, flags | copy_flag, stop);
     let mut refused = None;
     // Generic XDP has no zero copy; asking would only make a warning of something known.
     if plan.zero_copy != ZeroCopy::Never && plan.native {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -98,8 +99,15 @@ impl Socket {
     }
 
     /// Binds to one queue of an interface, patiently: the socket of a process that has just died
-    /// keeps the queue busy for a moment, and so does a driver that resets itself for XDP.
-    pub(crate) fn bind(&self, interface_index: u32, queue: u32, flags: u16) -> io::Result<()> {
+    /// keeps the queue busy for a moment, and so does a driver that resets itself for XDP. Once `stop`
+    /// is set nothing is waited for.
+    pub(crate) fn bind(
+        &self,
+        interface_index: u32,
+        queue: u32,
+        flags: u16,
+        stop: &AtomicBool,
+    ) -> io::Result<()> {
         let address = libc::sockaddr_xdp {
             sxdp_family: libc::AF_XDP as u16,
             sxdp_flags: flags,
@@ -112,7 +120,8 @@ impl Socket {
             match system::bind_xdp(self.fd(), &address) {
                 Err(error)
                     if matches!(error.raw_os_error(), Some(libc::EBUSY | libc::ENETDOWN))
-                        && start.elapsed() < BIND_PATIENCE =>
+                        && start.elapsed() < BIND_PATIENCE
+                        && !stop.load(Ordering::Relaxed) =>
                 {
                     sleep(BIND_RETRY);
                 }

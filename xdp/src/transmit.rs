@@ -4,6 +4,7 @@
 //! are exactly those given: no offload touches them.
 
 use std::io;
+use std::sync::atomic::AtomicBool;
 
 use crate::error::Error;
 use crate::interface::Interface;
@@ -45,7 +46,7 @@ impl Sender {
         let transmit = socket.transmit_ring(FRAMES).map_err(set_up)?;
         let flags = libc::XDP_COPY | libc::XDP_USE_NEED_WAKEUP;
         socket
-            .bind(index, queue, flags)
+            .bind(index, queue, flags, &AtomicBool::new(false))
             .map_err(|source| Error::Bind { queue: name.clone(), source })?;
         let free = umem.addresses().collect();
         Ok(Self { socket, transmit, completed, _fill: fill, umem, free, name })

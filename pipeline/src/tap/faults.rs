@@ -23,10 +23,10 @@ pub(crate) struct Tap {
 }
 
 /// How the traffic comes in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Shape {
-    /// Each direction of a link has a port of its own.
-    pub(crate) has_fibres: bool,
+    /// Of each interface, whether its link has a port of its own for each direction.
+    pub(crate) has_fibres: Vec<bool>,
     /// Several workers that hand nothing over.
     pub(crate) trusts_queues: bool,
 }
@@ -48,7 +48,10 @@ impl Tap {
     }
 
     pub(crate) fn take(&mut self, sample: &TapSample) {
-        self.ledger.take(sample);
+        let has_fibres = self.shape.has_fibres.get(usize::from(sample.input));
+        // Where both directions come in on one port, the port says nothing.
+        let ports = if has_fibres == Some(&true) { sample.ports } else { 0 };
+        self.ledger.take(&TapSample { ports, ..*sample });
     }
 
     /// How the tap is, over the last minute.
@@ -115,7 +118,7 @@ impl Tap {
                 split_text(split),
             ),
             (is_told(duplicated, SEGMENTS_LEAST, TWICE), twice_text(duplicated, delay_ns_max)),
-            (self.shape.has_fibres && is_told(mixed, CONNECTIONS_LEAST, MIXED), mixed_text(mixed)),
+            (is_told(mixed, CONNECTIONS_LEAST, MIXED), mixed_text(mixed)),
             (is_told(truncated, SEGMENTS_LEAST, TRUNCATED), truncated_text(truncated)),
         ];
         let kinds = [
@@ -210,3 +213,23 @@ const TRUNCATED: f64 = 0.01;
 const LOOK_NS: u64 = 5_000_000_000;
 /// A minute of them.
 const SNAPSHOTS_MAX: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_of_one_port_beside_one_of_two_has_no_mixed_fibres() {
+        let (was_seen, time) = ([true, true], Timestamp(1));
+        for (input, faults) in [(2, 0), (0, 1)] {
+            let mut tap = Tap::new(false);
+            tap.shape.has_fibres = vec![true, true, false];
+            for number in 0..CONNECTIONS_LEAST {
+                let (hash, ports) = (number << 16, 0b_01_01);
+                let sample = TapSample { hash, time, was_seen, ports, input, ..TapSample::BLANK };
+                tap.take(&sample);
+            }
+            assert_eq!(tap.since_start(Share::default()).faults.len(), faults);
+        }
+    }
+}

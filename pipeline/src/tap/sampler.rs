@@ -133,7 +133,7 @@ impl Sampler {
 }
 
 impl TapSample {
-    const BLANK: Self = Self {
+    pub(super) const BLANK: Self = Self {
         hash: 0,
         time: Timestamp(0),
         mask: 0,
