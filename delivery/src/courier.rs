@@ -53,7 +53,6 @@ pub(crate) struct Courier {
     pub(crate) backlog: VecDeque<Record>,
     /// What is missing behind the batch in hand.
     pub(crate) gap: Option<Portion>,
-    pub(crate) closing: Option<Instant>,
 }
 
 impl Courier {
@@ -74,6 +73,9 @@ impl Courier {
     fn collect(&mut self, newest: Option<Uid>) -> Vec<Record> {
         let mut batch = Batch::new(&self.options);
         loop {
+            if self.is_late() {
+                return batch.records;
+            }
             while self.backlog.front().is_some_and(|record| batch.has_room(record)) {
                 batch.records.extend(self.backlog.pop_front());
             }
@@ -140,6 +142,9 @@ impl Courier {
     fn deliver(&mut self, batch: &[Record]) -> bool {
         let mut parts = vec![(0, batch.len())];
         while let Some((start, end)) = parts.pop() {
+            if self.is_late() {
+                return false;
+            }
             let records = &batch[start..end];
             let Some(refused) = self.send(records) else { return false };
             match refused {
@@ -239,18 +244,18 @@ impl Courier {
     }
 
     /// Whether no more comes, or the time to empty the spool is over.
-    fn is_over(&mut self) -> bool {
+    fn is_over(&self) -> bool {
         let is_empty = self.shared.lock().next <= self.reader.position();
-        self.is_closing()
-            && (is_empty || self.closing.is_some_and(|at| at.elapsed() >= CLOSE_SPAN_MAX))
+        self.is_closing() && (is_empty || self.is_late())
     }
 
-    fn is_closing(&mut self) -> bool {
-        let is_closed = self.shared.lock().is_closed;
-        if is_closed {
-            self.closing.get_or_insert_with(Instant::now);
-        }
-        is_closed
+    fn is_closing(&self) -> bool {
+        self.shared.lock().closed.is_some()
+    }
+
+    /// Whether the time to empty the spool is over.
+    fn is_late(&self) -> bool {
+        self.shared.lock().closed.is_some_and(|at| at.elapsed() >= CLOSE_SPAN_MAX)
     }
 }
 

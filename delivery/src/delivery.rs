@@ -254,7 +254,6 @@ fn courier(
         board,
         backlog: VecDeque::new(),
         gap: None,
-        closing: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::block::Block;
 
@@ -27,8 +27,8 @@ pub(crate) struct Index {
     pub(crate) next: u64,
     /// What each sink has done, by its number: all before this sequence.
     pub(crate) done: Vec<u64>,
-    /// Nothing will be added any more.
-    pub(crate) is_closed: bool,
+    /// Since when nothing is added any more.
+    pub(crate) closed: Option<Instant>,
     /// Records that were taken in since the start.
     pub(crate) spooled: u64,
     /// Why the disk takes nothing, if so.
@@ -145,14 +145,14 @@ impl Shared {
     /// Waits until there is a record at or after `position`, or there will be none, at most `span`.
     pub(crate) fn wait_for(&self, position: u64, span: Duration) {
         let index = self.lock();
-        let is_idle = |index: &mut Index| index.next <= position && !index.is_closed;
+        let is_idle = |index: &mut Index| index.next <= position && index.closed.is_none();
         drop(self.changed.wait_timeout_while(index, span, is_idle));
     }
 
     /// Waits until there will be no more records, at most `span`.
     pub(crate) fn wait_for_close(&self, span: Duration) {
         let index = self.lock();
-        drop(self.changed.wait_timeout_while(index, span, |index| !index.is_closed));
+        drop(self.changed.wait_timeout_while(index, span, |index| index.closed.is_none()));
     }
 
     /// Notes that sink number `sink` is done with all before `position`, and frees what all are done with.

@@ -50,21 +50,28 @@ impl Reader {
     /// # Errors
     /// A segment cannot be opened, though it is there; to be tried again.
     pub(crate) fn next(&mut self) -> io::Result<Option<Portion>> {
-        let index = self.shared.lock();
-        let next = index.next;
-        let Some(place) = index.place(self.position) else {
+        loop {
+            let index = self.shared.lock();
+            let next = index.next;
+            let Some(place) = index.place(self.position) else {
+                drop(index);
+                return Ok(self.pass_to(next));
+            };
             drop(index);
-            return Ok(self.pass_to(next));
-        };
-        drop(index);
-        let dropped = place.first().saturating_sub(self.position);
-        self.position += dropped;
-        let mut portion = match place {
-            Place::Memory(block) => self.take(&block),
-            Place::Disk(segment) => self.read(segment)?,
-        };
-        portion.dropped = dropped;
-        Ok(Some(portion))
+            let before = self.position;
+            self.position = before.max(place.first());
+            let dropped = self.position - before;
+            let portion = match place {
+                Place::Memory(block) => Ok(Some(self.take(&block))),
+                Place::Disk(segment) => self.read(segment),
+            };
+            if let Ok(Some(portion)) = portion {
+                return Ok(Some(Portion { dropped, ..portion }));
+            }
+            // What is missing before it is found again, and counted then.
+            self.position = before;
+            portion?;
+        }
     }
 
     /// Passes over records that were numbered and are nowhere: a power failure took them.
@@ -74,13 +81,16 @@ impl Reader {
         (damaged > 0).then(|| Portion { damaged, ..Portion::default() })
     }
 
-    fn read(&mut self, segment: Segment) -> io::Result<Portion> {
+    /// The next records of a segment; nothing if it was dropped just now.
+    fn read(&mut self, segment: Segment) -> io::Result<Option<Portion>> {
         let mut open = match self.open.take().filter(|open| open.first == segment.first) {
             Some(open) => open,
             None => match File::open(self.shared.path(segment.first)) {
                 Ok(file) => Open { first: segment.first, file, offset: 0 },
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    return Ok(self.give_up(&segment));
+                    let place = self.shared.lock().place(self.position);
+                    let is_there = place.is_some_and(|place| place.first() == segment.first);
+                    return Ok(is_there.then(|| self.give_up(&segment)));
                 }
                 Err(error) => return Err(error),
             },
@@ -88,10 +98,10 @@ impl Reader {
         // What the disk cannot read is as lost as what it reads wrongly.
         let block = open.next_block(&segment, self.position).unwrap_or_default();
         self.open = Some(open);
-        Ok(match block {
+        Ok(Some(match block {
             Some(block) => self.take(&block),
             None => self.give_up(&segment),
-        })
+        }))
     }
 
     /// The records of a block from the position on.
@@ -157,5 +167,29 @@ impl Open {
         let mut bytes = vec![0; usize::try_from(len).expect("a segment fits memory")];
         self.file.read_exact_at(&mut bytes, at)?;
         Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::Reader;
+    use crate::index::{Index, Segment, Shared};
+
+    #[test]
+    fn what_is_missing_before_a_segment_that_cannot_be_opened_is_counted_later() {
+        let directory = tempfile::tempdir().unwrap();
+        let segment = Segment { first: 5, end: 7, len: 100, time_ms: 0 };
+        let index = Index { segments: VecDeque::from([segment]), next: 7, ..Index::default() };
+        let shared = Shared::new(directory.path(), index);
+        let path = shared.path(5);
+        std::os::unix::fs::symlink(&path, &path).unwrap();
+        let mut reader = Reader::new(shared, 1);
+        assert!(reader.next().is_err(), "a link to itself cannot be opened");
+        assert_eq!(reader.position(), 1);
+        std::fs::remove_file(&path).unwrap();
+        let portion = reader.next().unwrap().unwrap();
+        assert_eq!((portion.dropped, portion.damaged, reader.position()), (4, 2, 7));
     }
 }

@@ -135,7 +135,7 @@ impl Store {
         if self.options.sync != SyncPolicy::Never {
             self.sync();
         }
-        self.shared.lock().is_closed = true;
+        self.shared.lock().closed = Some(Instant::now());
         self.shared.tell_changed();
     }
 

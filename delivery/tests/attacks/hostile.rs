@@ -54,6 +54,28 @@ fn a_receiver_that_stalls_is_left_and_asked_again() {
 }
 
 #[test]
+fn a_sensor_that_stops_does_not_wait_until_a_slow_receiver_has_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_, _| {
+        std::thread::sleep(Duration::from_millis(20));
+        take()
+    });
+    let mut sink = otlp(receiver.url());
+    // One event a request: all of them take a minute.
+    sink.send.batch_bytes_max = 1;
+    let options = options(directory.path(), sink);
+    let delivery = start(&options);
+    emit(&delivery, 3000);
+    receiver.wait_for(1);
+    delivery.stop();
+    let sink = &delivery.status().sinks[0];
+    assert!(sink.sent > 0 && sink.lag_events > 1000, "{sink:?}");
+    assert_eq!(sink.sent + sink.lag_events, 3000);
+    let seen = delivery::inspect(&options.spool.directory).unwrap();
+    assert_eq!((seen.sinks[0].sent, seen.sinks[0].lag_events), (sink.sent, sink.lag_events));
+}
+
+#[test]
 fn events_wait_for_a_receiver_that_is_stopped_for_a_while() {
     let directory = tempfile::tempdir().unwrap();
     let mut receiver = Receiver::start(|_, _| take());
