@@ -471,13 +471,6 @@ impl FlowRecord {
         self.watch != 0
     }
 
-    /// Gives the sides of a connection that nothing is known of their roles, by port numbers (those
-    /// of the low and of the high endpoint).
-    pub fn guess_roles(&mut self, ports: [u16; 2]) {
-        let client = if ports[0] < ports[1] { Direction::FromHigh } else { Direction::FromLow };
-        self.state.0 |= State::ROLE_KNOWN | client.index() as u16;
-    }
-
     /// Who sent the last segment that was not a reset; meaningless if none was seen.
     #[must_use]
     pub const fn last_sender(&self) -> Direction {

@@ -12,6 +12,13 @@ use crate::stack::Stack;
 use crate::time::{Tick, Ticks};
 
 impl FlowRecord {
+    /// Gives the sides of a connection that nothing is known of their roles, by port numbers (those
+    /// of the low and of the high endpoint).
+    pub fn guess_roles(&mut self, ports: [u16; 2]) {
+        let client = if ports[0] < ports[1] { Direction::FromHigh } else { Direction::FromLow };
+        self.state.0 |= State::ROLE_KNOWN | client.index() as u16;
+    }
+
     /// Takes in a segment; resets leave only their mark, since they may be forged.
     pub fn observe(&mut self, direction: Direction, segment: &Segment, ports: [u16; 2]) -> Change {
         if segment.flags.rst() {

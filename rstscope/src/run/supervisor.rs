@@ -31,6 +31,14 @@ impl Supervisor {
         tell(&[NotifyState::Ready]);
     }
 
+    /// No link can be had yet: the start takes longer.
+    pub(super) fn waiting(self) {
+        tell(&[
+            NotifyState::Status("waiting for the first interface"),
+            NotifyState::ExtendTimeoutUsec(WAITING_SPAN.as_micros() as u32),
+        ]);
+    }
+
     /// The exporter beats: everything behind it does too.
     pub(super) fn beat(self, status: &Status) {
         let up = status.queues.iter().filter(|queue| queue.is_up).count();
@@ -65,5 +73,7 @@ fn tell(states: &[NotifyState<'_>]) {
     }
 }
 
+/// The next word comes within seconds.
+const WAITING_SPAN: Duration = Duration::from_secs(30);
 /// A few beats may be late on a busy machine.
 const WATCHDOG_MIN: Duration = Duration::from_secs(5);

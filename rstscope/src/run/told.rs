@@ -54,6 +54,15 @@ impl Sink for Told<'_> {
         Ok(())
     }
 
+    fn waiting(&mut self) -> io::Result<()> {
+        self.supervisor.waiting();
+        if let Some(api) = &self.api {
+            // It lives, and is not ready.
+            api.recent().status(&Status::default());
+        }
+        Ok(())
+    }
+
     fn wants_events(&self) -> bool {
         self.api.is_some() || self.deliver.is_wanted() || self.output.wants_events()
     }
