@@ -358,15 +358,13 @@ impl FlowRecord {
         self.tallies[direction.index()].has_irregular_ids()
     }
 
-    /// 8-bit hash of the MAC address a side's segments come from, and of the port of the tap; 0 if
-    /// unknown, [`MIXED_MACS`] if there were several.
+    /// 8-bit hash of a side's MAC address and tap port; 0 if unknown, [`MIXED_MACS`] if several.
     #[must_use]
     pub const fn mac(&self, direction: Direction) -> u8 {
         self.mac[direction.index()]
     }
 
-    /// Whether segments of a side may have come in on both ports of a tap, resets aside: its fibre
-    /// says nothing then. True as well where they came from several network cards.
+    /// Whether a side may have come in on both ports of a tap, or from several network cards.
     #[must_use]
     pub const fn may_have_mixed_ports(&self, direction: Direction) -> bool {
         self.mac[direction.index()] == MIXED_MACS
