@@ -37,12 +37,12 @@ pub(crate) struct Sums {
 
 impl Ledger {
     pub(crate) fn new() -> Self {
-        let connections = HashMap::with_capacity(CONNECTIONS_MAX);
+        let connections = HashMap::with_capacity(PLACES);
         Self { connections, mask: 0, older: Sums::default() }
     }
 
     pub(crate) const fn memory_bytes() -> usize {
-        CONNECTIONS_MAX * (size_of::<(u64, Entry)>() + 1) * 8 / 7
+        PLACES * (size_of::<(u64, Entry)>() + 1) * 8 / 7
     }
 
     pub(crate) fn take(&mut self, sample: &TapSample) {
@@ -146,6 +146,8 @@ fn joined(one: &TapSample, other: &TapSample) -> TapSample {
 
 /// Connections that are remembered for a minute; of more only a part is, which is sample enough.
 const CONNECTIONS_MAX: usize = 7 << 8;
+/// Where entries come and go, a map that is never more than half full needs no more memory.
+const PLACES: usize = 2 * CONNECTIONS_MAX;
 const MINUTE_NS: u64 = 60_000_000_000;
 /// Workers tell of a connection within this time of each other.
 const SETTLED_NS: u64 = 5_000_000_000;
@@ -181,6 +183,7 @@ mod tests {
     fn more_connections_than_there_is_room_for_are_a_sample() {
         let mut ledger = Ledger::new();
         let count = 100 * CONNECTIONS_MAX as u64;
+        let room = ledger.connections.allocation_size();
         for number in 0..count {
             let hash = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).swap_bytes();
             ledger.take(&told(hash, 10 * number / count, 0));
@@ -194,6 +197,7 @@ mod tests {
         }));
         ledger.last_minute(Timestamp(100 * SECOND_NS));
         assert_eq!(ledger.mask, 0);
+        assert_eq!(ledger.connections.allocation_size(), room, "it never grows");
     }
 
     #[test]
