@@ -136,7 +136,7 @@ impl Delivery {
     }
 
     /// Ends it: everything handed over is written, sinks get a moment to send what goes at once, the rest
-    /// stays in the spool. Waits for that, at most about as long as one attempt of a sink may take.
+    /// stays in the spool. Waits for that: two seconds, or until the attempts that are under way end.
     pub fn stop(&self) {
         let Some(running) = &self.running else { return };
         let mut threads = running.threads.lock().unwrap_or_else(PoisonError::into_inner);
