@@ -1,6 +1,7 @@
 //! A sink's thread: takes batches from the spool, sends them until they are taken, notes how far it is.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,9 +19,28 @@ pub(crate) struct Bulletin {
     pub(crate) progress: Progress,
     /// All before this was read out of the spool: what is dropped there does not concern it any more.
     pub(crate) read: u64,
+    /// More is being read: what the spool drops behind `read` may be in hand already.
+    is_reading: bool,
+    /// Dropped records in the gap in hand, that `progress` does not count yet.
+    dropped_in_gap: u64,
+    /// How many dropped records were told last.
+    dropped_told: u64,
     /// When the oldest record in hand was spooled, milliseconds since the Unix epoch.
     pub(crate) waiting_since_ms: Option<u64>,
     pub(crate) last_error: Option<String>,
+}
+
+impl Bulletin {
+    /// Records that were dropped before they were sent, where the spool's oldest is `oldest`. Never less than
+    /// it said before.
+    pub(crate) fn dropped(&mut self, oldest: u64) -> u64 {
+        if !self.is_reading {
+            let ahead = oldest.saturating_sub(self.read);
+            let dropped = self.progress.dropped + self.dropped_in_gap + ahead;
+            self.dropped_told = self.dropped_told.max(dropped);
+        }
+        self.dropped_told
+    }
 }
 
 /// A bulletin behind its lock.
@@ -29,7 +49,14 @@ pub(crate) struct Board(Mutex<Bulletin>);
 
 impl Board {
     pub(crate) fn new(progress: Progress) -> Arc<Self> {
-        let bulletin = Bulletin { read: progress.position, progress, ..Bulletin::default() };
+        let bulletin = Bulletin {
+            progress,
+            read: progress.position,
+            // The first thing that it does.
+            is_reading: true,
+            dropped_told: progress.dropped,
+            ..Bulletin::default()
+        };
         Arc::new(Self(Mutex::new(bulletin)))
     }
 
@@ -86,7 +113,7 @@ impl Courier {
                 self.count_gap(gap);
                 continue;
             }
-            match self.reader.next() {
+            match self.read_on() {
                 Ok(Some(portion)) => self.sort(portion, newest, batch.records.is_empty()),
                 Ok(None) if self.is_over() => return batch.records,
                 Ok(None) => match batch.wait_left() {
@@ -103,6 +130,14 @@ impl Courier {
             }
             self.announce(batch.records.first());
         }
+    }
+
+    /// The reader's next records, which are to be announced.
+    fn read_on(&mut self) -> io::Result<Option<Portion>> {
+        self.board.lock().is_reading = true;
+        let read = self.reader.next();
+        self.board.lock().is_reading = matches!(read, Ok(Some(_)));
+        read
     }
 
     /// Keeps what this sink wants; notes what is missing.
@@ -130,6 +165,7 @@ impl Courier {
     fn count_gap(&mut self, gap: Portion) {
         let mut bulletin = self.board.lock();
         bulletin.progress.dropped += gap.dropped;
+        bulletin.dropped_in_gap = 0;
         bulletin.progress.damaged += gap.damaged;
         drop(bulletin);
         let first = gap.records.first().map(|record| record.uid.sequence);
@@ -232,6 +268,8 @@ impl Courier {
         let oldest = oldest.or_else(|| self.backlog.front());
         let mut bulletin = self.board.lock();
         bulletin.read = self.reader.position();
+        bulletin.is_reading = false;
+        bulletin.dropped_in_gap = self.gap.as_ref().map_or(0, |gap| gap.dropped);
         bulletin.waiting_since_ms = oldest.map(|record| record.time_ms);
     }
 

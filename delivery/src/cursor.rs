@@ -9,7 +9,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,9 @@ impl Cursor {
     pub(crate) fn write(&mut self, progress: &Progress) -> io::Result<()> {
         let generation = self.generation + 1;
         let slot = slot_text(&Progress { generation, ..*progress });
+        // Somebody removed it: what is written to it would be gone.
+        let is_gone = |file: &File| file.metadata().is_ok_and(|metadata| metadata.nlink() == 0);
+        self.file = self.file.take().filter(|file| !is_gone(file));
         if self.file.is_none() {
             let file =
                 OpenOptions::new().create(true).truncate(false).write(true).open(&self.path)?;

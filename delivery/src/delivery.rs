@@ -1,7 +1,7 @@
 //! All of it at work: the exporter's side, the spool's thread, a thread for each sink.
 
-use std::collections::VecDeque;
-use std::path::Path;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -11,7 +11,7 @@ use events::Event;
 
 use crate::block::{BLOCK_RAW_LEN, Block};
 use crate::courier::{Board, Courier};
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, Progress};
 use crate::error::Error;
 use crate::index::Shared;
 use crate::options::{Options, SinkOptions, SpoolOptions};
@@ -19,7 +19,7 @@ use crate::reader::Reader;
 use crate::record::EventKind;
 use crate::refused::Refused;
 use crate::sink::{Identity, Sink, make};
-use crate::status::{SinkStatus, SpoolStatus, Status};
+use crate::status::{SinkStatus, SpoolStatus, Status, named_losses};
 use crate::store::{Store, now_ms};
 
 /// Takes events from the exporter and delivers them; share it behind an [`Arc`].
@@ -42,6 +42,8 @@ struct Running {
     shared: Arc<Shared>,
     boards: Vec<Arc<Board>>,
     torn_bytes: u64,
+    /// What sinks had lost before.
+    losses_before: BTreeMap<String, u64>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -69,6 +71,9 @@ impl Delivery {
         let progress: Vec<_> = cursors.iter_mut().map(Cursor::read).collect();
         let positions: Vec<_> =
             progress.iter().map(|progress| progress.map(|progress| progress.position)).collect();
+        let sum = |of: fn(&Progress) -> u64| progress.iter().flatten().map(of).sum();
+        let losses_before =
+            named_losses(0, sum(|p| p.dropped), sum(|p| p.damaged), sum(|p| p.refused));
         let store = Store::open(&options.spool, &positions)?;
         let shared = store.shared();
         let torn_bytes = store.torn_bytes();
@@ -90,7 +95,8 @@ impl Delivery {
         }
         let options = options.clone();
         let threads = Mutex::new(threads);
-        let running = Running { options, sender, shared, boards, torn_bytes, threads };
+        let running =
+            Running { options, sender, shared, boards, torn_bytes, losses_before, threads };
         Ok(Self { running: Some(running), not_spooled })
     }
 
@@ -130,7 +136,7 @@ impl Delivery {
     }
 
     /// Ends it: everything handed over is written, sinks get a moment to send what goes at once, the rest
-    /// stays in the spool. Waits for that, at most about as long as one attempt of a sink may take.
+    /// stays in the spool. Waits for that: two seconds, or until the attempts that are under way end.
     pub fn stop(&self) {
         let Some(running) = &self.running else { return };
         let mut threads = running.threads.lock().unwrap_or_else(PoisonError::into_inner);
@@ -179,10 +185,11 @@ impl Running {
         };
         drop(index);
         let sinks = self.options.sinks.iter().zip(&self.boards).map(|(options, board)| {
-            let bulletin = board.lock();
+            let mut bulletin = board.lock();
             let progress = bulletin.progress;
             // What was dropped while a batch waits is counted when the sink comes to the gap.
-            let dropped_ahead = oldest.saturating_sub(bulletin.read);
+            let dropped = bulletin.dropped(oldest);
+            let dropped_ahead = dropped.saturating_sub(progress.dropped);
             let waiting_since_ms = bulletin.waiting_since_ms;
             SinkStatus {
                 name: options.name().to_owned(),
@@ -191,14 +198,14 @@ impl Running {
                 sent: progress.sent,
                 retried: progress.retried,
                 refused: progress.refused,
-                dropped: progress.dropped + dropped_ahead,
+                dropped,
                 damaged: progress.damaged,
                 lag_events: next.saturating_sub(progress.position + dropped_ahead),
                 lag_s: waiting_since_ms.map_or(0.0, |time_ms| seconds_since(time_ms, now_ms)),
                 last_error: bulletin.last_error.clone(),
             }
         });
-        Status { spool, sinks: sinks.collect() }
+        Status { spool, sinks: sinks.collect(), losses_before: self.losses_before.clone() }
     }
 }
 
@@ -265,8 +272,26 @@ fn make_all(options: &Options, identity: &Identity) -> Result<Vec<Box<dyn Sink>>
             let why = "two sinks have this name; each needs one of its own";
             return Err(Error::option(format!("sink name {:?}", sink.name()), why));
         }
+        let Some(directory) = files_of(sink) else { continue };
+        let same = |other: &&SinkOptions| files_of(other).is_some_and(|files| files == directory);
+        if let Some(other) = options.sinks[..number].iter().find(same) {
+            let what = format!("sink {}: directory {}", sink.name(), directory.display());
+            let why = format!("sink {} writes there; each needs one of its own", other.name());
+            return Err(Error::option(what, why));
+        }
     }
     options.sinks.iter().map(|sink| make(sink, identity)).collect()
+}
+
+/// The directory that a sink has its files in, if it has.
+fn files_of(sink: &SinkOptions) -> Option<PathBuf> {
+    match sink {
+        SinkOptions::Ndjson(options) => {
+            let directory = options.directory.as_ref()?;
+            Some(std::path::absolute(directory).unwrap_or_else(|_| directory.clone()))
+        }
+        SinkOptions::Otlp(_) => None,
+    }
 }
 
 fn check_spool(options: &SpoolOptions) -> Result<(), Error> {
@@ -312,3 +337,26 @@ fn seconds_since(time_ms: u64, now_ms: u64) -> f64 {
 }
 
 const SEGMENT_BYTES_MIN: u64 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use crate::options::{NdjsonOptions, Options, SinkOptions, SpoolOptions};
+
+    #[test]
+    fn two_sinks_do_not_write_the_same_files() {
+        let sink = |name: &str, directory: &str| {
+            SinkOptions::Ndjson(NdjsonOptions {
+                name: name.to_owned(),
+                directory: Some(directory.into()),
+                ..NdjsonOptions::default()
+            })
+        };
+        let check = |directory| {
+            let sinks = vec![sink("a", "/data/events"), sink("b", directory)];
+            Options { spool: SpoolOptions::default(), sinks }.check()
+        };
+        check("/data/events/b").unwrap();
+        let why = check("/data/./events/").unwrap_err().to_string();
+        assert!(why.contains("sink b: directory") && why.contains("sink a writes there"), "{why}");
+    }
+}

@@ -19,7 +19,7 @@
 //! | `reader.rs`, `cursor.rs` | a sink's way through it, and how far that sink is |
 //! | `courier.rs` | a sink's thread: batches, retries, refusals |
 //! | `sink.rs` | what a sink is |
-//! | `ndjson.rs`, `otlp.rs` | the sinks; `http.rs` is the request of those that speak HTTP |
+//! | `ndjson.rs`, `otlp.rs` | the sinks; `stdout.rs` is one's standard output, `http.rs` the other's request |
 //! | `refused.rs` | what a receiver refused for good |
 //! | `trial.rs` | a sink tried without the spool; what a spool's directory tells |
 //!
@@ -49,6 +49,7 @@ mod recover;
 mod refused;
 mod sink;
 mod status;
+mod stdout;
 mod store;
 mod trial;
 

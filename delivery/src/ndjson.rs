@@ -4,7 +4,7 @@
 //! says how far it came, and what is torn behind it is cut.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,12 +13,14 @@ use crate::error::Error;
 use crate::options::NdjsonOptions;
 use crate::record::{Record, Uid};
 use crate::sink::{Answer, Sink};
+use crate::stdout::Stdout;
 
 /// Writes lines.
 #[derive(Debug)]
 pub(crate) struct NdjsonSink {
     options: NdjsonOptions,
     open: Option<Open>,
+    stdout: Stdout,
 }
 
 /// The file that is written to.
@@ -38,7 +40,7 @@ impl NdjsonSink {
             let why = "files_max, file_bytes_max and file_age_s_max must be at least 1";
             return Err(Error::option(what(), why));
         }
-        Ok(Self { options: options.clone(), open: None })
+        Ok(Self { options: options.clone(), open: None, stdout: Stdout::default() })
     }
 
     fn write(&mut self, directory: &Path, lines: &[u8]) -> io::Result<PathBuf> {
@@ -132,8 +134,8 @@ impl Sink for NdjsonSink {
         let lines: Vec<u8> = records.iter().flat_map(Record::line).collect();
         let (place, written) = match self.options.directory.clone() {
             None => {
-                let mut stdout = io::stdout().lock();
-                let written = stdout.write_all(&lines).and_then(|()| stdout.flush());
+                let first = records.first().map(|record| record.uid);
+                let written = first.map_or(Ok(()), |first| self.stdout.write(first, &lines));
                 ("standard output".to_owned(), written.map(|()| None))
             }
             Some(directory) => {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | 2xx | taken; what a partial success names is refused for good |
 //! | 400, 413, 422 | these records are wrong or too many: never again as they are |
+//! | the same for one record, and for a request without any | later: the request is wrong |
 //! | all else, or none | later: nothing is wrong with the records |
 //!
 //! The OTLP specification calls 401, 403, 404 and the like not retryable either. But they speak of
@@ -68,6 +69,20 @@ impl OtlpSink {
                 self.agent = None;
                 Answer::Later { why, after: None }
             }
+        }
+    }
+
+    /// Whether one record was refused for what it is: then a request without any is taken. Otherwise the
+    /// answer is about the request: HTTP to a port for TLS, a compression that a proxy does not know.
+    fn confirm(&mut self, why: String) -> Answer {
+        match self.request(Vec::new()) {
+            Answer::Taken { .. } => Answer::Never { why },
+            Answer::Never { why } => {
+                let hint =
+                    "it refuses a request without events too: see url, encoding, compression";
+                Answer::Later { why: format!("{why} ({hint})"), after: None }
+            }
+            later @ Answer::Later { .. } => later,
         }
     }
 
@@ -139,7 +154,11 @@ impl Sink for OtlpSink {
                 Err(why) => return Answer::Never { why },
             }
         }
-        self.request(log_records)
+        let answer = self.request(log_records);
+        match answer {
+            Answer::Never { why } if records.len() == 1 => self.confirm(why),
+            answer => answer,
+        }
     }
 
     fn check(&mut self) -> Answer {

@@ -57,9 +57,10 @@ impl Identity {
     /// This machine; the sensor is called like it.
     #[must_use]
     pub fn of_this_machine(version: &str) -> Self {
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let host = if host.trim().is_empty() { "unknown" } else { host.trim() };
-        Self { sensor: host.to_owned(), host: host.to_owned(), version: version.to_owned() }
+        // Not from /proc: a service may see its own processes only there.
+        let host = nix::unistd::gethostname().ok().and_then(|host| host.into_string().ok());
+        let host = host.filter(|host| !host.is_empty()).unwrap_or_else(|| "unknown".to_owned());
+        Self { sensor: host.clone(), host, version: version.to_owned() }
     }
 }
 

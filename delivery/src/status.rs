@@ -11,24 +11,48 @@ pub struct Status {
     pub spool: SpoolStatus,
     /// The sinks, in the order of the configuration.
     pub sinks: Vec<SinkStatus>,
+    /// What sinks had lost before the start, named as [`Status::losses`] names it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub losses_before: BTreeMap<String, u64>,
 }
 
 impl Status {
-    /// What was lost on the way to the sinks, by name; nothing here means nothing was lost.
+    /// What was lost on the way to the sinks since [`Delivery::start`], by name; nothing here means nothing
+    /// was lost. Without losses of earlier starts, which the counts of sinks include. What the spool dropped
+    /// while a sink stood still, and the sink had not come to when it was stopped, is counted once more.
+    ///
+    /// [`Delivery::start`]: crate::Delivery::start
     #[must_use]
     pub fn losses(&self) -> BTreeMap<String, u64> {
         let sum = |of: fn(&SinkStatus) -> u64| self.sinks.iter().map(of).sum();
-        [
-            ("events_not_spooled", self.spool.not_spooled),
-            ("events_dropped_from_spool", sum(|sink| sink.dropped)),
-            ("events_damaged_in_spool", sum(|sink| sink.damaged)),
-            ("events_refused_by_sink", sum(|sink| sink.refused)),
-        ]
-        .into_iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(name, count)| (name.to_owned(), count))
-        .collect()
+        let (dropped, damaged) = (sum(|sink| sink.dropped), sum(|sink| sink.damaged));
+        let mut losses =
+            named_losses(self.spool.not_spooled, dropped, damaged, sum(|sink| sink.refused));
+        for (name, before) in &self.losses_before {
+            losses.entry(name.clone()).and_modify(|count| *count = count.saturating_sub(*before));
+        }
+        losses.retain(|_, count| *count > 0);
+        losses
     }
+}
+
+/// Losses by name; those that did not happen have none.
+pub(crate) fn named_losses(
+    not_spooled: u64,
+    dropped: u64,
+    damaged: u64,
+    refused: u64,
+) -> BTreeMap<String, u64> {
+    [
+        ("events_not_spooled", not_spooled),
+        ("events_dropped_from_spool", dropped),
+        ("events_damaged_in_spool", damaged),
+        ("events_refused_by_sink", refused),
+    ]
+    .into_iter()
+    .filter(|(_, count)| *count > 0)
+    .map(|(name, count)| (name.to_owned(), count))
+    .collect()
 }
 
 /// The spool.

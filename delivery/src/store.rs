@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -28,6 +28,8 @@ pub(crate) struct Store {
     unsynced: Option<Instant>,
     /// When the disk refused last, until it takes something again.
     refused: Option<Instant>,
+    /// Bytes of the block that it refused last.
+    refused_len: usize,
     torn_bytes: u64,
     /// Locked for as long as the spool is open.
     _lock: File,
@@ -63,6 +65,7 @@ impl Store {
             active: None,
             unsynced: None,
             refused: None,
+            refused_len: 0,
             torn_bytes,
             _lock: lock,
         })
@@ -97,11 +100,14 @@ impl Store {
     /// Does what is due: writes what waits in memory, forces onto the disk what was written.
     pub(crate) fn settle(&mut self) {
         while self.is_due() {
-            let mut index = self.shared.lock();
+            let index = self.shared.lock();
             let Some(block) = index.tail.front().cloned() else {
-                // Nothing waits for the disk: the next block asks it.
-                index.refusal = None;
-                self.refused = None;
+                let is_refused = index.refusal.is_some();
+                drop(index);
+                // Sinks took what waited; whether the disk would have is not known.
+                if is_refused {
+                    self.probe();
+                }
                 break;
             };
             drop(index);
@@ -147,13 +153,33 @@ impl Store {
     /// Whether the disk took the block; if so, sinks see it.
     fn write(&mut self, block: &Block) -> bool {
         let result = self.try_write(block);
+        if result.is_err() {
+            self.refused_len = block.bytes.len();
+        }
+        if let Ok(segment) = &result {
+            let mut index = self.shared.lock();
+            match index.segments.back_mut().filter(|last| last.first == segment.first) {
+                Some(last) => *last = *segment,
+                None => index.segments.push_back(*segment),
+            }
+        }
+        self.note(result.map(|_| ()))
+    }
+
+    /// Asks the disk whether it would take now what it refused last.
+    fn probe(&mut self) {
+        let path = self.options.directory.join("probe");
+        let tried = check_free(&self.options)
+            .and_then(|()| std::fs::write(&path, vec![0; self.refused_len]));
+        let _ = std::fs::remove_file(&path);
+        self.note(tried);
+    }
+
+    /// Notes whether the disk takes events; gives that back.
+    fn note(&mut self, result: io::Result<()>) -> bool {
         let mut index = self.shared.lock();
         match result {
-            Ok(segment) => {
-                match index.segments.back_mut().filter(|last| last.first == segment.first) {
-                    Some(last) => *last = segment,
-                    None => index.segments.push_back(segment),
-                }
+            Ok(()) => {
                 if index.refusal.take().is_some() {
                     tracing::warn!("the spool's disk takes events again");
                 }
@@ -218,10 +244,12 @@ impl Store {
     /// Begins the next segment if the block does not belong into the active one.
     fn rotate(&mut self, block: &Block) -> io::Result<()> {
         let first = block.header.first;
-        if let Some(Active { segment, .. }) = &self.active {
+        if let Some(Active { file, segment }) = &self.active {
             let is_full = segment.len + block.bytes.len() as u64 > self.options.segment_bytes;
+            // Somebody removed it: what is written to it would be gone.
+            let is_gone = file.metadata().is_ok_and(|metadata| metadata.nlink() == 0);
             // Within a segment every gap is damage.
-            if segment.end == first && (segment.len == 0 || !is_full) {
+            if segment.end == first && (segment.len == 0 || !is_full) && !is_gone {
                 return Ok(());
             }
             if segment.len == 0 {

@@ -89,7 +89,8 @@ pub fn inspect(directory: &Path) -> Result<Status, Error> {
             ..SinkStatus::default()
         }
     };
-    Ok(Status { spool, sinks: sinks.into_iter().map(sink).collect() })
+    let sinks = sinks.into_iter().map(sink).collect();
+    Ok(Status { spool, sinks, ..Status::default() })
 }
 
 /// The segments that are there now.

@@ -121,6 +121,21 @@ fn one_event_that_is_refused_for_good_does_not_take_others_with_it() {
 }
 
 #[test]
+fn a_receiver_that_refuses_every_request_costs_no_event() {
+    let directory = tempfile::tempdir().unwrap();
+    // A port for TLS that gets plain HTTP, say; mended later.
+    let receiver = Receiver::start(|number, _| match number {
+        0..=40 => Deed::Refuse(400, ""),
+        _ => take(),
+    });
+    let delivery = start(&options(directory.path(), otlp(receiver.url())));
+    emit(&delivery, 300);
+    receiver.wait("it is asked", |kept| (kept.requests > 20).then_some(()));
+    let status = wait(&delivery, "all is sent", |status| status.sinks[0].lag_events == 0);
+    assert_eq!((status.sinks[0].sent, status.sinks[0].refused), (300, 0), "{status:?}");
+}
+
+#[test]
 fn what_a_partial_success_names_is_counted_as_refused() {
     let directory = tempfile::tempdir().unwrap();
     let body = b"\x0a\x0b\x08\x02\x12\x07too old".to_vec();
