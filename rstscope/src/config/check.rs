@@ -36,6 +36,12 @@ fn links(config: &Config) -> anyhow::Result<()> {
         );
         for interface in &link.interfaces {
             ensure!(!interface.is_empty(), "link {name}: an interface without a name");
+            ensure!(
+                interface
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"._@:-".contains(&byte)),
+                "link {name}: {interface:?} is no interface: letters, digits and . _ @ : - only"
+            );
             ensure!(seen.insert(interface), "interface {interface} is named twice");
         }
     }
@@ -117,6 +123,7 @@ mod tests {
         assert!(refused("[sensor]\nflows = 1").contains("sensor.flows = 1: 16 to"));
         assert!(refused("[sensor]\nyield_s = 0").contains("sensor.yield_s"));
         assert!(refused("[[link]]\ninterfaces = ['a', 'b', 'c']").contains("3 interfaces"));
+        assert!(refused("[[link]]\ninterfaces = ['x;reboot']").contains("is no interface"));
         let twice = "[[link]]\ninterfaces = ['a']\n[[link]]\ninterfaces = ['b', 'a']";
         assert_eq!(refused(twice), "interface a is named twice");
     }
