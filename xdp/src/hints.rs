@@ -8,6 +8,7 @@ use std::fmt;
 use crate::ethtool::{Offloads, Spreading};
 use crate::interface::Interface;
 use crate::receive_hash::symmetric_key;
+use crate::shell::quoted;
 
 /// What a [`Hint`] is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,7 +101,7 @@ impl Facts<'_> {
                 "a receive queue for each core that shall work: now {}, at most {most}",
                 self.queues
             ),
-            commands: vec![format!("ethtool -L {} {kind} {wanted}", self.name)],
+            commands: vec![format!("ethtool -L {} {kind} {wanted}", quoted(self.name))],
         })
     }
 
@@ -121,7 +122,7 @@ impl Facts<'_> {
             .map(|(_, kind, feature, why)| Hint {
                 kind,
                 why: why.to_owned(),
-                commands: vec![format!("ethtool -K {} {feature} off", self.name)],
+                commands: vec![format!("ethtool -K {} {feature} off", quoted(self.name))],
             })
             .collect()
     }
@@ -138,16 +139,17 @@ impl Facts<'_> {
         }
         let key = symmetric_key(key_len as usize);
         let key: Vec<String> = key.iter().map(|byte| format!("{byte:02x}")).collect();
-        let mut commands = vec![format!("ethtool -X {} hkey {}", self.name, key.join(":"))];
+        let name = quoted(self.name);
+        let mut commands = vec![format!("ethtool -X {name} hkey {}", key.join(":"))];
         if !by_connection {
-            let fields = |kind| format!("ethtool -N {} rx-flow-hash {kind} sdfn", self.name);
+            let fields = |kind| format!("ethtool -N {name} rx-flow-hash {kind} sdfn");
             commands.extend(["tcp4", "tcp6"].map(fields));
         }
         Hint { kind, why: "both directions of a connection to one queue".to_owned(), commands }
     }
 
     fn rules(&self) -> Hint {
-        let name = self.name;
+        let name = quoted(self.name);
         let drop = |kind| format!("ethtool -U {name} flow-type {kind} action -1");
         let mut commands = vec![format!("ethtool -K {name} ntuple on")];
         commands.extend(["udp4", "udp6"].map(drop));

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::interface::Interface;
+use crate::shell::quoted;
 
 /// The XDP program on an interface that is not ours.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,7 +45,7 @@ impl Holder {
             "offloaded" => "xdpoffload",
             _ => "xdpdrv",
         };
-        format!("ip link set dev {} {mode} off", self.interface)
+        format!("ip link set dev {} {mode} off", quoted(&self.interface))
     }
 }
 

@@ -25,7 +25,7 @@
 //! | `socket.rs`, `ring.rs`, `umem.rs`, `mapping.rs` | one AF_XDP socket and its shared memory |
 //! | `program.rs`, `bpf/` | the XDP program, its link and its counters |
 //! | `metadata.rs` | what the card knows of a packet: its stamp and its hash |
-//! | `hints.rs` | what a card could be told, as commands |
+//! | `hints.rs`, `shell.rs` | what a card could be told, as commands |
 //! | `receive_hash.rs` | how a card spreads packets over its queues, read and set |
 //! | `synchronization.rs` | whether the system's clock is held to the true time |
 //! | `prefilter.rs` | the decisions of control mode in user space, for captures |
@@ -61,6 +61,7 @@ mod program;
 mod queue;
 mod receive_hash;
 mod ring;
+mod shell;
 mod socket;
 mod synchronization;
 mod system;
@@ -86,6 +87,7 @@ pub use privileges::Privileges;
 pub use program::Counters;
 pub use queue::{BATCH_MAX, Queue, Statistics};
 pub use receive_hash::{ReceiveHash, Symmetry};
+pub use shell::quoted;
 pub use socket::Mode;
 pub use synchronization::Synchronization;
 pub use transmit::Sender;

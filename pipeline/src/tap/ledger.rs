@@ -74,8 +74,8 @@ impl Ledger {
         let (mask, older) = (self.mask, &mut self.older);
         self.connections.retain(|hash, entry| {
             let is_recent = now.since_ns(entry.first) < MINUTE_NS;
-            if !is_recent && hash & mask == 0 {
-                older.add(&entry.sample);
+            if !is_recent {
+                older.add(&entry.sample, hash & mask == 0);
             }
             is_recent
         });
@@ -92,15 +92,17 @@ impl Ledger {
 
     fn sums(&self, before: Sums, is_wanted: impl Fn(&&Entry) -> bool) -> Sums {
         let mut sums = before;
-        let is_everywhere = |entry: &&Entry| entry.sample.hash & self.mask == 0;
-        let entries = self.connections.values().filter(is_everywhere).filter(is_wanted);
-        entries.for_each(|entry| sums.add(&entry.sample));
+        let is_everywhere = |entry: &Entry| entry.sample.hash & self.mask == 0;
+        let entries = self.connections.values().filter(is_wanted);
+        entries.for_each(|entry| sums.add(&entry.sample, is_everywhere(entry)));
         sums
     }
 }
 
 impl Sums {
-    fn add(&mut self, sample: &TapSample) {
+    /// `is_everywhere` says that every worker looked at the connection. A segment and its copy come to one
+    /// worker, so that copies count without that: while the sample grows coarser, little is left with it.
+    fn add(&mut self, sample: &TapSample, is_everywhere: bool) {
         let count = |share: &mut Share, part: bool| {
             share.part += u64::from(part);
             share.whole += 1;
@@ -108,6 +110,9 @@ impl Sums {
         self.duplicated.part += u64::from(sample.copies);
         self.duplicated.whole += u64::from(sample.looked);
         self.delay_ns_max = self.delay_ns_max.max(sample.delay_ns);
+        if !is_everywhere {
+            return;
+        }
         if sample.was_seen == [true, true] {
             count(&mut self.one_sided, false);
             count(&mut self.split, sample.queues[0] != sample.queues[1]);

@@ -38,6 +38,12 @@ fn links(config: &Config) -> anyhow::Result<()> {
         );
         for interface in &link.interfaces {
             ensure!(!interface.is_empty(), "link {name}: an interface without a name");
+            ensure!(
+                interface
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"._@:-".contains(&byte)),
+                "link {name}: {interface:?} is no interface: letters, digits and . _ @ : - only"
+            );
             ensure!(seen.insert(interface), "interface {interface} is named twice");
         }
     }
@@ -121,6 +127,7 @@ mod tests {
         assert!(refused("[[link]]\ninterfaces = ['a', 'b', 'c']").contains("3 interfaces"));
         let sinks = "[[sink]]\nkind = 'otlp'\n[[sink]]\nkind = 'otlp'";
         assert!(refused(sinks).contains("two sinks have this name"), "{}", refused(sinks));
+        assert!(refused("[[link]]\ninterfaces = ['x;reboot']").contains("is no interface"));
         let twice = "[[link]]\ninterfaces = ['a']\n[[link]]\ninterfaces = ['b', 'a']";
         assert_eq!(refused(twice), "interface a is named twice");
     }

@@ -1,6 +1,6 @@
 //! Native XDP, zero copy and promiscuous mode: tried, not looked up.
 
-use xdp::{Attachment, Error, Interface, Mode, Options, Warning};
+use xdp::{Attachment, Error, Interface, Mode, Options, Warning, quoted};
 
 use super::finding::Finding;
 
@@ -54,7 +54,7 @@ fn native(interface: &Interface, options: &Options, warnings: &[Warning]) -> Fin
     let queues = interface.receive_queues();
     match interface.peer() {
         Some(peer) if peer.transmit_queues() > queues => finding
-            .run([format!("ethtool -L {} tx {queues}", peer.name())])
+            .run([format!("ethtool -L {} tx {queues}", quoted(peer.name()))])
             .advise("veth wants as many receive queues as the other end has transmit queues"),
         _ if is_virtual(interface) => finding.advise("this kind of interface may have none"),
         _ => finding.advise(
@@ -117,7 +117,7 @@ fn promiscuous(interface: &Interface) -> Finding {
 fn refused(interface: &Interface, error: &anyhow::Error) -> Finding {
     let finding = Finding::fail("attach", format!("tried: {}", crate::chain_text(error)))
         .because("the sensor cannot watch this interface");
-    let name = interface.name();
+    let name = quoted(interface.name());
     match error.downcast_ref::<Error>() {
         Some(Error::NoScatter { .. }) => finding.run([format!("ip link set dev {name} mtu 1500")]),
         Some(Error::QueueBusy { .. }) => finding.advise("\"ss --xdp -a -p\" names who holds it"),

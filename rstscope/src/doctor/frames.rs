@@ -1,6 +1,6 @@
 //! The longest packet against the frames that packets arrive in.
 
-use xdp::Interface;
+use xdp::{Interface, quoted};
 
 use super::files::Files;
 use super::finding::Finding;
@@ -32,6 +32,7 @@ impl Facts<'_> {
         let name = "frame size";
         let &Self { name: interface, driver, mtu, plan: (frame_size, scatter), .. } = self;
         let says = format!("MTU {mtu}, frames of {frame_size} bytes");
+        let interface = quoted(interface);
         if matches!(driver, "igb" | "igc") && frame_size < 4096 {
             return Finding::fail(name, format!("{says} on {driver}"))
                 .because(

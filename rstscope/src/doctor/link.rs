@@ -1,7 +1,7 @@
 //! Whether an interface is there, up, and nobody else's.
 
 use events::Status;
-use xdp::Interface;
+use xdp::{Interface, quoted};
 
 use super::finding::Finding;
 use super::sensor::watches;
@@ -14,6 +14,8 @@ pub(super) struct Link {
     pub(super) interface: Option<Interface>,
     /// Why it cannot be attached to; nothing if it can.
     pub(super) hindrance: Option<&'static str>,
+    /// Whether the host itself is reached by it.
+    pub(super) is_the_hosts: bool,
 }
 
 /// Looks at the interface of that name; `running` is what the running sensor says of itself.
@@ -25,7 +27,8 @@ pub(super) fn check(name: &str, running: Option<&Status>) -> Link {
                 "\"ip -br link\" lists what there is; a module of the driver may be missing",
             );
             let hindrance = Some("there is no such interface");
-            return Link { findings: vec![finding], interface: None, hindrance };
+            let findings = vec![finding];
+            return Link { findings, interface: None, hindrance, is_the_hosts: false };
         }
     };
     let (up, is_up) = up(&interface);
@@ -42,7 +45,7 @@ pub(super) fn check(name: &str, running: Option<&Status>) -> Link {
         () if is_held => Some("somebody holds the interface"),
         () => None,
     };
-    Link { findings, interface: Some(interface), hindrance }
+    Link { findings, interface: Some(interface), hindrance, is_the_hosts }
 }
 
 fn up(interface: &Interface) -> (Finding, bool) {
@@ -52,7 +55,7 @@ fn up(interface: &Interface) -> (Finding, bool) {
     }
     let finding = Finding::fail("up", "the interface is down")
         .because("nothing is received")
-        .run([format!("ip link set {name} up")]);
+        .run([format!("ip link set dev {} up", quoted(name))]);
     (finding, false)
 }
 
@@ -62,7 +65,9 @@ fn carrier(interface: &Interface) -> Finding {
     }
     let finding = Finding::fail("carrier", "no carrier").because("nothing is received");
     match interface.peer() {
-        Some(peer) if !peer.is_up() => finding.run([format!("ip link set {} up", peer.name())]),
+        Some(peer) if !peer.is_up() => {
+            finding.run([format!("ip link set dev {} up", quoted(peer.name()))])
+        }
         _ => finding.advise(
             "look at cable, transceiver, light and the switch port; \"ethtool -m\" tells the light",
         ),
@@ -70,13 +75,13 @@ fn carrier(interface: &Interface) -> Finding {
 }
 
 fn address(interface: &Interface) -> (Finding, bool) {
-    let name = interface.name();
+    let name = quoted(interface.name());
     if !interface.has_address() {
         return (Finding::ok("address", "none of the host's"), false);
     }
     let finding = Finding::fail("address", "the host has an address or a route on it")
         .because("captured packets are taken away from the host: it would lose its own connections")
-        .run([format!("ip address flush dev {name}"), format!("ip route flush dev {name}")])
+        .run(["address", "route"].map(|what| format!("ip {what} flush dev {name}")))
         .takes_away("the host's addresses and routes there, and maybe your own session")
         .advise("watch a tap or mirror port instead, if this is how the host is reached");
     (finding, true)

@@ -95,7 +95,10 @@ fn tell(diagnosis: &Diagnosis, arguments: &DoctorArguments) -> anyhow::Result<()
 fn look(config: &Config, arguments: &DoctorArguments) -> Diagnosis {
     let files = Files::of_machine();
     let cores = cores();
-    let running = config.api.address().and_then(sensor::status);
+    let (running, refusal) = match sensor::status(&config.api) {
+        Ok(running) => (running, None),
+        Err(why) => (None, Some(why)),
+    };
     let names: Vec<&String> = config.link.iter().flat_map(|link| &link.interfaces).collect();
     let queue_bytes = queue_bytes(config, &names);
     let flow_bytes = config.sensor.flows as u64 * FLOW_LEN;
@@ -106,6 +109,7 @@ fn look(config: &Config, arguments: &DoctorArguments) -> Diagnosis {
     findings.extend(processor::check(&files));
     findings.extend(clocks::check(&files));
     findings.extend(privileges::check(queue_bytes));
+    findings.extend(refusal.map(|why| Finding::not_checked("running sensor", why)));
     findings = findings.into_iter().map(|finding| finding.of("machine")).collect();
 
     let may = Privileges::here().is_none_or(|privileges| privileges.missing.is_empty());

@@ -1,6 +1,6 @@
 //! What is done to packets before they are seen.
 
-use xdp::{HintKind, Interface};
+use xdp::{HintKind, Interface, quoted};
 
 use super::finding::Finding;
 
@@ -49,7 +49,7 @@ fn checksums(interface: &Interface) -> Option<Finding> {
     Some(if peer.leaves_checksums() {
         Finding::warn(name, format!("{} sends packets without a checksum", peer.name()))
             .because("a reset with a wrong checksum, which is a proof, cannot be told from others")
-            .run([format!("ethtool -K {} tx off", peer.name())])
+            .run([format!("ethtool -K {} tx off", quoted(peer.name()))])
     } else {
         Finding::ok(name, "whole")
     })

@@ -37,7 +37,19 @@ pub(super) fn check(name: &str, around: &Circumstances<'_>) -> (Vec<Finding>, bo
     findings.extend(queues::check(&interface, cores, by_queue, around.files));
     findings.extend(offloads::check(&interface, is_generic));
     findings.extend(affinity::check(&interface, around.cores, around.files));
+    if link.is_the_hosts {
+        findings = findings.into_iter().map(left_to_a_person).collect();
+    }
     (findings, can_watch)
+}
+
+/// Settings of the card that the host itself is reached by reset its link, or drop the host's packets.
+fn left_to_a_person(finding: Finding) -> Finding {
+    let is_told = finding.fix.as_ref().is_some_and(|fix| fix.takes_away.is_some());
+    if is_told || finding.commands().is_empty() {
+        return finding;
+    }
+    finding.takes_away("maybe the host's own connections, which use this interface")
 }
 
 /// Attaches for a moment; where that cannot be done, the running sensor is asked.

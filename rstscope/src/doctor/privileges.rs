@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nix::unistd::{Uid, getpid, getppid};
-use xdp::Privileges;
+use xdp::{Privileges, quoted};
 
 use super::finding::Finding;
 
@@ -36,7 +36,7 @@ fn capabilities(privileges: &Privileges, program: &Path, is_root: bool) -> Findi
     }
     let wanted = wanted.to_lowercase();
     found
-        .run([format!("setcap {wanted}=ep {}", program.display())])
+        .run([format!("setcap {wanted}=ep {}", quoted(&program.to_string_lossy()))])
         .advise("run it as root; the unit of the package needs no such thing")
 }
 

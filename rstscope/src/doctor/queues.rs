@@ -1,6 +1,6 @@
 //! Queues against cores, how packets are spread over them, and how much each holds.
 
-use xdp::{HintKind, Interface, ReceiveHash};
+use xdp::{HintKind, Interface, ReceiveHash, quoted};
 
 use super::attach::is_virtual;
 use super::files::Files;
@@ -38,12 +38,12 @@ fn count(interface: &Interface, cores: u32) -> Finding {
     };
     // veth wants no fewer than the other end sends to.
     let other_end = interface.peer().filter(|peer| peer.transmit_queues() > cores);
-    let first = other_end.map(|peer| format!("ethtool -L {} tx {cores}", peer.name()));
+    let first = other_end.map(|peer| format!("ethtool -L {} tx {cores}", quoted(peer.name())));
     finding.run(first.into_iter().chain(hint.commands))
 }
 
 fn spreading(interface: &Interface, hash: &ReceiveHash, by_queue: bool, files: &Files) -> Finding {
-    let name = interface.name();
+    let name = quoted(interface.name());
     if interface.receive_queues() == 1 {
         return one_queue();
     }
@@ -103,7 +103,7 @@ fn ring(interface: &Interface) -> Option<Finding> {
     } else {
         Finding::warn(name, says)
             .because("a burst overflows it while the host is busy: packets are lost in the card")
-            .run([format!("ethtool -G {} rx {wanted}", interface.name())])
+            .run([format!("ethtool -G {} rx {wanted}", quoted(interface.name()))])
     })
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use delivery::{SinkOptions, SpoolOptions};
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use nix::sys::statvfs::statvfs;
+use xdp::quoted;
 
 use super::finding::Finding;
 
@@ -57,7 +58,7 @@ fn room(spool: &SpoolOptions) -> Finding {
     let is_in_memory = statfs(existing).is_ok_and(|state| state.filesystem_type() == TMPFS_MAGIC);
     match mount_point(existing) {
         Some(mounted) if is_in_memory => {
-            finding.run([format!("mount -o remount,size={wanted_mib}M {mounted}")])
+            finding.run([format!("mount -o remount,size={wanted_mib}M {}", quoted(&mounted))])
         }
         _ => finding.advise(format!(
             "free room there, set spool.directory to a larger disk, or spool.bytes_max below {usable}"
@@ -76,11 +77,14 @@ fn bytes_in(directory: &Path) -> u64 {
 fn mount_point(directory: &Path) -> Option<String> {
     let directory = directory.canonicalize().ok()?;
     let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
-    let points = mounts.lines().filter_map(|line| line.split(' ').nth(1));
-    points
-        .filter(|point| directory.starts_with(point))
-        .max_by_key(|point| point.len())
-        .map(str::to_owned)
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(1).map(unescaped));
+    points.filter(|point| directory.starts_with(point)).max_by_key(String::len)
+}
+
+/// A path as it is: the kernel writes white space and backslashes as `\040` (`mangle_path`).
+fn unescaped(text: &str) -> String {
+    let codes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
+    codes.iter().fold(text.to_owned(), |text, (code, plain)| text.replace(code, plain))
 }
 
 fn sink(sink: &SinkOptions) -> Finding {

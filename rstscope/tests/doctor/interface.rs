@@ -31,9 +31,12 @@ fn an_interface_without_carrier_is_found_with_the_end_that_is_down() {
 fn an_interface_with_an_address_is_left_to_a_person() {
     with_veth(1, || {
         sh(&format!("ip address add 10.9.8.7/24 dev {WATCHED}"));
+        sh(&format!("ip link set {WATCHED} mtu 1400"));
         let fixed = doctor(&format!("{ALONE} --fix --yes"));
         fixed.assert("address", "FAIL");
         assert!(sh(&format!("ip address show {WATCHED}")).contains("10.9.8.7"));
+        fixed.assert("frame size", "WARN");
+        assert!(sh(&format!("ip link show {WATCHED}")).contains("mtu 1400"));
         fixed.assert("native xdp", "NOT_CHECKED");
         found_and_mended("address", "FAIL", ALONE);
     });
@@ -153,12 +156,14 @@ fn a_running_sensor_is_asked_and_not_disturbed() {
             .unwrap();
         let start = Instant::now();
         // Until it has told of its queues, which it does once a second.
-        let found = loop {
-            let found = doctor(SHORT);
+        loop {
+            // One that tries the interface would hold it while the sensor wants to attach to it.
+            let found = doctor(ALONE);
             if found.level("mode in force") == "OK" || start.elapsed() > PATIENCE {
-                break found;
+                break;
             }
-        };
+        }
+        let found = doctor(SHORT);
         let ended = sensor.try_wait().unwrap();
         sensor.kill().unwrap();
         sensor.wait().unwrap();
