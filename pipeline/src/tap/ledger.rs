@@ -209,7 +209,7 @@ mod tests {
     fn ports_are_judged_only_on_links_of_two() {
         let mut sums = Sums::default();
         for ports in [0b_00_00, 0b_10_01, 0b_01_01, 0b_00_10] {
-            sums.add(&TapSample { ports, ..told(0, 0, 0) });
+            sums.add(&TapSample { ports, ..told(0, 0, 0) }, true);
         }
         assert_eq!(sums.mixed, Share { part: 1, whole: 2 });
     }

@@ -54,7 +54,7 @@ fn one_sided(status: &Status) -> Finding {
     let (name, share) = ("both directions", status.tap.one_sided);
     let what = "connections show one direction only";
     if !has(status, TapFaultKind::OneSided) {
-        return told(name, share, what);
+        return told(name, share, what, SAMPLES_MIN);
     }
     Finding::fail(name, format!("{} of {} {what}", share.part, share.whole))
         .because("with half a conversation neither sender nor cause can be told: verdicts are wrong")
@@ -68,7 +68,7 @@ fn duplicated(status: &Status) -> Finding {
     let (name, share) = ("packets once", status.tap.duplicated);
     let what = "segments came twice";
     if !has(status, TapFaultKind::Duplicated) {
-        return told(name, share, what);
+        return told(name, share, what, SEGMENTS_MIN);
     }
     Finding::fail(name, format!("{} of {} {what}", share.part, share.whole))
         .because("packets that come twice look like retransmissions and forged copies")
@@ -84,7 +84,7 @@ fn split(status: &Status, by_queue: bool) -> Finding {
     let what = "connections come by two queues, one a direction";
     let is_split = share.whole >= SAMPLES_MIN && share.value() > SPLIT_MAX;
     if !is_split && !has(status, TapFaultKind::SplitQueues) {
-        return told(name, share, what);
+        return told(name, share, what, SAMPLES_MIN);
     }
     let says = format!("{} of {} {what}", share.part, share.whole);
     // Where segments are handed over, nothing is judged wrongly.
@@ -117,8 +117,9 @@ fn has(status: &Status, kind: TapFaultKind) -> bool {
     status.tap.faults.iter().any(|fault| fault.kind == kind)
 }
 
-fn told(name: &'static str, share: Share, what: &str) -> Finding {
-    if share.whole == 0 {
+/// What is said where no fault is: that all is well only if enough was seen to tell.
+fn told(name: &'static str, share: Share, what: &str, least: u64) -> Finding {
+    if share.whole < least {
         let why = "too little traffic; \"--watch 60\" looks longer";
         return Finding::not_checked(name, why);
     }
@@ -136,8 +137,10 @@ const ADVICE: [(&str, &str); 6] = [
     ("xdp_no_socket", "bind all queues: leave out capture.queues"),
     ("flow_table_full", "more --flows"),
 ];
-/// Fewer tell nothing.
+/// Fewer connections tell nothing.
 const SAMPLES_MIN: u64 = 20;
+/// Fewer segments tell nothing.
+const SEGMENTS_MIN: u64 = 200;
 const SPLIT_MAX: f64 = 0.05;
 
 #[cfg(test)]
@@ -155,6 +158,9 @@ mod tests {
     fn a_tap_without_traffic_is_neither_good_nor_bad() {
         let found = check(&status(TapHealth::default()), false);
         assert!(found.iter().all(|finding| finding.level == Level::NotChecked), "{found:?}");
+        let one_sided = Share { part: 19, whole: 19 };
+        let found = check(&status(TapHealth { one_sided, ..TapHealth::default() }), false);
+        assert_eq!(found[0].level, Level::NotChecked, "too few to be called good or bad");
     }
 
     #[test]

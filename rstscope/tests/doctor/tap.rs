@@ -11,7 +11,8 @@ use xdp::Sender;
 
 use crate::{SENDING, doctor, with_veth};
 
-const WATCH: &str = "--watch 3";
+/// Long enough for twenty connections, also on a busy machine.
+const WATCH: &str = "--watch 8";
 
 /// What a mirror port does to conversations.
 #[derive(Clone, Copy, PartialEq, Eq)]
