@@ -89,6 +89,21 @@ pub struct TapHealth {
     pub faults: Vec<TapFault>,
 }
 
+impl TapHealth {
+    /// Connections that are enough to say something of all.
+    pub const CONNECTIONS_LEAST: u64 = 20;
+    /// The same of segments and frames.
+    pub const SEGMENTS_LEAST: u64 = 200;
+    /// A larger share of connections on two queues is no chance.
+    pub const SPLIT: f64 = 0.05;
+
+    /// Whether this is wrong with the tap.
+    #[must_use]
+    pub fn has(&self, kind: TapFaultKind) -> bool {
+        self.faults.iter().any(|fault| fault.kind == kind)
+    }
+}
+
 /// So many of so many.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Share {

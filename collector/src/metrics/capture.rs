@@ -77,7 +77,7 @@ fn tap(text: &mut Text, facts: &Facts) {
     let help = "1 if the tap shows the traffic wrongly: verdicts are then not to be trusted.";
     let mut family = text.family("rst_sensor_tap_fault", Kind::Gauge, help);
     for (kind, name) in TAP_FAULTS {
-        let is_seen = tap.faults.iter().any(|fault| fault.kind == kind);
+        let is_seen = tap.has(kind);
         family.sample(&[("kind", name)], u8::from(is_seen));
     }
     let help = "From 0 to 1: connections of which one direction comes (one_sided), segments that come twice \

@@ -62,10 +62,10 @@ impl Tap {
     /// What of that events have to say.
     pub(crate) fn quality(&self) -> CaptureQuality {
         CaptureQuality {
-            one_sided_tap: has(&self.health, TapFaultKind::OneSided),
-            duplicating_tap: has(&self.health, TapFaultKind::Duplicated),
-            split_queues: has(&self.health, TapFaultKind::SplitQueues),
-            mixed_fibres: has(&self.health, TapFaultKind::MixedFibres),
+            one_sided_tap: self.health.has(TapFaultKind::OneSided),
+            duplicating_tap: self.health.has(TapFaultKind::Duplicated),
+            split_queues: self.health.has(TapFaultKind::SplitQueues),
+            mixed_fibres: self.health.has(TapFaultKind::MixedFibres),
             ..CaptureQuality::default()
         }
     }
@@ -97,11 +97,11 @@ impl Tap {
     }
 
     fn say_what_changed(&self, now: &TapHealth) {
-        let is_new = |fault: &&TapFault| !has(&self.health, fault.kind);
+        let is_new = |fault: &&TapFault| !self.health.has(fault.kind);
         for fault in now.faults.iter().filter(is_new) {
             tracing::warn!("{}", fault.text);
         }
-        let is_over = |fault: &&TapFault| !has(now, fault.kind);
+        let is_over = |fault: &&TapFault| !now.has(fault.kind);
         for fault in self.health.faults.iter().filter(is_over) {
             tracing::info!("no longer seen on the tap: {}", name(fault.kind));
         }
@@ -132,10 +132,6 @@ impl Tap {
         let faults = faults.map(|(kind, (_, text))| TapFault { kind, text }).collect();
         TapHealth { one_sided, duplicated, split, faults }
     }
-}
-
-fn has(health: &TapHealth, kind: TapFaultKind) -> bool {
-    health.faults.iter().any(|fault| fault.kind == kind)
 }
 
 const fn name(kind: TapFaultKind) -> &'static str {
@@ -199,14 +195,12 @@ fn truncated_text(share: Share) -> String {
     )
 }
 
-/// Connections that are enough to say something of all.
-const CONNECTIONS_LEAST: u64 = 20;
-/// The same of segments and frames.
-const SEGMENTS_LEAST: u64 = 200;
+const CONNECTIONS_LEAST: u64 = TapHealth::CONNECTIONS_LEAST;
+const SEGMENTS_LEAST: u64 = TapHealth::SEGMENTS_LEAST;
 /// From these shares on something is wrong with the tap; a few may always be the network's.
 const ONE_SIDED: f64 = 0.1;
 const TWICE: f64 = 0.02;
-const SPLIT: f64 = 0.05;
+const SPLIT: f64 = TapHealth::SPLIT;
 const MIXED: f64 = 0.05;
 const TRUNCATED: f64 = 0.01;
 /// How often it is looked, in packet time.

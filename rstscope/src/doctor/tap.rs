@@ -1,6 +1,6 @@
 //! What the traffic tells: half conversations, packets twice, directions on different queues, losses.
 
-use events::{Share, Status, TapFaultKind};
+use events::{Share, Status, TapFaultKind, TapHealth};
 
 use super::finding::Finding;
 use super::watch::Watched;
@@ -53,8 +53,8 @@ pub(super) fn lost(status: &Status) -> Vec<Finding> {
 fn one_sided(status: &Status) -> Finding {
     let (name, share) = ("both directions", status.tap.one_sided);
     let what = "connections show one direction only";
-    if !has(status, TapFaultKind::OneSided) {
-        return told(name, share, what, SAMPLES_MIN);
+    if !status.tap.has(TapFaultKind::OneSided) {
+        return told(name, share, what, TapHealth::CONNECTIONS_LEAST);
     }
     Finding::fail(name, format!("{} of {} {what}", share.part, share.whole))
         .because("with half a conversation neither sender nor cause can be told: verdicts are wrong")
@@ -67,8 +67,8 @@ fn one_sided(status: &Status) -> Finding {
 fn duplicated(status: &Status) -> Finding {
     let (name, share) = ("packets once", status.tap.duplicated);
     let what = "segments came twice";
-    if !has(status, TapFaultKind::Duplicated) {
-        return told(name, share, what, SEGMENTS_MIN);
+    if !status.tap.has(TapFaultKind::Duplicated) {
+        return told(name, share, what, TapHealth::SEGMENTS_LEAST);
     }
     Finding::fail(name, format!("{} of {} {what}", share.part, share.whole))
         .because("packets that come twice look like retransmissions and forged copies")
@@ -82,9 +82,9 @@ fn split(status: &Status, by_queue: bool) -> Finding {
     let name = "queues of a connection";
     let share = status.tap.split;
     let what = "connections come by two queues, one a direction";
-    let is_split = share.whole >= SAMPLES_MIN && share.value() > SPLIT_MAX;
-    if !is_split && !has(status, TapFaultKind::SplitQueues) {
-        return told(name, share, what, SAMPLES_MIN);
+    let is_split = share.whole >= TapHealth::CONNECTIONS_LEAST && share.value() > TapHealth::SPLIT;
+    if !is_split && !status.tap.has(TapFaultKind::SplitQueues) {
+        return told(name, share, what, TapHealth::CONNECTIONS_LEAST);
     }
     let says = format!("{} of {} {what}", share.part, share.whole);
     // Where segments are handed over, nothing is judged wrongly.
@@ -113,10 +113,6 @@ fn others(status: &Status) -> impl Iterator<Item = Finding> {
     faults.collect::<Vec<_>>().into_iter()
 }
 
-fn has(status: &Status, kind: TapFaultKind) -> bool {
-    status.tap.faults.iter().any(|fault| fault.kind == kind)
-}
-
 /// What is said where no fault is: that all is well only if enough was seen to tell.
 fn told(name: &'static str, share: Share, what: &str, least: u64) -> Finding {
     if share.whole < least {
@@ -137,15 +133,10 @@ const ADVICE: [(&str, &str); 6] = [
     ("xdp_no_socket", "bind all queues: leave out capture.queues"),
     ("flow_table_full", "more --flows"),
 ];
-/// Fewer connections tell nothing.
-const SAMPLES_MIN: u64 = 20;
-/// Fewer segments tell nothing.
-const SEGMENTS_MIN: u64 = 200;
-const SPLIT_MAX: f64 = 0.05;
 
 #[cfg(test)]
 mod tests {
-    use events::{TapFault, TapHealth};
+    use events::TapFault;
 
     use super::super::finding::Level;
     use super::*;
