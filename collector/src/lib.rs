@@ -12,6 +12,7 @@
 //! | `recent/` | [`Recent`]: events, counts, servers, seconds and histograms in bounded memory |
 //! | `impacts.rs` | [`ImpactCounts`]: a count for each impact |
 //! | `answers.rs` | what the API answers, as types that clients read too |
+//! | `history.rs` | what the store answers, as types that clients read too |
 //! | `health.rs` | [`Health`]: alive, ready, and why not |
 //! | `delivery_state.rs` | [`DeliveryState`]: how delivery goes, told by whoever delivers |
 //! | `metrics/` | the same for Prometheus |
@@ -25,6 +26,7 @@ mod answers;
 mod delivery_state;
 mod error;
 mod health;
+mod history;
 mod impacts;
 mod metrics;
 mod options;
@@ -38,6 +40,11 @@ pub use answers::{
 pub use delivery_state::{DeliveryState, SinkState, SpoolState};
 pub use error::Error;
 pub use health::Health;
+pub use history::{
+    Ask, BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, EventRow, IdleHistogram,
+    IdleTimer, LadderRung, LogSourceRow, Overview, SensorRow, ServerDetail, ServerList,
+    ServerSummary, Step,
+};
 pub use impacts::ImpactCounts;
 pub use options::{Listen, Options};
 pub use recent::{Question, Recent, Sensor};

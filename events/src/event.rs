@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
 use crate::context::ContextFields;
+use crate::corroboration::{Conclusion, CorroborationItem};
 use crate::time::UtcTime;
 use crate::verdict::VerdictFields;
 
@@ -103,6 +104,20 @@ pub struct Event {
     pub context: Option<ContextFields>,
     /// How good the view was.
     pub capture: CaptureQuality,
+    /// How often the event was told anew because logs had more to say; 0 comes from the sensor.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: u32,
+    /// What logs of firewalls and servers say of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub corroboration: Vec<CorroborationItem>,
+    /// What packets and logs say together; the passive verdict above is never changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conclusion: Option<Conclusion>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Event {

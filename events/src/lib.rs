@@ -23,6 +23,10 @@
 //! | `steps.rs` | which of its steps and disproofs fit an event |
 //! | `fill.rs` | the numbers of a flow put into the texts of `advice.rs` |
 //! | `timers.rs` | well-known idle timers |
+//! | `minute/` | [`Minute`]: a minute of resets counted, and what became of all connections |
+//! | `evidence/` | [`Evidence`]: the packets that a verdict rests on |
+//! | `corroboration.rs` | what logs say of a reset |
+//! | `record.rs` | [`Record`]: an event, a minute or evidence on its way to a collector |
 //! | `encode/` | an event in the words of others: OpenTelemetry |
 //! | `context/` | [`ContextFields`], [`ContextReport`]: what other connections tell, as fields and in sentences |
 //!
@@ -34,13 +38,17 @@ mod ambiguity;
 mod clue_text;
 mod community;
 mod context;
+mod corroboration;
 pub mod encode;
 mod event;
+mod evidence;
 pub mod explain;
 mod fill;
 mod filter;
+mod minute;
 mod names;
 mod outcome;
+mod record;
 mod report;
 mod sentence;
 mod status;
@@ -56,11 +64,18 @@ pub use context::{
     HealthCheckItem, IdLineItem, LimitFields, LimitItem, NamesItem, ScanFields, ServiceFields,
     ShapingFields, SiblingFields, TimerFields, TimerReport,
 };
+pub use corroboration::{Agreement, Conclusion, CorroborationItem};
 pub use event::{
     Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
     SCHEMA, Side, TunnelFields, event_id,
 };
+pub use evidence::{Evidence, EvidencePacket};
 pub use filter::Filter;
+pub use minute::{
+    ClientCount, Clients, EXAMPLES, Minute, MinuteRow, ScanRow, ServerRange, ServiceRow, Spread,
+    TOP_CLIENTS,
+};
+pub use record::{Body, Record};
 pub use report::{
     Connections, ControlReport, CpuTime, GroupCount, InputReport, Memory, MemoryItem, Report,
     Resets, Start, StartInput,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use events::{Event, Start, Status};
+use events::{Event, Evidence, Minute, Start, Status};
 
 /// Takes events one by one; the binary's table, NDJSON and CSV are sinks.
 pub trait Sink {
@@ -41,6 +41,24 @@ pub trait Sink {
     /// What the output said; the run ends.
     fn status(&mut self, status: &Status) -> io::Result<()> {
         let _ = status;
+        Ok(())
+    }
+
+    /// Told when a minute of packet time is over and what came late for it has had its time.
+    ///
+    /// # Errors
+    /// What the output said; the run ends.
+    fn minute(&mut self, minute: &Minute) -> io::Result<()> {
+        let _ = minute;
+        Ok(())
+    }
+
+    /// Told the packets of a final event, right after it, where they were kept.
+    ///
+    /// # Errors
+    /// What the output said; the run ends.
+    fn evidence(&mut self, evidence: &Evidence) -> io::Result<()> {
+        let _ = evidence;
         Ok(())
     }
 }

@@ -105,6 +105,9 @@ impl Teller {
                 control_only: is_thinned,
                 ..self.tap
             },
+            revision: 0,
+            corroboration: Vec::new(),
+            conclusion: None,
         }
     }
 }

@@ -147,5 +147,8 @@ pub(crate) fn event(verdict: &Verdict) -> Event {
         app: PerSide { client: Some("tls_client_hello".into()), server: None },
         context: None,
         capture: CaptureQuality { gap_seen: true, ..CaptureQuality::default() },
+        revision: 0,
+        corroboration: Vec::new(),
+        conclusion: None,
     }
 }

@@ -1,0 +1,67 @@
+//! What logs of firewalls and servers say of a reset that was seen on the wire.
+
+use classifiers::{Cause, Origin};
+use serde::{Deserialize, Serialize};
+
+use crate::time::UtcTime;
+
+/// One log line that speaks of the same connection.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct CorroborationItem {
+    /// What it does to the verdict.
+    pub agreement: Agreement,
+    /// Name of the machine that wrote the log.
+    pub source: String,
+    /// What wrote it: `pan_os`, `fortigate`, `cisco_asa`, `haproxy`, `nginx`.
+    pub product: String,
+    /// Its own word for the end of the connection: `tcp-rst-from-server`, `TCP Reset-O`, `SD--`.
+    pub said: String,
+    /// The policy rule that it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The threat that it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threat: Option<String>,
+    /// When it says that the connection ended, by its own clock.
+    pub ts: UtcTime,
+    /// By how much its clock is ahead of ours, seconds; absent while that is not learned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_offset_s: Option<f64>,
+    /// Which addresses matched: `original`, `client_translated`, `server_translated`, `both_translated`.
+    pub matched: String,
+    /// What follows, in a sentence.
+    pub sentence: String,
+    /// The line itself, cut at 1024 bytes.
+    pub line: String,
+}
+
+/// What a log line does to a verdict.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Agreement {
+    /// It says the same.
+    Confirmed,
+    /// It says something else.
+    Contradicted,
+    /// Both are right, and together they say more.
+    Refined,
+    /// It speaks of the connection and not of its end.
+    Neutral,
+}
+
+/// What packets and logs say together. The passive verdict stands beside it, unchanged.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Conclusion {
+    /// Who.
+    #[serde(with = "crate::names::origin")]
+    pub origin: Origin,
+    /// Probability of `origin`.
+    pub origin_confidence: f64,
+    /// Why.
+    #[serde(with = "crate::names::cause")]
+    pub cause: Cause,
+    /// Probability of `cause`.
+    pub cause_confidence: f64,
+    /// What follows, in a sentence.
+    pub sentence: String,
+}
