@@ -16,6 +16,7 @@
 //! | `health.rs` | [`Health`]: alive, ready, and why not |
 //! | `delivery_state.rs` | [`DeliveryState`]: how delivery goes, told by whoever delivers |
 //! | `metrics/` | the same for Prometheus |
+//! | `store/` | [`Store`]: what is kept of the past, in SQLite, and its questions |
 //! | `server/` | [`serve`]: HTTP with limits on everything |
 //!
 //! **Invariant:** what feeds [`Recent`] never waits for a client: nothing is encoded, sent or searched
@@ -32,6 +33,7 @@ mod metrics;
 mod options;
 mod recent;
 mod server;
+mod store;
 
 pub use answers::{
     CountedFrom, EventPage, EventSheet, NameRow, Numbered, Refusal, Second, ServerRow, Snapshot,
@@ -49,3 +51,6 @@ pub use impacts::ImpactCounts;
 pub use options::{Listen, Options};
 pub use recent::{Question, Recent, Sensor};
 pub use server::{Server, serve};
+pub use store::{
+    Incoming, Put, RecordKind, Store, StoreError, StoreOptions, StoreState, StoreSync, Unreadable,
+};

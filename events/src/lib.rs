@@ -70,7 +70,7 @@ pub use event::{
     SCHEMA, Side, TunnelFields, event_id,
 };
 pub use evidence::{Evidence, EvidencePacket};
-pub use filter::Filter;
+pub use filter::{Facts, Filter};
 pub use minute::{
     ClientCount, Clients, EXAMPLES, Minute, MinuteRow, ScanRow, ServerRange, ServiceRow, Spread,
     TOP_CLIENTS,
@@ -83,4 +83,5 @@ pub use report::{
 pub use sentence::{sentence, thousands};
 pub use status::{Fibre, QueueStatus, Share, Status, TapFault, TapFaultKind, TapHealth};
 pub use time::UtcTime;
+pub use timers::timer_products;
 pub use verdict::{AlternativeItem, DeclaredItem, EvidenceItem, VerdictFields};

@@ -28,6 +28,14 @@ pub(crate) fn known_timer(idle_s: f64, holder: Holder) -> Option<KnownTimer> {
     Some(KnownTimer { seconds: found.seconds, products: names.join(", ") })
 }
 
+/// Products whose default is a timer of so many seconds, as people read it; "" if none is known.
+#[must_use]
+pub fn timer_products(seconds: u32) -> String {
+    let alike = PRODUCTS.iter().filter(|product| product.seconds == seconds);
+    let names: Vec<&str> = alike.map(|product| product.name).collect();
+    names.join(", ")
+}
+
 /// A default of a product.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Product {
