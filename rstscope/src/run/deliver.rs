@@ -144,7 +144,7 @@ fn options_of(config: &Config) -> Options {
 /// Starts delivery from a thread without capabilities, so that its threads have none.
 fn begun(options: &Options, has_privileges: bool) -> Result<Delivery, delivery::Error> {
     let identity = Identity::of_this_machine(env!("CARGO_PKG_VERSION"));
-    privileges::without(has_privileges, || Delivery::start(options, &identity))
+    privileges::without(has_privileges, || Delivery::start(options, &identity, &[]))
 }
 
 /// The same for metrics and health.
