@@ -151,7 +151,7 @@ fn begun(
     identity: &Identity,
     has_privileges: bool,
 ) -> Result<Delivery, delivery::Error> {
-    privileges::without(has_privileges, || Delivery::start(options, identity))
+    privileges::without(has_privileges, || Delivery::start(options, identity, &[]))
 }
 
 /// The same for metrics and health.
