@@ -22,6 +22,7 @@
 mod api;
 mod bench;
 mod cli;
+mod client;
 mod condition;
 mod config;
 mod demo;

@@ -42,6 +42,9 @@ pub enum ReceiveError {
         /// What is wrong.
         why: String,
     },
+    /// The certificates cannot be used.
+    #[error("section [collect.tls]: {0}")]
+    Tls(#[from] crate::error::Error),
     /// A thread could not be started.
     #[error("start a thread of the receivers: {source}")]
     Thread {

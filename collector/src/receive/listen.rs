@@ -8,7 +8,6 @@ use axum::Router;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -16,13 +15,32 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::error::ReceiveError;
-use super::tls::Protocol;
+use crate::tls::ServerTls;
+
+/// What is spoken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Protocol {
+    /// OTLP/HTTP.
+    Http1,
+    /// OTLP/gRPC.
+    Http2,
+}
+
+impl Protocol {
+    /// Its name in ALPN.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Http1 => "http/1.1",
+            Self::Http2 => "h2",
+        }
+    }
+}
 
 /// One listening socket and what answers on it.
 pub(crate) struct Listening {
     pub(crate) listener: StdListener,
     pub(crate) protocol: Protocol,
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) tls: Option<ServerTls>,
     pub(crate) routes: Router,
     pub(crate) connections: usize,
     pub(crate) timeout: Duration,
@@ -47,7 +65,6 @@ pub(crate) async fn run(listening: Listening, mut stop: watch::Receiver<bool>) {
         }
     };
     let places = Arc::new(Semaphore::new(connections));
-    let tls = tls.map(TlsAcceptor::from);
     loop {
         let accepted = async {
             let place = Arc::clone(&places).acquire_owned().await;
@@ -64,7 +81,8 @@ pub(crate) async fn run(listening: Listening, mut stop: watch::Receiver<bool>) {
             continue;
         };
         let talk = Talk { protocol, routes: routes.clone(), limit, stop: stop.clone(), place };
-        tokio::spawn(talk.over(stream, tls.clone()));
+        let tls = tls.as_ref().map(|tls| TlsAcceptor::from(tls.config()));
+        tokio::spawn(talk.over(stream, tls));
     }
     drop(listener);
     let all = u32::try_from(connections).unwrap_or(u32::MAX);

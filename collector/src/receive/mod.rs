@@ -16,7 +16,7 @@
 //! | `gate.rs` | tokens, places |
 //! | `inflate.rs` | gzip and zstd, bounded |
 //! | `otlp/` | OTLP requests and answers |
-//! | `listen.rs`, `tls.rs` | sockets, TLS |
+//! | `listen.rs` | sockets, TLS |
 //! | `nats.rs` | JetStream |
 //! | `aside.rs` | what nobody can read is kept for a person |
 //! | `counts.rs` | [`ReceiveState`]: counters |
@@ -37,7 +37,6 @@ mod listen;
 mod nats;
 mod options;
 mod otlp;
-mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -55,14 +54,14 @@ pub use keep::{Arrival, ArrivalKind, Keep, KeepError, Kept};
 pub use options::{NatsOptions, ReceiveOptions};
 
 use crate::options::Listen;
+use crate::tls::ServerTls;
 use aside::Aside;
 use counts::{Counts, StoreCounts};
 use desk::Desk;
 use gate::Gate;
 use intake::Intake;
-use listen::Listening;
+use listen::{Listening, Protocol};
 use nats::Nats;
-use tls::Protocol;
 
 /// All receivers at work; they end when dropped, after what is under way.
 pub struct Receivers {
@@ -129,7 +128,7 @@ impl Receivers {
         let listening = Listening {
             listener,
             protocol,
-            tls: tls::config(begin.options, protocol)?,
+            tls: ServerTls::new(&begin.options.tls, &[protocol.name()])?,
             routes: router(Gate::new(begin.options, desk, begin.token.clone())),
             connections: begin.options.connections,
             timeout: Duration::from_secs(begin.options.request_timeout_s),

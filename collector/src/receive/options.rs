@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::options::Listen;
+use crate::tls::ServerTlsOptions;
 
 /// Where records of sensors arrive, and what senders may take. Each record is answered when the store has
 /// committed it.
@@ -14,7 +15,7 @@ use crate::options::Listen;
 #[serde(default, deny_unknown_fields)]
 pub struct ReceiveOptions {
     /// Address and port of OTLP over HTTP, or "off". Beyond loopback a certificate is required, and
-    /// token_file or client_ca_file.
+    /// token_file or tls.client_ca_file.
     pub otlp_http: Listen,
     /// Address and port of OTLP over gRPC, or "off"; protected like `otlp_http`.
     pub otlp_grpc: Listen,
@@ -22,15 +23,9 @@ pub struct ReceiveOptions {
     /// characters, read at the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
-    /// The receivers' certificate with its chain (PEM): with it they speak TLS only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub certificate_file: Option<PathBuf>,
-    /// Its private key (PEM).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key_file: Option<PathBuf>,
-    /// Who vouches for senders (PEM): with it they must show a certificate.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_ca_file: Option<PathBuf>,
+    /// Certificates of the receivers: with them they speak TLS only. With a client_ca_file senders must show a
+    /// certificate.
+    pub tls: ServerTlsOptions,
     /// Senders that may be connected to each receiver at a time, 1 to 65536; more wait.
     #[schemars(range(min = 1, max = 65_536))]
     pub connections: usize,
@@ -62,9 +57,7 @@ impl Default for ReceiveOptions {
             otlp_http: at(4318),
             otlp_grpc: at(4317),
             token_file: None,
-            certificate_file: None,
-            key_file: None,
-            client_ca_file: None,
+            tls: ServerTlsOptions::default(),
             connections: 256,
             requests: 16,
             body_bytes_max: 16 << 20,
@@ -145,12 +138,12 @@ impl ReceiveOptions {
         within("collect.requests", self.requests, 1, 1024)?;
         within("collect.body_bytes_max", self.body_bytes_max, 1024, 256 << 20)?;
         within("collect.request_timeout_s", self.request_timeout_s as usize, 1, 600)?;
-        if self.certificate_file.is_some() != self.key_file.is_some() {
-            return Err("collect.certificate_file and collect.key_file belong together".to_owned());
+        if self.tls.certificate_file.is_some() != self.tls.key_file.is_some() {
+            return Err("collect.tls: certificate_file and key_file belong together".to_owned());
         }
-        if self.client_ca_file.is_some() && self.certificate_file.is_none() {
-            return Err("collect.client_ca_file needs collect.certificate_file: certificates are shown in TLS only"
-                .to_owned());
+        if self.tls.client_ca_file.is_some() && self.tls.certificate_file.is_none() {
+            let why = "collect.tls: client_ca_file needs certificate_file: certificates are shown in TLS only";
+            return Err(why.to_owned());
         }
         for (name, listen) in [("otlp_http", self.otlp_http), ("otlp_grpc", self.otlp_grpc)] {
             if let Listen::At(address) = listen
@@ -158,8 +151,8 @@ impl ReceiveOptions {
                 && !self.is_protected()
             {
                 return Err(format!(
-                    "collect.{name} = {address}: beyond loopback it needs collect.certificate_file and key_file, \
-                     and collect.token_file or client_ca_file; else everybody could write and read what is sent"
+                    "collect.{name} = {address}: beyond loopback it needs certificate_file and key_file in \
+                     section [collect.tls], and collect.token_file or a client_ca_file; else everybody could write and read what is sent"
                 ));
             }
         }
@@ -167,8 +160,8 @@ impl ReceiveOptions {
     }
 
     const fn is_protected(&self) -> bool {
-        self.certificate_file.is_some()
-            && (self.token_file.is_some() || self.client_ca_file.is_some())
+        self.tls.certificate_file.is_some()
+            && (self.token_file.is_some() || self.tls.client_ca_file.is_some())
     }
 }
 
@@ -229,13 +222,13 @@ mod tests {
             ..Default::default()
         };
         assert!(options.check().unwrap_err().contains("collect.otlp_http = 0.0.0.0:4318"));
-        options.certificate_file = Some("certificate".into());
+        options.tls.certificate_file = Some("certificate".into());
         assert!(options.check().unwrap_err().contains("belong together"));
-        options.key_file = Some("key".into());
+        options.tls.key_file = Some("key".into());
         assert_eq!(options.check(), Ok(()));
         options.token_file = None;
         assert!(options.check().unwrap_err().contains("client_ca_file"));
-        options.client_ca_file = Some("ca".into());
+        options.tls.client_ca_file = Some("ca".into());
         assert_eq!(options.check(), Ok(()));
         options.otlp_http = Listen::Off;
         options.requests = 0;
