@@ -72,8 +72,8 @@ pub use event::{
 pub use evidence::{Evidence, EvidencePacket, LadderRung, ethernet_headers, ladder_text};
 pub use filter::Filter;
 pub use minute::{
-    ClientCount, Clients, EXAMPLES, Minute, MinuteRow, ScanRow, ServerRange, ServiceRow, Spread,
-    TOP_CLIENTS,
+    ClientCount, Clients, EXAMPLES, LATE_PARTS, Minute, MinuteRow, ScanRow, ServerRange,
+    ServiceRow, Spread, TOP_CLIENTS, minute_id,
 };
 pub use record::{Body, Record};
 pub use report::{
@@ -83,4 +83,5 @@ pub use report::{
 pub use sentence::{sentence, thousands};
 pub use status::{Fibre, QueueStatus, Share, Status, TapFault, TapFaultKind, TapHealth};
 pub use time::UtcTime;
+pub use timers::{IDLE_TIMERS, idle_timer, idle_timer_products};
 pub use verdict::{AlternativeItem, DeclaredItem, EvidenceItem, VerdictFields};
