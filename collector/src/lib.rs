@@ -13,6 +13,7 @@
 //! | `impacts.rs` | [`ImpactCounts`]: a count for each impact |
 //! | `answers.rs` | what the API answers, as types that clients read too |
 //! | `history.rs` | what the store answers, as types that clients read too |
+//! | `receive/` | [`Receivers`]: records of other sensors, by OTLP and NATS |
 //! | `health.rs` | [`Health`]: alive, ready, and why not |
 //! | `delivery_state.rs` | [`DeliveryState`]: how delivery goes, told by whoever delivers |
 //! | `metrics/` | the same for Prometheus |
@@ -31,6 +32,7 @@ mod history;
 mod impacts;
 mod metrics;
 mod options;
+mod receive;
 mod recent;
 mod server;
 mod tls;
@@ -49,6 +51,10 @@ pub use history::{
 };
 pub use impacts::ImpactCounts;
 pub use options::{Listen, Options, ProxyOptions};
+pub use receive::{
+    Arrival, ArrivalKind, Gather, Keep, KeepError, Kept, NatsOptions, ReceiveError, ReceiveOptions,
+    ReceiveState, ReceiverState, Receivers, RecordCount,
+};
 pub use recent::{Question, Recent, Sensor};
 pub use server::{Proof, Role, Server, SessionPage, serve};
 pub use tls::{ServerTls, ServerTlsOptions};

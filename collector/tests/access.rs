@@ -1,5 +1,7 @@
 //! Who is let in: TLS, tokens, sessions, certificates, as clients meet them.
 
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+
 mod support;
 
 use std::path::{Path, PathBuf};

@@ -69,7 +69,7 @@ pub use event::{
     Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
     SCHEMA, Side, TunnelFields, event_id,
 };
-pub use evidence::{Evidence, EvidencePacket};
+pub use evidence::{Evidence, EvidencePacket, LadderRung, ethernet_headers, ladder_text};
 pub use filter::Filter;
 pub use minute::{
     ClientCount, Clients, EXAMPLES, Minute, MinuteRow, ScanRow, ServerRange, ServiceRow, Spread,

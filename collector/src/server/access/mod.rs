@@ -210,7 +210,6 @@ fn is_local_host(headers: &HeaderMap) -> bool {
 
 const NO_TOKEN: &str = "a token is required: send \"Authorization: Bearer TOKEN\" with that of token_file or \
      admin_token_file in section [api]";
-#[expect(dead_code, reason = "for packets and copies of the store")]
 const NOT_ADMIN: &str =
     "packets and copies of the store are for administrators: send the token of admin_token_file";
 const TOO_OFTEN: &str = "too many requests from this address (requests_per_s in section [api])";
