@@ -15,7 +15,7 @@
 //! | `time.rs` | [`UtcTime`]: nanoseconds inside, RFC 3339 outside |
 //! | `community.rs` | Community ID version 1 |
 //! | `sentence.rs` | values and clues in words |
-//! | `explain.rs` | the proof sheet: the verdict, its proof, the doubt, what to do |
+//! | `explain/` | the verdict, its proof, the doubt, what to do: in parts, or as the proof sheet |
 //! | `clue_text.rs` | what each clue rests on and what would take its weight away |
 //! | `outcome.rs` | effect and cost in words |
 //! | `ambiguity.rs` | what cannot be told apart on the wire, and the sentence that says so |
