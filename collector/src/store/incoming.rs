@@ -1,7 +1,6 @@
 //! A record as it arrives: only its head is read here, its body where it is stored.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserializer as _;
@@ -56,20 +55,8 @@ pub struct Put {
     pub repeated: u64,
     /// Records that were made to try a sink.
     pub tests: u64,
-    /// Records that are not kept and never will be, by reason: sending them again does not help.
-    pub refused: BTreeMap<&'static str, u64>,
-}
-
-impl Put {
-    pub(super) fn refuse(&mut self, reason: Unreadable) {
-        *self.refused.entry(reason.0).or_default() += 1;
-    }
-
-    /// Records that are not kept.
-    #[must_use]
-    pub fn refused_total(&self) -> u64 {
-        self.refused.values().sum()
-    }
+    /// Records that are not kept and never will be, by place in the batch: sending them again does not help.
+    pub refused: Vec<(usize, Unreadable)>,
 }
 
 impl<'l> Incoming<'l> {

@@ -20,7 +20,7 @@
 //! |---|---|
 //! | `options.rs`, `error.rs` | what can be chosen, what goes wrong |
 //! | `incoming.rs`, `facts.rs` | a record as it comes; what must be known of an event |
-//! | `writer.rs` | batches into all files |
+//! | `writer.rs`, `keep.rs` | batches into all files, from receivers too |
 //! | `rollup.rs`, `total.rs`, `matrix.rs`, `detail.rs`, `group.rs`, `levels.rs` | minutes and what becomes of them |
 //! | `ledger.rs` | what has come, what is missing |
 //! | `shelf.rs`, `part.rs`, `row.rs`, `sieve.rs` | events: all parts, one of them, its columns |
@@ -35,6 +35,7 @@ mod facts;
 mod files;
 mod group;
 mod incoming;
+mod keep;
 mod ledger;
 mod levels;
 mod library;
@@ -230,11 +231,7 @@ impl Store {
     /// # Errors
     /// As [`Store::overview`].
     pub fn evidence(&self, id: &str) -> Result<Option<Evidence>, StoreError> {
-        let Some(number) = facts::id_number(id) else { return Ok(None) };
-        let Some(volume) = self.library.open(ring::FILE, &ring::SCHEMA)? else { return Ok(None) };
-        let found = ring::find(&volume.db, number).map_err(volume.failed())?;
-        self.library.close(volume);
-        Ok(found)
+        facts::id_number(id).map_or(Ok(None), |number| self.reading().evidence(number))
     }
 
     /// Many connections of one server cut together, newest first.
@@ -294,14 +291,14 @@ impl Store {
         let Ok(writer) = self.writer() else {
             return StoreState { main_bytes, evidence_bytes, ..StoreState::default() };
         };
-        let refused = writer.sum.refused.iter();
+        let refused = writer.refused.iter();
         StoreState {
             main_bytes,
             event_bytes: writer.shelf.bytes(),
             event_files: writer.shelf.count() as u64,
             evidence_bytes,
-            taken: writer.sum.new,
-            repeated: writer.sum.repeated,
+            taken: writer.taken,
+            repeated: writer.repeated,
             refused: refused.map(|(reason, count)| ((*reason).to_owned(), *count)).collect(),
             dropped_event_files: writer.shelf.dropped.parts,
             dropped_event_bytes: writer.shelf.dropped.bytes,

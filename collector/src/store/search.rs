@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use events::{
-    Agreement, BurstFields, CorroborationItem, Endpoint, Event, Filter, ServerRange, UtcTime,
+    Agreement, BurstFields, CorroborationItem, Endpoint, Event, Evidence, Filter, ServerRange,
+    UtcTime,
 };
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension as _, params_from_iter};
@@ -101,13 +102,8 @@ impl Reading<'_> {
             let Some(event) = event else { return Ok(None) };
             let sheet = events::explain::proof_sheet(&event, SHEET_WIDTH);
             let same_connection = self.same_connection(&event, key.0)?;
-            return Ok(Some(EventDetail {
-                sensor,
-                sheet,
-                ladder: Vec::new(),
-                same_connection,
-                event,
-            }));
+            let ladder = self.evidence(number)?.map_or_else(Vec::new, |evidence| evidence.ladder());
+            return Ok(Some(EventDetail { sensor, sheet, ladder, same_connection, event }));
         }
         Ok(None)
     }
@@ -148,6 +144,15 @@ impl Reading<'_> {
         }
         self.library.close(volume);
         Ok(())
+    }
+
+    /// # Errors
+    /// The store cannot be read.
+    pub(super) fn evidence(&self, event: u64) -> Result<Option<Evidence>, StoreError> {
+        let Some(volume) = self.library.open(ring::FILE, &ring::SCHEMA)? else { return Ok(None) };
+        let found = ring::find(&volume.db, event).map_err(volume.failed())?;
+        self.library.close(volume);
+        Ok(found)
     }
 
     /// # Errors

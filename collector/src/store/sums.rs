@@ -436,7 +436,7 @@ impl Idle {
         let timers = self.timers.into_iter().map(|(seconds, count)| IdleTimer {
             seconds,
             count,
-            products: events::timer_products(seconds),
+            products: events::idle_timer_products(seconds),
         });
         IdleHistogram { timers: timers.collect(), spread: self.spread }
     }

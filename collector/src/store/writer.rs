@@ -5,6 +5,7 @@
 //! identifier, packets by their event's, minutes by their name, and only the ledger counts them for the
 //! first time.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -41,7 +42,9 @@ pub(super) struct Writer {
     pub(super) ring: Ring,
     tidied_s: u64,
     /// Since the start.
-    pub(super) sum: Put,
+    pub(super) taken: u64,
+    pub(super) repeated: u64,
+    pub(super) refused: BTreeMap<&'static str, u64>,
     pub(super) set_aside: Vec<PathBuf>,
     /// Held as long as this lives.
     _lock: Flock<File>,
@@ -83,7 +86,9 @@ impl Writer {
             shelf: Shelf::new(directory, options)?,
             ring: Ring::open(directory, options)?,
             tidied_s: 0,
-            sum: Put::default(),
+            taken: 0,
+            repeated: 0,
+            refused: BTreeMap::new(),
             set_aside,
             _lock: lock,
         };
@@ -115,7 +120,7 @@ impl Writer {
         self.tidy_now_and_then(now_s)?;
         self.on_main("write to", |main, _| main.execute_batch("BEGIN IMMEDIATE"))?;
         let mut put = Put::default();
-        for record in batch {
+        for (place, record) in batch.iter().enumerate() {
             if record.is_test {
                 put.tests += 1;
                 continue;
@@ -125,7 +130,7 @@ impl Writer {
             let sensor = match named {
                 Ok(sensor) => sensor,
                 Err(why) => {
-                    put.refuse(why);
+                    put.refused.push((place, why));
                     continue;
                 }
             };
@@ -135,7 +140,7 @@ impl Writer {
             }
             match self.take(record, sensor, now_s)? {
                 Ok(()) => put.new += 1,
-                Err(why) => put.refuse(why),
+                Err(why) => put.refused.push((place, why)),
             }
         }
         self.shelf.commit()?;
@@ -275,11 +280,10 @@ impl Writer {
     }
 
     fn count(&mut self, put: &Put) {
-        self.sum.new += put.new;
-        self.sum.repeated += put.repeated;
-        self.sum.tests += put.tests;
-        for (reason, count) in &put.refused {
-            *self.sum.refused.entry(reason).or_default() += count;
+        self.taken += put.new;
+        self.repeated += put.repeated;
+        for (_, why) in &put.refused {
+            *self.refused.entry(why.0).or_default() += 1;
         }
     }
 }
