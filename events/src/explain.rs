@@ -8,6 +8,7 @@ use classifiers::{Cause, Clue, Impact, Origin, Role, Shape, Terminator};
 use crate::advice::{Advice, advice};
 use crate::ambiguity;
 use crate::clue_text;
+use crate::corroboration::beside;
 use crate::event::{Event, EventStatus, PerSide, RoleSource, Side};
 use crate::fill::{HOPS_MAX, age_text, fill, hops};
 use crate::outcome::{cost_text, effect_text};
@@ -26,8 +27,8 @@ pub fn proof_sheet(event: &Event, width: usize) -> String {
     for text in why(event, &advice) {
         sheet.row("Why", &text);
     }
-    for text in event.context.iter().flat_map(|context| context.sentences(event.server)) {
-        sheet.row("Others", &text);
+    for (label, text) in beside(event) {
+        sheet.row(label, &text);
     }
     sheet.row("Effect", &effect_text(event));
     sheet.row("Cost", &cost_text(event));

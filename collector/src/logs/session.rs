@@ -50,19 +50,19 @@ pub struct LogSession {
 pub(crate) const LINE_KEPT: usize = 1024;
 
 impl LogSession {
-    #[allow(dead_code, reason = "the join turns sessions")]
-    /// The same with sides renamed: who was the client is the server.
+    /// The same with sides renamed: who was the client is the server. To whom resets were sent stays where it was
+    /// told of a moment: that was meant by who really opened the connection.
     pub(crate) fn flipped(mut self) -> Self {
         self.end = match self.end {
             End::ResetByClient => End::ResetByServer,
             End::ResetByServer => End::ResetByClient,
             end => end,
         };
-        self.resets = self.resets.map(|resets| match resets {
-            ResetTo::Client => ResetTo::Server,
-            ResetTo::Server => ResetTo::Client,
-            ResetTo::Both => ResetTo::Both,
-        });
+        self.resets = match self.resets {
+            Some(ResetTo::Client) if self.kind == Kind::Session => Some(ResetTo::Server),
+            Some(ResetTo::Server) if self.kind == Kind::Session => Some(ResetTo::Client),
+            resets => resets,
+        };
         for tuple in &mut self.tuples {
             if let Some(server) = tuple.server {
                 (tuple.client, tuple.server) = (server, Some(tuple.client));
