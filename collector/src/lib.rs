@@ -14,9 +14,11 @@
 //! | `answers.rs` | what the API answers, as types that clients read too |
 //! | `history.rs` | what the store answers, as types that clients read too |
 //! | `logs/` | [`logs`]: what firewalls and servers log, joined with resets |
+//! | `receive/` | [`Receivers`]: records of other sensors, by OTLP and NATS |
 //! | `health.rs` | [`Health`]: alive, ready, and why not |
 //! | `delivery_state.rs` | [`DeliveryState`]: how delivery goes, told by whoever delivers |
 //! | `metrics/` | the same for Prometheus |
+//! | `tls.rs` | [`ServerTls`]: certificates of whoever listens |
 //! | `server/` | [`serve`]: HTTP with limits on everything |
 //!
 //! **Invariant:** what feeds [`Recent`] never waits for a client: nothing is encoded, sent or searched
@@ -32,8 +34,10 @@ mod impacts;
 pub mod logs;
 mod metrics;
 mod options;
+mod receive;
 mod recent;
 mod server;
+mod tls;
 
 pub use answers::{
     CountedFrom, EventPage, EventSheet, NameRow, Numbered, Refusal, Second, ServerRow, Snapshot,
@@ -48,6 +52,11 @@ pub use history::{
     ServerSummary, Step,
 };
 pub use impacts::ImpactCounts;
-pub use options::{Listen, Options};
+pub use options::{Listen, Options, ProxyOptions};
+pub use receive::{
+    Arrival, ArrivalKind, Gather, Keep, KeepError, Kept, NatsOptions, ReceiveError, ReceiveOptions,
+    ReceiveState, ReceiverState, Receivers, RecordCount,
+};
 pub use recent::{Question, Recent, Sensor};
-pub use server::{Server, serve};
+pub use server::{Proof, Role, Server, SessionPage, serve};
+pub use tls::{ServerTls, ServerTlsOptions};

@@ -71,11 +71,9 @@ pub struct Conclusion {
     pub sentence: String,
 }
 
-/// What others tell beside the packets, each with its label: other connections first, then logs.
-pub(crate) fn beside(event: &Event) -> Vec<(&'static str, String)> {
-    let context = event.context.iter().flat_map(|context| context.sentences(event.server));
-    let mut rows: Vec<(&str, String)> = context.map(|text| ("Others", text)).collect();
-    for item in &event.corroboration {
+/// What logs tell beside the packets, one line a sentence; last what both say together.
+pub(crate) fn sentences(event: &Event) -> Vec<String> {
+    let line = |item: &CorroborationItem| {
         let word = match item.agreement {
             Agreement::Confirmed => "Confirmed",
             Agreement::Contradicted => "CONTRADICTED",
@@ -84,17 +82,17 @@ pub(crate) fn beside(event: &Event) -> Vec<(&'static str, String)> {
         };
         let known = item.community_id_nat.as_ref();
         let known = known.map_or(String::new(), |id| format!(" Its other Community ID: {id}."));
-        rows.push(("Logs", format!("{word}: {}{known}", item.sentence)));
-    }
-    if let Some(said) = &event.conclusion {
-        let text = format!(
+        format!("{word}: {}{known}", item.sentence)
+    };
+    let mut sentences: Vec<String> = event.corroboration.iter().map(line).collect();
+    sentences.extend(event.conclusion.as_ref().map(|said| {
+        format!(
             "Packets and logs together: {} ({:.2}), {} ({:.2}).",
             said.origin.name(),
             said.origin_confidence,
             said.cause.name(),
             said.cause_confidence
-        );
-        rows.push(("Logs", text));
-    }
-    rows
+        )
+    }));
+    sentences
 }
