@@ -13,6 +13,7 @@
 //! | `impacts.rs` | [`ImpactCounts`]: a count for each impact |
 //! | `answers.rs` | what the API answers, as types that clients read too |
 //! | `history.rs` | what the store answers, as types that clients read too |
+//! | `logs/` | [`logs`]: what firewalls and servers log, joined with resets |
 //! | `receive/` | [`Receivers`]: records of other sensors, by OTLP and NATS |
 //! | `health.rs` | [`Health`]: alive, ready, and why not |
 //! | `delivery_state.rs` | [`DeliveryState`]: how delivery goes, told by whoever delivers |
@@ -31,6 +32,7 @@ mod error;
 mod health;
 mod history;
 mod impacts;
+pub mod logs;
 mod metrics;
 mod options;
 mod receive;
