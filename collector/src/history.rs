@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+pub use events::LadderRung;
 use events::{
     Agreement, ClientCount, Connections, CorroborationItem, Endpoint, Event, Filter, ServerRange,
     Spread, Status, UtcTime,
@@ -196,33 +197,6 @@ pub struct EventDetail {
     pub ladder: Vec<LadderRung>,
     /// Other resets of the same connection (Community ID), newest first.
     pub same_connection: Vec<EventRow>,
-}
-
-/// One packet of a ladder.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct LadderRung {
-    /// Seconds since the first one.
-    pub after_s: f64,
-    /// `client` or `server`: whose address it bears.
-    pub from: events::Side,
-    /// Control bits as letters.
-    pub flags: String,
-    /// Sequence number relative to the first of that side.
-    pub seq: u32,
-    /// Acknowledgment relative to the other side's first; absent without ACK.
-    pub ack: Option<u32>,
-    /// Payload bytes.
-    pub len: u32,
-    /// TTL or hop limit.
-    pub ttl: u8,
-    /// IPv4 identification.
-    pub ip_id: Option<u16>,
-    /// Window as sent.
-    pub window: u16,
-    /// Whether it is the reset that was judged.
-    pub is_judged: bool,
-    /// Packets left out before it.
-    pub omitted_before: u64,
 }
 
 /// `/api/v1/bursts`: many connections of one server cut together.

@@ -3,6 +3,7 @@
 use flowtable::{KeyScope, Timeouts};
 use xdp::{Capture, Ration};
 
+use crate::minutes::MinuteOptions;
 use crate::names::NamesKept;
 
 /// How the sensor remembers and tells; the same for captures and interfaces.
@@ -33,6 +34,8 @@ pub struct Options {
     pub provisional: bool,
     /// Judge by other connections too; else by the connection of a reset alone, and at once.
     pub context: bool,
+    /// What bounds minutes, if the sink wants any.
+    pub minutes: MinuteOptions,
 }
 
 impl Default for Options {
@@ -51,6 +54,7 @@ impl Default for Options {
             names: NamesKept::default(),
             provisional: false,
             context: true,
+            minutes: MinuteOptions::default(),
         }
     }
 }

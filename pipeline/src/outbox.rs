@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use flowtable::{NameNote, Note, TableCounts, Watch};
 
 use crate::options::Options;
+use crate::sink::Sink;
 use crate::window::{
     FINDINGS_LIVE, FINDINGS_REPLAYED, Finding, NAMES_MAX, NOTES_MAX, WINDOWS_PER_WORKER, Window,
 };
@@ -50,11 +51,17 @@ pub(crate) struct Telling {
     pub(crate) provisional: bool,
     /// What connections do, for the judgement of others.
     pub(crate) notes: bool,
+    /// What became of connections, minute by minute.
+    pub(crate) minutes: bool,
 }
 
 impl Telling {
-    pub(crate) const fn of(options: &Options) -> Self {
-        Self { provisional: options.provisional, notes: options.context }
+    pub(crate) fn of(options: &Options, sink: &dyn Sink) -> Self {
+        Self {
+            provisional: options.provisional,
+            notes: options.context,
+            minutes: sink.wants_minutes(),
+        }
     }
 }
 
@@ -72,10 +79,10 @@ pub(crate) fn exchange(inputs: usize, patience: Patience, telling: Telling) -> (
     let findings_max = patience.findings_max();
     for _ in 1..WINDOWS_PER_WORKER {
         empty
-            .send(Box::new(Window::new(inputs, findings_max)))
+            .send(Box::new(Window::new(inputs, findings_max, telling.minutes)))
             .expect("the channel holds every window");
     }
-    let window = Box::new(Window::new(inputs, findings_max));
+    let window = Box::new(Window::new(inputs, findings_max, telling.minutes));
     let (full_end, empty_end) = (full_sender, empty_receiver);
     let outbox =
         Outbox { window, full: full_end, empty: empty_end, patience, telling, walked: None };

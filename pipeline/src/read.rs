@@ -14,6 +14,7 @@ use crate::crew::run_crew;
 use crate::error::Error;
 use crate::exporter::Exporter;
 use crate::handover::Handover;
+use crate::minutes::Minutes;
 use crate::names::NameReader;
 use crate::options::Options;
 use crate::outbox::{Patience, Telling, exchange};
@@ -131,11 +132,12 @@ fn replay_by_all<S: Source + Send>(
     // Each could hold all: the connections of one busy server are one worker's.
     let table = table_options(options, 1);
     let (mut workers, mut inboxes) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    let telling = Telling::of(options, sink);
     let mut memory = Memory::default();
     for (walked, source) in sources {
         let shard = Shard::new(&table, options.watches).rationed(options.first_packets());
-        memory = memory_of_all(count, &shard, source_bytes, names.len());
-        let (mut outbox, inbox) = exchange(names.len(), Patience::Wait, Telling::of(options));
+        memory = memory_of_all(count, &shard, source_bytes, names.len(), telling, options);
+        let (mut outbox, inbox) = exchange(names.len(), Patience::Wait, telling);
         if let Some(walked) = walked {
             outbox.follow(walked);
         }
@@ -154,7 +156,8 @@ fn replay_by_all<S: Source + Send>(
         run: String::new(),
         tap: CaptureQuality::default(),
     };
-    let mut exporter = Exporter::new(teller, inboxes, names.len(), options.context);
+    let minutes = telling.minutes.then_some(options.minutes);
+    let mut exporter = Exporter::new(teller, inboxes, names.len(), options.context, minutes);
     let work = |_, worker: Worker<S>| worker.run(stop);
     let (sources, cpu) = run_crew(workers, work, &mut exporter, stop, sink, |_, _| {})?;
     let mut report = exporter.report();
@@ -189,6 +192,19 @@ impl Sink for CountedSink<'_> {
         self.sink.emit(event)
     }
 
+    fn wants_minutes(&self) -> bool {
+        self.sink.wants_minutes()
+    }
+
+    fn minute(&mut self, minute: &events::Minute) -> std::io::Result<()> {
+        self.follow();
+        self.sink.minute(minute)
+    }
+
+    fn evidence(&mut self, evidence: &events::Evidence) -> std::io::Result<()> {
+        self.sink.evidence(evidence)
+    }
+
     fn status(&mut self, status: &events::Status) -> std::io::Result<()> {
         self.follow();
         self.sink.status(status)
@@ -206,8 +222,17 @@ pub(crate) fn table_options(options: &Options, workers: usize) -> TableOptions {
 }
 
 /// What `workers` workers with such shards hold together, and the exporter.
-fn memory_of_all(workers: usize, shard: &Shard, source_bytes: usize, inputs: usize) -> Memory {
-    let windows = WINDOWS_PER_WORKER * Window::memory_bytes(inputs, Patience::Wait.findings_max());
+fn memory_of_all(
+    workers: usize,
+    shard: &Shard,
+    source_bytes: usize,
+    inputs: usize,
+    telling: Telling,
+    options: &Options,
+) -> Memory {
+    let findings_max = Patience::Wait.findings_max();
+    let windows = WINDOWS_PER_WORKER * Window::memory_bytes(inputs, findings_max, telling.minutes);
+    let minutes = if telling.minutes { Minutes::memory_bytes(&options.minutes) } else { 0 };
     let parts = shard
         .memory_bytes()
         .into_iter()
@@ -217,7 +242,8 @@ fn memory_of_all(workers: usize, shard: &Shard, source_bytes: usize, inputs: usi
             ("sampled connections", Sampler::memory_bytes()),
         ])
         .map(|(name, bytes)| (name, workers * bytes))
-        .chain([("capture buffers", source_bytes)]);
+        .chain([("capture buffers", source_bytes), ("minutes", minutes)])
+        .filter(|&(_, bytes)| bytes > 0);
     memory_of(parts.chain(Exporter::memory_bytes()))
 }
 

@@ -18,6 +18,7 @@ use crate::keeper::Keeper;
 use crate::link::Link;
 use crate::links::Links;
 use crate::live::{LiveQueue, LiveSource, Wait};
+use crate::minutes::Minutes;
 use crate::names::{NAMES_PER_TURN, NameReader};
 use crate::options::Options;
 use crate::outbox::{Inbox, Patience, Telling, exchange};
@@ -89,13 +90,17 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     let (worker_count, inputs) = (opened.queues.len(), links.ports().len());
     // One secret for all: every worker must find the same owner for a flow.
     let table = table_options(&options.options, worker_count.max(1));
-    let hired = Hired::of(options, opened.queues, &table, inputs);
+    let telling = Telling::of(&options.options, sink);
+    let hired = Hired::of(options, opened.queues, &table, inputs, telling);
     let mut parts = hired.parts;
-    let window = Window::memory_bytes(inputs, Patience::GoOn.findings_max());
+    let findings_max = Patience::GoOn.findings_max();
+    let window = Window::memory_bytes(inputs, findings_max, telling.minutes);
+    let minutes = telling.minutes.then_some(options.options.minutes);
     parts.push(("windows", worker_count * WINDOWS_PER_WORKER * window));
     parts.push(("frames of the queues", opened.frame_bytes));
     let budgets = options.options.ration().map_or(0, |ration| ration.memory_bytes());
     parts.push(("budgets of the XDP programs", inputs * budgets));
+    parts.push(("minutes", minutes.as_ref().map_or(0, Minutes::memory_bytes)));
     parts.extend(Exporter::memory_bytes());
     let memory = summed(parts);
     lock_memory(options.lock_memory);
@@ -113,7 +118,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         has_fibres: links.ports().iter().map(|port| port.port.fibre.is_some()).collect(),
         trusts_queues: worker_count > 1 && options.sharding == Sharding::ByQueue,
     };
-    let exporter = Exporter::new(teller, hired.inboxes, inputs, options.options.context);
+    let exporter = Exporter::new(teller, hired.inboxes, inputs, options.options.context, minutes);
     let mut exporter = exporter.of_shape(shape);
     let work = |index, worker: Worker<LiveSource>| {
         if options.pin {
@@ -163,6 +168,7 @@ impl Hired {
         queues: Vec<Vec<LiveQueue>>,
         table: &TableOptions,
         inputs: usize,
+        telling: Telling,
     ) -> Self {
         let RunOptions { options, wait, sharding, .. } = options;
         let count = queues.len();
@@ -175,7 +181,7 @@ impl Hired {
             let source = LiveSource::new(queues, arrivals, *wait, shares);
             let shard = Shard::new(table, options.watches.div_ceil(count))
                 .rationed(options.first_packets());
-            let (outbox, inbox) = exchange(inputs, Patience::GoOn, Telling::of(options));
+            let (outbox, inbox) = exchange(inputs, Patience::GoOn, telling);
             hired.flows_max += shard.table().capacity() as u64;
             hired.parts.extend(shard.memory_bytes());
             hired.parts.push(("hand-over rings", handover.memory_bytes()));

@@ -4,6 +4,7 @@ use classifiers::{Role, Ruling};
 use flowtable::{Change, NameNote, Note, TableCounts, Timestamp, Watch};
 use wire::Skip;
 
+use crate::minutes::Tallies;
 use crate::names::NameCounts;
 use crate::source::Receipt;
 use crate::tap::{SAMPLES_MAX, TapSample};
@@ -20,6 +21,8 @@ pub(crate) struct Window {
     pub(crate) names: Vec<NameNote>,
     /// What some connections show of the tap; never more than it was made for.
     pub(crate) samples: Vec<TapSample>,
+    /// What became of connections by server and minute, if anybody asks.
+    pub(crate) tallies: Tallies,
     /// What was counted.
     pub(crate) counts: Counts,
     /// Frames of each input.
@@ -87,13 +90,14 @@ pub(crate) struct Counts {
 }
 
 impl Window {
-    pub(crate) fn new(inputs: usize, findings_max: usize) -> Self {
+    pub(crate) fn new(inputs: usize, findings_max: usize, tallies: bool) -> Self {
         Self {
             findings: Vec::with_capacity(findings_max),
             findings_max,
             notes: Vec::with_capacity(NOTES_MAX),
             names: Vec::with_capacity(NAMES_MAX),
             samples: Vec::with_capacity(SAMPLES_MAX),
+            tallies: Tallies::new(tallies),
             counts: Counts::default(),
             input_frames: vec![0; inputs].into_boxed_slice(),
             table: TableCounts::default(),
@@ -103,11 +107,12 @@ impl Window {
     }
 
     /// Bytes of one window.
-    pub(crate) const fn memory_bytes(inputs: usize, findings_max: usize) -> usize {
+    pub(crate) const fn memory_bytes(inputs: usize, findings_max: usize, tallies: bool) -> usize {
         findings_max * size_of::<Finding>()
             + NOTES_MAX * size_of::<Note>()
             + NAMES_MAX * size_of::<NameNote>()
             + SAMPLES_MAX * size_of::<TapSample>()
+            + if tallies { Tallies::memory_bytes() } else { 0 }
             + inputs * 8
             + size_of::<Self>()
     }
@@ -128,6 +133,7 @@ impl Window {
         self.notes.clear();
         self.names.clear();
         self.samples.clear();
+        self.tallies.clear();
         self.counts = Counts::default();
         self.input_frames.fill(0);
         self.is_last = false;

@@ -32,6 +32,7 @@ mod explain;
 mod fit;
 mod generate;
 mod hints;
+mod identity;
 mod log;
 mod output;
 mod progress;

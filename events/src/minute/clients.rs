@@ -22,10 +22,25 @@ impl Clients {
 
     /// Adds one.
     pub fn add(&mut self, client: IpAddr) {
+        let (index, rank) = Self::register(client);
+        self.raise(usize::from(index), rank);
+    }
+
+    /// The register that a client bears on, and what it is at least with him.
+    #[must_use]
+    pub fn register(client: IpAddr) -> (u16, u8) {
         let hash = hash(client);
-        let index = (hash >> (64 - INDEX_BITS)) as usize;
+        let index = (hash >> (64 - INDEX_BITS)) as u16;
         let rank = ((hash << INDEX_BITS) | 1 << (INDEX_BITS - 1)).leading_zeros() as u8 + 1;
-        self.raise(index, rank);
+        (index, rank)
+    }
+
+    /// Of what [`Clients::register`] gave.
+    #[must_use]
+    pub fn of_few(few: impl IntoIterator<Item = (u16, u8)>) -> Self {
+        let mut clients = Self::default();
+        few.into_iter().for_each(|(index, rank)| clients.raise(usize::from(index), rank));
+        clients
     }
 
     /// Adds all of `other`.

@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use classifiers::{Cause, Impact, Origin, Stage};
 use serde::{Deserialize, Serialize};
 
-use crate::event::Endpoint;
+use crate::event::{Endpoint, event_id};
 use crate::report::Connections;
 use crate::status::Status;
 use crate::time::UtcTime;
@@ -36,7 +36,9 @@ pub struct Minute {
     pub start: UtcTime,
     /// Its length, seconds.
     pub span_s: u32,
-    /// A minute is told in more than one part where resets came late: 0 is the first. Parts add up.
+    /// A minute is told in several parts if it is large, and again if something came late: 0 is the first,
+    /// [`LATE_PARTS`] and above are late. Parts add up; what is true of the whole minute (connections,
+    /// overflow, losses) stands in the first of those told together.
     #[serde(default)]
     pub part: u32,
     /// Final primary resets by server, origin, cause, stage and impact.
@@ -186,6 +188,15 @@ impl MinuteRow {
     }
 }
 
+/// Makes the name of a minute: 16 hexadecimal digits that depend on nothing but the arguments. `run` separates
+/// sensors and restarts in live use and is the files' names in replay.
+#[must_use]
+pub fn minute_id(run: &str, start: UtcTime, part: u32) -> String {
+    event_id(&format!("minute of {run}"), 0, u64::from(part), start)
+}
+
+/// The first part that tells what came after its minute was told.
+pub const LATE_PARTS: u32 = 1 << 16;
 /// Clients that a row names.
 pub const TOP_CLIENTS: usize = 8;
 /// Events that a row names.
