@@ -16,6 +16,7 @@
 //! | `health.rs` | [`Health`]: alive, ready, and why not |
 //! | `delivery_state.rs` | [`DeliveryState`]: how delivery goes, told by whoever delivers |
 //! | `metrics/` | the same for Prometheus |
+//! | `tls.rs` | [`ServerTls`]: certificates of whoever listens |
 //! | `server/` | [`serve`]: HTTP with limits on everything |
 //!
 //! **Invariant:** what feeds [`Recent`] never waits for a client: nothing is encoded, sent or searched
@@ -32,6 +33,7 @@ mod metrics;
 mod options;
 mod recent;
 mod server;
+mod tls;
 
 pub use answers::{
     CountedFrom, EventPage, EventSheet, NameRow, Numbered, Refusal, Second, ServerRow, Snapshot,
@@ -46,6 +48,7 @@ pub use history::{
     ServerSummary, Step,
 };
 pub use impacts::ImpactCounts;
-pub use options::{Listen, Options};
+pub use options::{Listen, Options, ProxyOptions};
 pub use recent::{Question, Recent, Sensor};
-pub use server::{Server, serve};
+pub use server::{Proof, Role, Server, SessionPage, serve};
+pub use tls::{ServerTls, ServerTlsOptions};

@@ -22,6 +22,7 @@
 mod api;
 mod bench;
 mod cli;
+mod client;
 mod condition;
 mod config;
 mod demo;
@@ -31,6 +32,7 @@ mod explain;
 mod fit;
 mod generate;
 mod hints;
+mod identity;
 mod log;
 mod output;
 mod progress;

@@ -27,7 +27,10 @@ pub(crate) fn router(recent: Arc<Recent>, access: Access) -> Router {
         .route("/api/v1/snapshot", get(snapshot))
         .route("/api/v1/events", get(events))
         .route("/api/v1/events/{id}", get(sheet))
-        .layer(middleware::from_fn_with_state(access, access::check));
+        .layer(middleware::from_fn_with_state(access.clone(), access::check));
+    let session = Router::new()
+        .route("/api/v1/session", get(access::who).post(access::begin).delete(access::end))
+        .with_state(access);
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -35,6 +38,7 @@ pub(crate) fn router(recent: Arc<Recent>, access: Access) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(recent)
+        .merge(session)
 }
 
 async fn healthz(State(recent): Known) -> Response {

@@ -123,6 +123,10 @@ pub(crate) enum PagesChoice {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct SensorSection {
+    /// Its name in everything that leaves this machine, 1 to 64 letters, digits, `.`, `-` and `_`; that of
+    /// the machine if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
     /// Connections remembered at a time, 16 to 268435456, rounded up to a power of two for each worker;
     /// 132 bytes each.
     pub(crate) flows: usize,
@@ -223,6 +227,7 @@ impl Default for SensorSection {
     fn default() -> Self {
         let options = pipeline::Options::default();
         Self {
+            name: None,
             flows: options.flows,
             servers: options.servers,
             watches: options.watches,

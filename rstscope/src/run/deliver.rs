@@ -11,6 +11,7 @@ use events::Event;
 
 use super::privileges;
 use crate::config::Config;
+use crate::identity::identity;
 
 /// Delivery by the configuration in force.
 pub(super) struct Deliver {
@@ -38,8 +39,10 @@ impl Deliver {
     /// An option cannot be as it is, or the spool cannot be opened.
     pub(super) fn start(config: &Config) -> anyhow::Result<Self> {
         let options = options_of(config);
+        let identity = identity(config);
         let has_privileges = !config.service.drop_privileges;
-        let delivery = Arc::new(begun(&options, has_privileges).context("open the spool")?);
+        let delivery =
+            Arc::new(begun(&options, &identity, has_privileges).context("open the spool")?);
         Ok(Self { delivery, options, next: None, not_kept: 0, is_over: false, has_privileges })
     }
 
@@ -74,10 +77,11 @@ impl Deliver {
         let (sender, made) = channel();
         let (old, old_options) = (Arc::clone(&self.delivery), self.options.clone());
         let has_privileges = self.has_privileges;
+        let identity = identity(config);
         let change = move || {
             // The spool's directory is for one at a time.
             old.stop();
-            let begun = |options: &Options| begun(options, has_privileges);
+            let begun = |options: &Options| begun(options, &identity, has_privileges);
             let (delivery, options) = match begun(&options) {
                 Ok(delivery) => (delivery, options),
                 Err(error) => {
@@ -142,9 +146,12 @@ fn options_of(config: &Config) -> Options {
 }
 
 /// Starts delivery from a thread without capabilities, so that its threads have none.
-fn begun(options: &Options, has_privileges: bool) -> Result<Delivery, delivery::Error> {
-    let identity = Identity::of_this_machine(env!("CARGO_PKG_VERSION"));
-    privileges::without(has_privileges, || Delivery::start(options, &identity, &[]))
+fn begun(
+    options: &Options,
+    identity: &Identity,
+    has_privileges: bool,
+) -> Result<Delivery, delivery::Error> {
+    privileges::without(has_privileges, || Delivery::start(options, identity, &[]))
 }
 
 /// The same for metrics and health.

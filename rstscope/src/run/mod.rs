@@ -24,7 +24,7 @@ use crate::Outcome;
 use crate::api::Api;
 use crate::cli::RunArguments;
 use crate::output::Output;
-use crate::{config, log, sensor, stop};
+use crate::{config, identity, log, sensor, stop};
 
 /// Watches until SIGINT or SIGTERM; a second signal ends the process at once.
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
@@ -40,9 +40,10 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
     );
     let stop = stop::upon_signals()?;
     let interfaces = config.link.iter().flat_map(|link| link.interfaces.clone()).collect();
+    let sensor_name = identity::sensor(&config, interfaces);
     let keeps = !config.service.drop_privileges;
     let mut told = Told {
-        api: privileges::without(keeps, || Api::offer(&config.api, interfaces))?,
+        api: privileges::without(keeps, || Api::offer(&config.api, sensor_name))?,
         deliver: Deliver::start(&config)?,
         output: Output::new(&arguments.output, true),
         supervisor: Supervisor::from_environment(),
