@@ -26,6 +26,7 @@
 //! | `minute/` | [`Minute`]: a minute of resets counted, and what became of all connections |
 //! | `evidence/` | [`Evidence`]: the packets that a verdict rests on |
 //! | `corroboration.rs` | what logs say of a reset |
+//! | `keyed.rs` | maps whose keys are numbers, read |
 //! | `record.rs` | [`Record`]: an event, a minute or evidence on its way to a collector |
 //! | `encode/` | an event in the words of others: OpenTelemetry |
 //! | `context/` | [`ContextFields`], [`ContextReport`]: what other connections tell, as fields and in sentences |
@@ -45,6 +46,7 @@ mod evidence;
 pub mod explain;
 mod fill;
 mod filter;
+mod keyed;
 mod minute;
 mod names;
 mod outcome;

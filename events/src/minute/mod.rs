@@ -100,7 +100,11 @@ pub struct MinuteRow {
     /// Payload bytes of both sides before the reset.
     pub bytes_before: Spread,
     /// Silences that fit a well-known timer: its seconds and how many.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "crate::keyed::deserialize",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub idle_timers: BTreeMap<u32, u64>,
     /// Identifiers of events that stand for the row, drawn at random.
     pub examples: Vec<String>,
