@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::nats::NatsSink;
 use crate::ndjson::NdjsonSink;
 use crate::options::{SendOptions, SinkOptions};
 use crate::otlp::OtlpSink;
@@ -87,6 +88,7 @@ pub(crate) fn make(options: &SinkOptions, identity: &Identity) -> Result<Box<dyn
     Ok(match options {
         SinkOptions::Ndjson(options) => Box::new(NdjsonSink::new(options)?),
         SinkOptions::Otlp(options) => Box::new(OtlpSink::new(options, identity)?),
+        SinkOptions::Nats(options) => Box::new(NatsSink::new(options, identity)?),
     })
 }
 

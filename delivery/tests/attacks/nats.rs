@@ -8,9 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use async_nats::jetstream;
-use delivery::{
-    Identity, NatsOptions, Options, RecordKind, SinkOptions, SinkStatus, TlsOptions,
-};
+use delivery::{Identity, NatsOptions, Options, RecordKind, SinkOptions, SinkStatus, TlsOptions};
 
 use crate::sensor::{emit, emit_noisy, minute, send, spool, start, wait};
 use crate::tls::Authority;
@@ -157,7 +155,10 @@ fn a_full_stream_makes_records_wait_and_a_sink_knows_how_far_it_is() {
     let delivery = start(&options);
     emit_noisy(&delivery, 500);
     let status = wait(&delivery, "the stream is full", |status| {
-        status.sinks[0].last_error.as_ref().is_some_and(|why| why.contains("maximum bytes exceeded"))
+        status.sinks[0]
+            .last_error
+            .as_ref()
+            .is_some_and(|why| why.contains("maximum bytes exceeded"))
     });
     assert!(status.sinks[0].sent > 0 && status.sinks[0].refused == 0, "{status:?}");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

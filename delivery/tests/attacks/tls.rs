@@ -49,25 +49,29 @@ fn only_who_trusts_and_is_trusted_gets_through() {
     assert!(error.contains("gone.pem: No such file"), "{error}");
 }
 
-struct Authority {
+pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    pub fn new(name: &str) -> Self {
         let mut parameters = CertificateParams::new(vec![format!("{name}.example")]).unwrap();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         Self { issuer: CertifiedIssuer::self_signed(parameters, key).unwrap() }
     }
 
-    fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+    pub fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
         let parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
         (parameters.signed_by(&key, &self.issuer).unwrap(), key)
     }
 
-    fn client(&self, directory: &Path, name: &str) -> (PathBuf, PathBuf) {
+    pub fn client(&self, directory: &Path, name: &str) -> (PathBuf, PathBuf) {
         let (certificate, key) = self.issue(name);
         (
             write(directory, &format!("{name}.pem"), &certificate.pem()),
