@@ -20,7 +20,7 @@
 //! | `courier.rs` | a sink's thread: batches, retries, refusals |
 //! | `sink.rs`, `plan.rs` | what a sink is; all sinks of a run |
 //! | `own.rs` | a sink that the program brings along |
-//! | `ndjson.rs`, `otlp/`, `nats/` | the sinks; `stdout.rs` is the first one's standard output |
+//! | `ndjson.rs`, `otlp/`, `nats/`, `syslog/` | the sinks; `stdout.rs` is the first one's standard output |
 //! | `tls.rs` | certificates and secrets from files |
 //! | `refused.rs` | what a receiver refused for good |
 //! | `trial.rs` | a sink tried without the spool; what a spool's directory tells |
@@ -55,6 +55,7 @@ mod sink;
 mod status;
 mod stdout;
 mod store;
+mod syslog;
 mod tls;
 mod trial;
 
@@ -68,4 +69,5 @@ pub use own::OwnSink;
 pub use record::{Kind, Record, RecordKind, Uid};
 pub use sink::{Answer, Identity, Sink};
 pub use status::{SinkStatus, SpoolStatus, Status};
+pub use syslog::{SyslogFormat, SyslogOptions};
 pub use trial::{check, inspect, test};

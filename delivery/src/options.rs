@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::RecordKind;
+use crate::syslog::SyslogOptions;
 
 /// Where events are kept until they are delivered, and to whom. The default has no sink: then nothing is
 /// spooled, and no directory is made.
@@ -81,6 +82,8 @@ pub enum SinkOptions {
     Otlp(OtlpOptions),
     /// NATS JetStream, for collectors that share the work.
     Nats(NatsOptions),
+    /// Syslog over TCP or TLS, as RFC 5424 or CEF.
+    Syslog(SyslogOptions),
 }
 
 impl SinkOptions {
@@ -91,6 +94,7 @@ impl SinkOptions {
             Self::Ndjson(options) => &options.name,
             Self::Otlp(options) => &options.name,
             Self::Nats(options) => &options.name,
+            Self::Syslog(options) => &options.name,
         }
     }
 
@@ -101,6 +105,7 @@ impl SinkOptions {
             Self::Ndjson(_) => "ndjson",
             Self::Otlp(_) => "otlp",
             Self::Nats(_) => "nats",
+            Self::Syslog(_) => "syslog",
         }
     }
 
@@ -113,6 +118,7 @@ impl SinkOptions {
                 None => "standard output".to_owned(),
             },
             Self::Otlp(options) => options.url.clone(),
+            Self::Syslog(options) => options.url.clone(),
             Self::Nats(options) => format!("{} {}", options.urls.join(","), options.subject),
         }
     }
@@ -124,6 +130,7 @@ impl SinkOptions {
             Self::Ndjson(options) => &options.send,
             Self::Otlp(options) => &options.send,
             Self::Nats(options) => &options.send,
+            Self::Syslog(options) => &options.send,
         }
     }
 
@@ -134,7 +141,7 @@ impl SinkOptions {
             Self::Otlp(options) if options.has_minutes() => {
                 vec![RecordKind::Event, RecordKind::Minute]
             }
-            Self::Otlp(_) => vec![RecordKind::Event],
+            Self::Otlp(_) | Self::Syslog(_) => vec![RecordKind::Event],
         };
         self.send().records.clone().unwrap_or(usual)
     }

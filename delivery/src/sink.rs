@@ -9,6 +9,7 @@ use crate::ndjson::NdjsonSink;
 use crate::options::{SendOptions, SinkOptions};
 use crate::otlp::OtlpSink;
 use crate::record::{Record, Uid};
+use crate::syslog::SyslogSink;
 
 /// Delivers records; each runs on a thread of its own and may take its time.
 ///
@@ -89,6 +90,7 @@ pub(crate) fn make(options: &SinkOptions, identity: &Identity) -> Result<Box<dyn
         SinkOptions::Ndjson(options) => Box::new(NdjsonSink::new(options)?),
         SinkOptions::Otlp(options) => Box::new(OtlpSink::new(options, identity)?),
         SinkOptions::Nats(options) => Box::new(NatsSink::new(options, identity)?),
+        SinkOptions::Syslog(options) => Box::new(SyslogSink::new(options, identity)?),
     })
 }
 

@@ -13,4 +13,5 @@ mod receiver;
 mod records;
 mod rotel;
 mod sensor;
+mod syslog;
 mod tls;

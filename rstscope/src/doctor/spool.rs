@@ -113,6 +113,7 @@ fn reach(sink: &SinkOptions) -> Result<(), String> {
         SinkOptions::Otlp(options) => connect(&options.url),
         // Of several servers one is enough.
         SinkOptions::Nats(options) => any(&options.urls),
+        SinkOptions::Syslog(options) => connect(&options.url),
     }
 }
 
@@ -134,7 +135,9 @@ fn connect(url: &str) -> Result<(), String> {
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     let port = match scheme {
         "https" => 443,
-        "nats" | "tls" => 4222,
+        "nats" => 4222,
+        "tcp" => 601,
+        "tls" => 6514,
         _ => 80,
     };
     let host = if has_port { host.to_owned() } else { format!("{host}:{port}") };
