@@ -4,6 +4,7 @@ use flowtable::{KeyScope, Timeouts};
 use xdp::{Capture, Ration};
 
 use crate::names::NamesKept;
+use crate::trail::EvidenceOptions;
 
 /// How the sensor remembers and tells; the same for captures and interfaces.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct Options {
     pub provisional: bool,
     /// Judge by other connections too; else by the connection of a reset alone, and at once.
     pub context: bool,
+    /// What is kept of packets, to be told as evidence.
+    pub evidence: EvidenceOptions,
 }
 
 impl Default for Options {
@@ -51,6 +54,7 @@ impl Default for Options {
             names: NamesKept::default(),
             provisional: false,
             context: true,
+            evidence: EvidenceOptions::default(),
         }
     }
 }

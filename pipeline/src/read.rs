@@ -23,6 +23,7 @@ use crate::sink::Sink;
 use crate::source::{BATCH_MAX, Source};
 use crate::tap::Sampler;
 use crate::telling::{Names, Teller};
+use crate::trail::HeldTrails;
 use crate::window::{WINDOWS_PER_WORKER, Window};
 use crate::worker::Worker;
 
@@ -133,8 +134,10 @@ fn replay_by_all<S: Source + Send>(
     let (mut workers, mut inboxes) = (Vec::with_capacity(count), Vec::with_capacity(count));
     let mut memory = Memory::default();
     for (walked, source) in sources {
-        let shard = Shard::new(&table, options.watches).rationed(options.first_packets());
-        memory = memory_of_all(count, &shard, source_bytes, names.len());
+        let shard = Shard::new(&table, options.watches)
+            .rationed(options.first_packets())
+            .keeping(&options.evidence);
+        memory = memory_of_all(count, &shard, source_bytes, names.len(), options);
         let (mut outbox, inbox) = exchange(names.len(), Patience::Wait, Telling::of(options));
         if let Some(walked) = walked {
             outbox.follow(walked);
@@ -154,7 +157,8 @@ fn replay_by_all<S: Source + Send>(
         run: String::new(),
         tap: CaptureQuality::default(),
     };
-    let mut exporter = Exporter::new(teller, inboxes, names.len(), options.context);
+    let mut exporter = Exporter::new(teller, inboxes, names.len(), options.context)
+        .with_payload(options.evidence.payload_bytes);
     let work = |_, worker: Worker<S>| worker.run(stop);
     let (sources, cpu) = run_crew(workers, work, &mut exporter, stop, sink, |_, _| {})?;
     let mut report = exporter.report();
@@ -193,6 +197,14 @@ impl Sink for CountedSink<'_> {
         self.follow();
         self.sink.status(status)
     }
+
+    fn minute(&mut self, minute: &events::Minute) -> std::io::Result<()> {
+        self.sink.minute(minute)
+    }
+
+    fn evidence(&mut self, evidence: &events::Evidence) -> std::io::Result<()> {
+        self.sink.evidence(evidence)
+    }
 }
 
 /// A worker's share of the table.
@@ -206,8 +218,18 @@ pub(crate) fn table_options(options: &Options, workers: usize) -> TableOptions {
 }
 
 /// What `workers` workers with such shards hold together, and the exporter.
-fn memory_of_all(workers: usize, shard: &Shard, source_bytes: usize, inputs: usize) -> Memory {
-    let windows = WINDOWS_PER_WORKER * Window::memory_bytes(inputs, Patience::Wait.findings_max());
+fn memory_of_all(
+    workers: usize,
+    shard: &Shard,
+    source_bytes: usize,
+    inputs: usize,
+    options: &Options,
+) -> Memory {
+    let keeps_packets = options.evidence.packets > 0;
+    let packets_max = Telling::of(options).packets_max(Patience::Wait);
+    let window = Window::memory_bytes(inputs, Patience::Wait.findings_max(), packets_max);
+    let windows = WINDOWS_PER_WORKER * window;
+    let on_hold = if keeps_packets { HeldTrails::memory_bytes() } else { 0 };
     let parts = shard
         .memory_bytes()
         .into_iter()
@@ -218,7 +240,8 @@ fn memory_of_all(workers: usize, shard: &Shard, source_bytes: usize, inputs: usi
         ])
         .map(|(name, bytes)| (name, workers * bytes))
         .chain([("capture buffers", source_bytes)]);
-    memory_of(parts.chain(Exporter::memory_bytes()))
+    let parts = parts.chain(Exporter::memory_bytes()).chain([("packets on hold", on_hold)]);
+    memory_of(parts.filter(|&(_, bytes)| bytes > 0))
 }
 
 /// The parts as they are told.

@@ -27,6 +27,7 @@ use crate::sink::Sink;
 use crate::source::BATCH_MAX;
 use crate::tap::{Sampler, Shape};
 use crate::telling::{Names, Teller};
+use crate::trail::HeldTrails;
 use crate::window::{WINDOWS_PER_WORKER, Window};
 use crate::worker::Worker;
 
@@ -91,12 +92,16 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     let table = table_options(&options.options, worker_count.max(1));
     let hired = Hired::of(options, opened.queues, &table, inputs);
     let mut parts = hired.parts;
-    let window = Window::memory_bytes(inputs, Patience::GoOn.findings_max());
+    let packets_max = Telling::of(&options.options).packets_max(Patience::GoOn);
+    let window = Window::memory_bytes(inputs, Patience::GoOn.findings_max(), packets_max);
     parts.push(("windows", worker_count * WINDOWS_PER_WORKER * window));
     parts.push(("frames of the queues", opened.frame_bytes));
     let budgets = options.options.ration().map_or(0, |ration| ration.memory_bytes());
     parts.push(("budgets of the XDP programs", inputs * budgets));
     parts.extend(Exporter::memory_bytes());
+    if options.options.evidence.packets > 0 {
+        parts.push(("packets on hold", HeldTrails::memory_bytes()));
+    }
     let memory = summed(parts);
     lock_memory(options.lock_memory);
     keeper.serve(hired.ends);
@@ -113,7 +118,8 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         has_fibres: links.ports().iter().map(|port| port.port.fibre.is_some()).collect(),
         trusts_queues: worker_count > 1 && options.sharding == Sharding::ByQueue,
     };
-    let exporter = Exporter::new(teller, hired.inboxes, inputs, options.options.context);
+    let exporter = Exporter::new(teller, hired.inboxes, inputs, options.options.context)
+        .with_payload(options.options.evidence.payload_bytes);
     let mut exporter = exporter.of_shape(shape);
     let work = |index, worker: Worker<LiveSource>| {
         if options.pin {
@@ -168,13 +174,17 @@ impl Hired {
         let count = queues.len();
         let shares = count > 1 && *sharding == Sharding::ByHash;
         let sharding = if shares { Sharding::ByHash } else { Sharding::ByQueue };
+        let keeps_packets = options.evidence.packets > 0;
         let (workers, inboxes, ends, parts) = Default::default();
         let mut hired = Self { workers, inboxes, ends, flows_max: 0, parts };
-        for (queues, handover) in queues.into_iter().zip(Handover::mesh(count, sharding)) {
+        for (queues, handover) in
+            queues.into_iter().zip(Handover::mesh(count, sharding, keeps_packets))
+        {
             let (end, arrivals) = unbounded();
             let source = LiveSource::new(queues, arrivals, *wait, shares);
             let shard = Shard::new(table, options.watches.div_ceil(count))
-                .rationed(options.first_packets());
+                .rationed(options.first_packets())
+                .keeping(&options.evidence);
             let (outbox, inbox) = exchange(inputs, Patience::GoOn, Telling::of(options));
             hired.flows_max += shard.table().capacity() as u64;
             hired.parts.extend(shard.memory_bytes());
