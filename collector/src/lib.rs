@@ -13,9 +13,12 @@
 //! | `impacts.rs` | [`ImpactCounts`]: a count for each impact |
 //! | `answers.rs` | what the API answers, as types that clients read too |
 //! | `history.rs` | what the store answers, as types that clients read too |
+//! | `logs/` | [`logs`]: what firewalls and servers log, joined with resets |
+//! | `receive/` | [`Receivers`]: records of other sensors, by OTLP and NATS |
 //! | `health.rs` | [`Health`]: alive, ready, and why not |
 //! | `delivery_state.rs` | [`DeliveryState`]: how delivery goes, told by whoever delivers |
 //! | `metrics/` | the same for Prometheus |
+//! | `store/` | [`Store`]: what is kept of the past, in SQLite, and its questions |
 //! | `tls.rs` | [`ServerTls`]: certificates of whoever listens |
 //! | `server/` | [`serve`]: HTTP with limits on everything |
 //!
@@ -29,10 +32,13 @@ mod error;
 mod health;
 mod history;
 mod impacts;
+pub mod logs;
 mod metrics;
 mod options;
+mod receive;
 mod recent;
 mod server;
+mod store;
 mod tls;
 
 pub use answers::{
@@ -49,6 +55,13 @@ pub use history::{
 };
 pub use impacts::ImpactCounts;
 pub use options::{Listen, Options, ProxyOptions};
+pub use receive::{
+    Arrival, ArrivalKind, Gather, Keep, KeepError, Kept, NatsOptions, ReceiveError, ReceiveOptions,
+    ReceiveState, ReceiverState, Receivers, RecordCount,
+};
 pub use recent::{Question, Recent, Sensor};
 pub use server::{Proof, Role, Server, SessionPage, serve};
+pub use store::{
+    Incoming, Put, RecordKind, Store, StoreError, StoreOptions, StoreState, StoreSync, Unreadable,
+};
 pub use tls::{ServerTls, ServerTlsOptions};

@@ -15,7 +15,7 @@
 //! | `time.rs` | [`UtcTime`]: nanoseconds inside, RFC 3339 outside |
 //! | `community.rs` | Community ID version 1 |
 //! | `sentence.rs` | values and clues in words |
-//! | `explain.rs` | the proof sheet: the verdict, its proof, the doubt, what to do |
+//! | `explain/` | the verdict, its proof, the doubt, what to do: in parts, or as the proof sheet |
 //! | `clue_text.rs` | what each clue rests on and what would take its weight away |
 //! | `outcome.rs` | effect and cost in words |
 //! | `ambiguity.rs` | what cannot be told apart on the wire, and the sentence that says so |
@@ -70,10 +70,10 @@ pub use event::{
     SCHEMA, Side, TunnelFields, event_id,
 };
 pub use evidence::{Evidence, EvidencePacket, LadderRung, ethernet_headers, ladder_text};
-pub use filter::Filter;
+pub use filter::{Facts, Filter};
 pub use minute::{
-    ClientCount, Clients, EXAMPLES, Minute, MinuteRow, ScanRow, ServerRange, ServiceRow, Spread,
-    TOP_CLIENTS,
+    ClientCount, Clients, EXAMPLES, LATE_PARTS, Minute, MinuteRow, ScanRow, ServerRange,
+    ServiceRow, Spread, TOP_CLIENTS, minute_id,
 };
 pub use record::{Body, Record};
 pub use report::{
@@ -83,4 +83,5 @@ pub use report::{
 pub use sentence::{sentence, thousands};
 pub use status::{Fibre, QueueStatus, Share, Status, TapFault, TapFaultKind, TapHealth};
 pub use time::UtcTime;
+pub use timers::{IDLE_TIMERS, idle_timer, idle_timer_products};
 pub use verdict::{AlternativeItem, DeclaredItem, EvidenceItem, VerdictFields};

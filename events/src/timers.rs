@@ -17,15 +17,40 @@ pub(crate) struct KnownTimer {
 /// never shorter.
 pub(crate) fn known_timer(idle_s: f64, holder: Holder) -> Option<KnownTimer> {
     let fitting = || PRODUCTS.iter().filter(move |product| distance(holder, product.holder) < FAR);
-    let found = fitting().rev().find(|product| {
-        let seconds = f64::from(product.seconds);
-        // A tenth of a second below: the sensor stands a little before or behind the device.
-        let slack_s = if seconds < 30.0 { 0.5 } else { (seconds * 0.01).max(2.0) };
-        (seconds - 0.1..=seconds + slack_s).contains(&idle_s)
-    })?;
+    let found = fitting().rev().find(|product| fits(product.seconds, idle_s))?;
     let alike = fitting().filter(|product| product.seconds == found.seconds);
     let names: Vec<&str> = alike.map(|product| product.name).collect();
     Some(KnownTimer { seconds: found.seconds, products: names.join(", ") })
+}
+
+/// Whether a silence is what a timer of so many seconds would leave.
+fn fits(seconds: u32, idle_s: f64) -> bool {
+    let seconds = f64::from(seconds);
+    // A tenth of a second below: the sensor stands a little before or behind the device.
+    let slack_s = if seconds < 30.0 { 0.5 } else { (seconds * 0.01).max(2.0) };
+    (seconds - 0.1..=seconds + slack_s).contains(&idle_s)
+}
+
+/// The well-known idle timers that minutes count silences by, seconds, shortest first.
+pub const IDLE_TIMERS: [u32; 16] =
+    [2, 5, 20, 60, 65, 72, 75, 120, 240, 300, 350, 600, 900, 1800, 3600, 7200];
+
+/// The longest of [`IDLE_TIMERS`] that a silence of `idle_s` seconds points to: one that is not above it,
+/// but by a tenth of a second, and that it exceeds by no more than 1 % or two seconds, whichever is
+/// more (half a second below 30 s).
+#[must_use]
+pub fn idle_timer(idle_s: f64) -> Option<u32> {
+    IDLE_TIMERS.iter().rev().copied().find(|seconds| fits(*seconds, idle_s))
+}
+
+/// Products that ship with an idle timer of so many seconds, separated by commas; "" if none is known.
+#[must_use]
+pub fn idle_timer_products(seconds: u32) -> String {
+    let fitting = |product: &&Product| {
+        product.seconds == seconds && distance(Holder::Any, product.holder) < FAR
+    };
+    let names: Vec<&str> = PRODUCTS.iter().filter(fitting).map(|product| product.name).collect();
+    names.join(", ")
 }
 
 /// A default of a product.
@@ -157,7 +182,21 @@ const fn product(
 
 #[cfg(test)]
 mod tests {
-    use super::{Holder, PRODUCTS, Question, known_timer, products};
+    use super::{
+        Holder, IDLE_TIMERS, PRODUCTS, Question, idle_timer, idle_timer_products, known_timer,
+        products,
+    };
+
+    #[test]
+    fn minutes_count_a_silence_by_the_longest_timer_that_fits() {
+        for seconds in IDLE_TIMERS {
+            assert_eq!(idle_timer(f64::from(seconds) + 0.05), Some(seconds));
+        }
+        assert_eq!(idle_timer(349.0), None);
+        assert_eq!(idle_timer(f64::NAN), None);
+        assert!(idle_timer_products(3600).contains("PAN-OS"));
+        assert_eq!(idle_timer_products(120), "", "a state of closing connections is none");
+    }
 
     #[test]
     fn a_silence_a_little_longer_than_a_timer_points_to_it() {

@@ -1,13 +1,13 @@
 //! The threads of a run: a worker each, and the exporter on the caller's.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use events::{CpuTime, Status};
 use flowtable::Timestamp;
 
 use crate::clock;
 use crate::error::Error;
-use crate::exporter::{EndsWorkers, Exporter};
+use crate::exporter::Exporter;
 use crate::sink::Sink;
 use crate::source::{Source, SourceError};
 use crate::worker::Worker;
@@ -57,4 +57,18 @@ pub(crate) fn run_crew<S: Source + Send>(
         let cpu = CpuTime { workers_s: seconds(workers_ns), exporter_s: seconds(exporter_ns) };
         outcome.map(|()| (sources, cpu))
     })
+}
+
+/// Whatever becomes of the exporter, its workers end: one that waits for an empty window would keep
+/// the run from ending, if a thread could not be started or the exporter panicked.
+struct EndsWorkers<'e> {
+    exporter: &'e mut Exporter,
+    stop: &'e AtomicBool,
+}
+
+impl Drop for EndsWorkers<'_> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.exporter.hang_up();
+    }
 }

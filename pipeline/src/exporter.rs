@@ -1,12 +1,12 @@
 //! Merges the windows of all workers, tells their findings, adds up the report.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use classifiers::{Cause, Context, Impact, Origin, Role, Ruling, Setting, decide};
 use events::{
-    Connections, ContextReport, Endpoint, GroupCount, Report, Resets, Share, Status, UtcTime,
+    Connections, ContextReport, Endpoint, GroupCount, Minute, Report, Resets, Share, Status,
+    UtcTime,
 };
 use flowtable::{TableCounts, Timestamp};
 use hashbrown::HashMap;
@@ -16,6 +16,7 @@ use crate::arrivals::Arrivals;
 use crate::budget::Budget;
 use crate::error::Error;
 use crate::held::{Held, Hold};
+use crate::minutes::{Fact, MinuteOptions, Minutes, Snapshot};
 use crate::outbox::Inbox;
 use crate::sink::Sink;
 use crate::tap::{Shape, Tap};
@@ -42,10 +43,14 @@ pub(crate) struct Exporter {
     held: Held,
     trails: HeldTrails,
     tap: Tap,
+    /// If anybody wants any.
+    minutes: Option<Minutes>,
     /// Packet time, and when it was heard.
     clock: (Timestamp, Instant),
     is_live: bool,
     started: Instant,
+    /// How it goes, as told last.
+    beaten: Status,
 }
 
 /// What primary resets are counted by.
@@ -63,11 +68,14 @@ impl Exporter {
         inboxes: Vec<Inbox>,
         inputs: usize,
         has_context: bool,
+        minutes: Option<MinuteOptions>,
     ) -> Self {
         Self {
             arrivals: Arrivals::new(inboxes.len(), !teller.is_live()),
             is_live: teller.is_live(),
             tap: Tap::new(teller.is_live()),
+            minutes: minutes.map(|options| Minutes::new(options, &teller.names, &teller.run)),
+            beaten: Status::default(),
             teller,
             open: vec![true; inboxes.len()],
             tables: vec![TableCounts::default(); inboxes.len()],
@@ -128,12 +136,19 @@ impl Exporter {
                 let mut status = self.status();
                 beat(&mut status, self.clock.0);
                 sink.status(&status).map_err(Error::Sink)?;
+                self.beaten = status;
+                self.tell_minutes(sink)?;
             }
         }
         while let Some(finding) = self.held.rest() {
             self.tell(&finding, sink)?;
         }
-        Ok(())
+        let mut status = self.status();
+        beat(&mut status, self.clock.0);
+        self.beaten = status;
+        let snapshot = self.snapshot();
+        let minutes = self.minutes.as_mut().map(|minutes| minutes.rest(&snapshot));
+        tell_all(minutes.unwrap_or_default(), sink)
     }
 
     /// Takes in windows that end together.
@@ -166,12 +181,45 @@ impl Exporter {
         }
         self.tap.look(self.clock.0, self.truncated());
         self.teller.tap = self.tap.quality();
-        Ok(())
+        self.tell_minutes(sink)
+    }
+
+    /// Tells minutes of which nothing more can come.
+    fn tell_minutes(&mut self, sink: &mut dyn Sink) -> Result<(), Error> {
+        let Some(mut minutes) = self.minutes.take() else { return Ok(()) };
+        let told = minutes.due(self.now(), || self.snapshot());
+        self.minutes = Some(minutes);
+        tell_all(told, sink)
+    }
+
+    /// What is true now, for the end of a minute.
+    fn snapshot(&self) -> Snapshot {
+        let mut status = self.status();
+        if self.is_live {
+            // Queues and what they lost are known once a second.
+            status = Status { tap: status.tap, ..self.beaten.clone() };
+        } else {
+            // Of packet time: the same whenever a capture is read.
+            let span = self.counts.first.zip(self.counts.last);
+            status.uptime_s = span.map_or(0.0, |(first, last)| last.since_ns(first) as f64 / 1e9);
+        }
+        Snapshot { status, connections: self.connections() }
+    }
+
+    /// Packet time.
+    fn now(&self) -> Timestamp {
+        let (time, heard) = self.clock;
+        // A quiet link sends no windows; packet time goes on all the same.
+        let quiet = if self.is_live { heard.elapsed() } else { Duration::ZERO };
+        time.plus_ns(u64::try_from(quiet.as_nanos()).unwrap_or(u64::MAX))
     }
 
     /// Adds up what a window has counted and returns it, unless it is the worker's last.
     fn give_back(&mut self, worker: usize, mut window: Box<Window>) {
         self.counts.add(&window.counts);
+        if let Some(minutes) = &mut self.minutes {
+            minutes.take(&window.tallies);
+        }
         for (sum, more) in self.input_frames.iter_mut().zip(&window.input_frames) {
             *sum += more;
         }
@@ -200,14 +248,14 @@ impl Exporter {
         let hold = if is_open { Hold::Rhythm } else { Hold::Burst };
         let oldest = self.held.make_room(hold);
         self.held.push(self.clock.0, finding, hold);
+        if let Some(minutes) = &mut self.minutes {
+            minutes.hold(finding.watch.reset.time);
+        }
         oldest.map_or(Ok(()), |oldest| self.tell(&oldest, sink))
     }
 
     fn tell_due(&mut self, sink: &mut dyn Sink) -> Result<(), Error> {
-        let (time, heard) = self.clock;
-        // A quiet link sends no windows; packet time goes on all the same.
-        let quiet = if self.is_live { heard.elapsed() } else { Duration::ZERO };
-        let now = time.plus_ns(u64::try_from(quiet.as_nanos()).unwrap_or(u64::MAX));
+        let now = self.now();
         while let Some(finding) = self.held.due(now) {
             self.tell(&finding, sink)?;
         }
@@ -224,6 +272,9 @@ impl Exporter {
     fn tell(&mut self, finding: &Finding, sink: &mut dyn Sink) -> Result<(), Error> {
         let is_told = sink.wants_events();
         let setting = self.context.setting(&finding.watch, &finding.ruling, is_told);
+        if let Some(minutes) = &mut self.minutes {
+            minutes.release(finding.watch.reset.time);
+        }
         self.count_and_emit(finding, &setting, sink)
     }
 
@@ -268,6 +319,9 @@ impl Exporter {
     /// Counts a primary reset in its group.
     fn count(&mut self, finding: &Finding, ruling: &Ruling) {
         if ruling.role == Role::Primary {
+            if let Some(minutes) = &mut self.minutes {
+                minutes.add(&Fact::of(finding, ruling));
+            }
             self.count_group(&Group {
                 origin: ruling.origin,
                 cause: ruling.cause,
@@ -406,7 +460,7 @@ impl Exporter {
     }
 
     /// Gives up the exchange: a worker that waits for an empty window is not kept waiting.
-    fn hang_up(&mut self) {
+    pub(crate) fn hang_up(&mut self) {
         self.inboxes.clear();
     }
 
@@ -434,6 +488,10 @@ impl Exporter {
     }
 }
 
+fn tell_all(minutes: Vec<Minute>, sink: &mut dyn Sink) -> Result<(), Error> {
+    minutes.iter().try_for_each(|minute| sink.minute(minute)).map_err(Error::Sink)
+}
+
 /// What windows that end together hold of one kind, as one worker would have told it.
 fn in_order<'w, T, K: Ord>(
     windows: &'w [(usize, Box<Window>)],
@@ -445,20 +503,6 @@ fn in_order<'w, T, K: Ord>(
         all.sort_by_key(|item| key(item));
     }
     all
-}
-
-/// Whatever becomes of the exporter, its workers end: one that waits for an empty window would keep
-/// the run from ending, if a thread could not be started or the exporter panicked.
-pub(crate) struct EndsWorkers<'e> {
-    pub(crate) exporter: &'e mut Exporter,
-    pub(crate) stop: &'e AtomicBool,
-}
-
-impl Drop for EndsWorkers<'_> {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.exporter.hang_up();
-    }
 }
 
 /// The counters that are not zero, by name.

@@ -3,6 +3,7 @@
 use flowtable::{KeyScope, Timeouts};
 use xdp::{Capture, Ration};
 
+use crate::minutes::MinuteOptions;
 use crate::names::NamesKept;
 use crate::trail::EvidenceOptions;
 
@@ -36,6 +37,8 @@ pub struct Options {
     pub context: bool,
     /// What is kept of packets, to be told as evidence.
     pub evidence: EvidenceOptions,
+    /// What bounds minutes, if the sink wants any.
+    pub minutes: MinuteOptions,
 }
 
 impl Default for Options {
@@ -55,6 +58,7 @@ impl Default for Options {
             provisional: false,
             context: true,
             evidence: EvidenceOptions::default(),
+            minutes: MinuteOptions::default(),
         }
     }
 }

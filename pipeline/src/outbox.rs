@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use flowtable::{NameNote, Note, TableCounts, Watch};
 
 use crate::options::Options;
+use crate::sink::Sink;
 use crate::trail::{Head, PACKETS_MAX, Packets};
 use crate::window::{
     FINDINGS_LIVE, FINDINGS_REPLAYED, Finding, NAMES_MAX, NOTES_MAX, WINDOWS_PER_WORKER, Window,
@@ -33,8 +34,14 @@ impl Patience {
 }
 
 impl Telling {
+    /// Bytes of a window.
+    pub(crate) const fn window_bytes(self, inputs: usize, patience: Patience) -> usize {
+        let (findings_max, packets_max) = (patience.findings_max(), self.packets_max(patience));
+        Window::memory_bytes(inputs, findings_max, packets_max, self.minutes)
+    }
+
     /// Packets that a window holds.
-    pub(crate) const fn packets_max(self, patience: Patience) -> usize {
+    const fn packets_max(self, patience: Patience) -> usize {
         match patience {
             _ if !self.evidence => 0,
             Patience::Wait => FINDINGS_REPLAYED * PACKETS_MAX,
@@ -62,14 +69,20 @@ pub(crate) struct Telling {
     pub(crate) provisional: bool,
     /// What connections do, for the judgement of others.
     pub(crate) notes: bool,
+    /// What became of connections, minute by minute.
+    pub(crate) minutes: bool,
     /// The packets of a reset.
     pub(crate) evidence: bool,
 }
 
 impl Telling {
-    pub(crate) const fn of(options: &Options) -> Self {
-        let evidence = options.evidence.packets > 0;
-        Self { provisional: options.provisional, notes: options.context, evidence }
+    pub(crate) fn of(options: &Options, sink: &dyn Sink) -> Self {
+        Self {
+            provisional: options.provisional,
+            notes: options.context,
+            minutes: sink.wants_minutes(),
+            evidence: options.evidence.packets > 0,
+        }
     }
 }
 
@@ -86,7 +99,7 @@ pub(crate) fn exchange(inputs: usize, patience: Patience, telling: Telling) -> (
     let (empty, empty_receiver) = bounded(WINDOWS_PER_WORKER);
     let findings_max = patience.findings_max();
     let packets_max = telling.packets_max(patience);
-    let window = || Box::new(Window::new(inputs, findings_max, packets_max));
+    let window = || Box::new(Window::new(inputs, findings_max, packets_max, telling.minutes));
     for _ in 1..WINDOWS_PER_WORKER {
         empty.send(window()).expect("the channel holds every window");
     }

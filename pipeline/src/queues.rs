@@ -42,7 +42,8 @@ pub fn replay_queues<S: Source + Send>(
     }
     let count = sources.len();
     let has_fibres = sources.iter().any(Source::is_of_two_ports);
-    let (workers, inboxes, memory) = workers(sources, sharding, options);
+    let telling = Telling::of(options, sink);
+    let (workers, inboxes, memory) = workers(sources, sharding, options, telling);
     let start = Start { memory: memory.clone(), inputs: Vec::new(), workers: count as u32 };
     sink.start(&start).map_err(Error::Sink)?;
     let teller = Teller {
@@ -53,7 +54,8 @@ pub fn replay_queues<S: Source + Send>(
     };
     let trusts_queues = count > 1 && sharding == Sharding::ByQueue;
     let shape = Shape { has_fibres: vec![has_fibres], trusts_queues };
-    let exporter = Exporter::new(teller, inboxes, 1, options.context)
+    let minutes = telling.minutes.then_some(options.minutes);
+    let exporter = Exporter::new(teller, inboxes, 1, options.context, minutes)
         .with_payload(options.evidence.payload_bytes);
     let mut exporter = exporter.of_shape(shape);
     let work = |_, worker: Worker<S>| worker.run(stop);
@@ -68,6 +70,7 @@ fn workers<S: Source>(
     sources: Vec<S>,
     sharding: Sharding,
     options: &Options,
+    telling: Telling,
 ) -> (Vec<Worker<S>>, Vec<Inbox>, Memory) {
     let count = sources.len();
     // One secret for all: every worker must find the same owner for a flow.
@@ -78,7 +81,7 @@ fn workers<S: Source>(
     {
         ring_bytes += handover.memory_bytes() as u64;
         let shard = Shard::new(&table, options.watches.div_ceil(count)).keeping(&options.evidence);
-        let (outbox, inbox) = exchange(1, Patience::Wait, Telling::of(options));
+        let (outbox, inbox) = exchange(1, Patience::Wait, telling);
         let names = NameReader::new(options.names_read(), table.seed, NAMES_PER_TURN);
         workers.push(Worker::new(source, shard, outbox, handover, names, options.key_scope));
         inboxes.push(inbox);

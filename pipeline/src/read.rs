@@ -14,6 +14,7 @@ use crate::crew::run_crew;
 use crate::error::Error;
 use crate::exporter::Exporter;
 use crate::handover::Handover;
+use crate::minutes::Minutes;
 use crate::names::NameReader;
 use crate::options::Options;
 use crate::outbox::{Patience, Telling, exchange};
@@ -24,7 +25,7 @@ use crate::source::{BATCH_MAX, Source};
 use crate::tap::Sampler;
 use crate::telling::{Names, Teller};
 use crate::trail::HeldTrails;
-use crate::window::{WINDOWS_PER_WORKER, Window};
+use crate::window::WINDOWS_PER_WORKER;
 use crate::worker::Worker;
 
 /// Reads captures to their ends, or until `stop` is set, merged by time, and tells `sink` what was
@@ -132,13 +133,14 @@ fn replay_by_all<S: Source + Send>(
     // Each could hold all: the connections of one busy server are one worker's.
     let table = table_options(options, 1);
     let (mut workers, mut inboxes) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    let telling = Telling::of(options, sink);
     let mut memory = Memory::default();
     for (walked, source) in sources {
         let shard = Shard::new(&table, options.watches)
             .rationed(options.first_packets())
             .keeping(&options.evidence);
-        memory = memory_of_all(count, &shard, source_bytes, names.len(), options);
-        let (mut outbox, inbox) = exchange(names.len(), Patience::Wait, Telling::of(options));
+        memory = memory_of_all(count, &shard, source_bytes, names.len(), telling, options);
+        let (mut outbox, inbox) = exchange(names.len(), Patience::Wait, telling);
         if let Some(walked) = walked {
             outbox.follow(walked);
         }
@@ -157,7 +159,8 @@ fn replay_by_all<S: Source + Send>(
         run: String::new(),
         tap: CaptureQuality::default(),
     };
-    let mut exporter = Exporter::new(teller, inboxes, names.len(), options.context)
+    let minutes = telling.minutes.then_some(options.minutes);
+    let mut exporter = Exporter::new(teller, inboxes, names.len(), options.context, minutes)
         .with_payload(options.evidence.payload_bytes);
     let work = |_, worker: Worker<S>| worker.run(stop);
     let (sources, cpu) = run_crew(workers, work, &mut exporter, stop, sink, |_, _| {})?;
@@ -193,17 +196,22 @@ impl Sink for CountedSink<'_> {
         self.sink.emit(event)
     }
 
-    fn status(&mut self, status: &events::Status) -> std::io::Result<()> {
-        self.follow();
-        self.sink.status(status)
+    fn wants_minutes(&self) -> bool {
+        self.sink.wants_minutes()
     }
 
     fn minute(&mut self, minute: &events::Minute) -> std::io::Result<()> {
+        self.follow();
         self.sink.minute(minute)
     }
 
     fn evidence(&mut self, evidence: &events::Evidence) -> std::io::Result<()> {
         self.sink.evidence(evidence)
+    }
+
+    fn status(&mut self, status: &events::Status) -> std::io::Result<()> {
+        self.follow();
+        self.sink.status(status)
     }
 }
 
@@ -223,13 +231,13 @@ fn memory_of_all(
     shard: &Shard,
     source_bytes: usize,
     inputs: usize,
+    telling: Telling,
     options: &Options,
 ) -> Memory {
-    let keeps_packets = options.evidence.packets > 0;
-    let packets_max = Telling::of(options).packets_max(Patience::Wait);
-    let window = Window::memory_bytes(inputs, Patience::Wait.findings_max(), packets_max);
+    let window = telling.window_bytes(inputs, Patience::Wait);
     let windows = WINDOWS_PER_WORKER * window;
-    let on_hold = if keeps_packets { HeldTrails::memory_bytes() } else { 0 };
+    let minutes = if telling.minutes { Minutes::memory_bytes(&options.minutes) } else { 0 };
+    let on_hold = if telling.evidence { HeldTrails::memory_bytes() } else { 0 };
     let parts = shard
         .memory_bytes()
         .into_iter()
@@ -239,9 +247,10 @@ fn memory_of_all(
             ("sampled connections", Sampler::memory_bytes()),
         ])
         .map(|(name, bytes)| (name, workers * bytes))
-        .chain([("capture buffers", source_bytes)]);
-    let parts = parts.chain(Exporter::memory_bytes()).chain([("packets on hold", on_hold)]);
-    memory_of(parts.filter(|&(_, bytes)| bytes > 0))
+        .chain([("capture buffers", source_bytes), ("minutes", minutes)])
+        .chain([("packets on hold", on_hold)])
+        .filter(|&(_, bytes)| bytes > 0);
+    memory_of(parts.chain(Exporter::memory_bytes()))
 }
 
 /// The parts as they are told.

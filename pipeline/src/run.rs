@@ -18,6 +18,7 @@ use crate::keeper::Keeper;
 use crate::link::Link;
 use crate::links::Links;
 use crate::live::{LiveQueue, LiveSource, Wait};
+use crate::minutes::Minutes;
 use crate::names::{NAMES_PER_TURN, NameReader};
 use crate::options::Options;
 use crate::outbox::{Inbox, Patience, Telling, exchange};
@@ -28,7 +29,7 @@ use crate::source::BATCH_MAX;
 use crate::tap::{Sampler, Shape};
 use crate::telling::{Names, Teller};
 use crate::trail::HeldTrails;
-use crate::window::{WINDOWS_PER_WORKER, Window};
+use crate::window::WINDOWS_PER_WORKER;
 use crate::worker::Worker;
 
 /// What to watch, and how.
@@ -90,14 +91,16 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     let (worker_count, inputs) = (opened.queues.len(), links.ports().len());
     // One secret for all: every worker must find the same owner for a flow.
     let table = table_options(&options.options, worker_count.max(1));
-    let hired = Hired::of(options, opened.queues, &table, inputs);
+    let telling = Telling::of(&options.options, sink);
+    let hired = Hired::of(options, opened.queues, &table, inputs, telling);
     let mut parts = hired.parts;
-    let packets_max = Telling::of(&options.options).packets_max(Patience::GoOn);
-    let window = Window::memory_bytes(inputs, Patience::GoOn.findings_max(), packets_max);
+    let window = telling.window_bytes(inputs, Patience::GoOn);
+    let minutes = telling.minutes.then_some(options.options.minutes);
     parts.push(("windows", worker_count * WINDOWS_PER_WORKER * window));
     parts.push(("frames of the queues", opened.frame_bytes));
     let budgets = options.options.ration().map_or(0, |ration| ration.memory_bytes());
     parts.push(("budgets of the XDP programs", inputs * budgets));
+    parts.push(("minutes", minutes.as_ref().map_or(0, Minutes::memory_bytes)));
     parts.extend(Exporter::memory_bytes());
     if options.options.evidence.packets > 0 {
         parts.push(("packets on hold", HeldTrails::memory_bytes()));
@@ -118,7 +121,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         has_fibres: links.ports().iter().map(|port| port.port.fibre.is_some()).collect(),
         trusts_queues: worker_count > 1 && options.sharding == Sharding::ByQueue,
     };
-    let exporter = Exporter::new(teller, hired.inboxes, inputs, options.options.context)
+    let exporter = Exporter::new(teller, hired.inboxes, inputs, options.options.context, minutes)
         .with_payload(options.options.evidence.payload_bytes);
     let mut exporter = exporter.of_shape(shape);
     let work = |index, worker: Worker<LiveSource>| {
@@ -169,6 +172,7 @@ impl Hired {
         queues: Vec<Vec<LiveQueue>>,
         table: &TableOptions,
         inputs: usize,
+        telling: Telling,
     ) -> Self {
         let RunOptions { options, wait, sharding, .. } = options;
         let count = queues.len();
@@ -185,7 +189,7 @@ impl Hired {
             let shard = Shard::new(table, options.watches.div_ceil(count))
                 .rationed(options.first_packets())
                 .keeping(&options.evidence);
-            let (outbox, inbox) = exchange(inputs, Patience::GoOn, Telling::of(options));
+            let (outbox, inbox) = exchange(inputs, Patience::GoOn, telling);
             hired.flows_max += shard.table().capacity() as u64;
             hired.parts.extend(shard.memory_bytes());
             hired.parts.push(("hand-over rings", handover.memory_bytes()));

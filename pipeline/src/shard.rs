@@ -10,6 +10,7 @@ use flowtable::{
 use wire::SeqNumber;
 
 use crate::batch::Short;
+use crate::minutes::{Tally, number_of};
 use crate::outbox::Outbox;
 use crate::source::Receipt;
 use crate::trail::{EARLY_MAX, EvidenceOptions, Head, Kept, Raw, Trail};
@@ -197,6 +198,9 @@ impl Shard {
         let change = self.table.record_mut(slot).observe(*direction, segment, ports);
         let midstream = is_new && !change.opened && !segment.flags.rst();
         outbox.window().counts.change(change, midstream);
+        if outbox.window().tallies.is_wanted() {
+            self.tally(slot, staged, Tally::of(change, midstream), outbox);
+        }
         if let Some(others) = others {
             self.note(slot, staged, change, others, outbox);
         }
@@ -275,6 +279,17 @@ impl Shard {
             Some(first) if reset.tunnel.is_none() => before.sight(first, reset.time.tick()),
             _ => Sight::Whole,
         }
+    }
+
+    /// Counts by server what began or ended; nothing for most segments.
+    fn tally(&self, slot: Slot, staged: &Staged, tally: Tally, outbox: &mut Outbox) {
+        if tally.is_blank() {
+            return;
+        }
+        let client = self.table.record(slot).client();
+        let server = staged.key.sender(client.opposite());
+        let (hash, minute) = (self.table.hash(&server).0, number_of(staged.segment.time));
+        outbox.window().tallies.count(hash, server, minute, tally);
     }
 
     /// Tells what other connections are judged by; nothing for most segments.

@@ -44,6 +44,11 @@ pub trait Sink {
         Ok(())
     }
 
+    /// Whether minutes are wanted: only then are any counted. Asked once, before the start.
+    fn wants_minutes(&self) -> bool {
+        false
+    }
+
     /// Told when a minute of packet time is over and what came late for it has had its time.
     ///
     /// # Errors

@@ -153,7 +153,7 @@ fn late_after_close(watch: &Watch) -> Option<Ticks> {
     (from.has(Side::FIN) && to.has(Side::DATA) && late > Ticks(0)).then_some(late)
 }
 
-fn end(endpoint: flowtable::Endpoint) -> Endpoint {
+pub(crate) fn end(endpoint: flowtable::Endpoint) -> Endpoint {
     Endpoint { ip: IpAddr::from(endpoint.address), port: endpoint.port }
 }
 

@@ -4,6 +4,7 @@ use classifiers::{Role, Ruling};
 use flowtable::{Change, NameNote, Note, TableCounts, Timestamp, Watch};
 use wire::Skip;
 
+use crate::minutes::Tallies;
 use crate::names::NameCounts;
 use crate::source::Receipt;
 use crate::tap::{SAMPLES_MAX, TapSample};
@@ -24,6 +25,8 @@ pub(crate) struct Window {
     /// Packets of the resets among the findings; never more than it was made for.
     pub(crate) packets: Vec<Head>,
     packets_max: usize,
+    /// What became of connections by server and minute, if anybody asks.
+    pub(crate) tallies: Tallies,
     /// What was counted.
     pub(crate) counts: Counts,
     /// Frames of each input.
@@ -99,7 +102,12 @@ pub(crate) struct Counts {
 }
 
 impl Window {
-    pub(crate) fn new(inputs: usize, findings_max: usize, packets_max: usize) -> Self {
+    pub(crate) fn new(
+        inputs: usize,
+        findings_max: usize,
+        packets_max: usize,
+        tallies: bool,
+    ) -> Self {
         Self {
             findings: Vec::with_capacity(findings_max),
             findings_max,
@@ -108,6 +116,7 @@ impl Window {
             samples: Vec::with_capacity(SAMPLES_MAX),
             packets: Vec::with_capacity(packets_max),
             packets_max,
+            tallies: Tallies::new(tallies),
             counts: Counts::default(),
             input_frames: vec![0; inputs].into_boxed_slice(),
             table: TableCounts::default(),
@@ -121,12 +130,14 @@ impl Window {
         inputs: usize,
         findings_max: usize,
         packets_max: usize,
+        tallies: bool,
     ) -> usize {
         findings_max * size_of::<Finding>()
             + packets_max * size_of::<Head>()
             + NOTES_MAX * size_of::<Note>()
             + NAMES_MAX * size_of::<NameNote>()
             + SAMPLES_MAX * size_of::<TapSample>()
+            + if tallies { Tallies::memory_bytes() } else { 0 }
             + inputs * 8
             + size_of::<Self>()
     }
@@ -158,6 +169,7 @@ impl Window {
         self.names.clear();
         self.samples.clear();
         self.packets.clear();
+        self.tallies.clear();
         self.counts = Counts::default();
         self.input_frames.fill(0);
         self.is_last = false;

@@ -232,6 +232,10 @@ pub(crate) struct ReadArguments {
     /// each walks all files and has memory for all connections
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
     pub(crate) workers: usize,
+    /// Instead of resets: one JSON object a minute of packet time, resets counted by server, origin, cause,
+    /// stage and impact, and what became of all connections
+    #[arg(long, conflicts_with_all = ["summary", "format"])]
+    pub(crate) minutes: bool,
     /// Say on standard error what the run cost: processor time, packets a second of it
     #[arg(long)]
     pub(crate) stats: bool,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use classifiers::Role;
-use events::{Event, EventStatus, Report, Resets, Start, Status};
+use events::{Event, EventStatus, Minute, Report, Resets, Start, Status};
 use pipeline::Sink;
 
 use crate::Outcome;
@@ -28,6 +28,8 @@ pub(crate) struct Output<'a> {
     flush_each: bool,
     status_told: Option<Instant>,
     colours: bool,
+    /// Minutes are told instead of events.
+    minutes: bool,
 }
 
 enum Form {
@@ -57,7 +59,17 @@ impl<'a> Output<'a> {
             flush_each: live || io::stdout().is_terminal(),
             status_told: None,
             colours,
+            minutes: false,
         }
+    }
+
+    /// Tells minutes instead of events.
+    pub(crate) fn of_minutes(mut self, are_wanted: bool) -> Self {
+        self.minutes = are_wanted;
+        if are_wanted {
+            self.form = Form::Nothing;
+        }
+        self
     }
 
     /// Ends the output with the summary and says how the run is to be judged.
@@ -92,7 +104,7 @@ impl<'a> Output<'a> {
     }
 
     fn is_summary_told(&self) -> bool {
-        self.arguments.format == Format::Table && !self.arguments.quiet
+        self.arguments.format == Format::Table && !self.arguments.quiet && !self.minutes
     }
 
     /// The summary, or what the form needs to be complete.
@@ -156,6 +168,16 @@ impl Sink for Output<'_> {
                 rows::write(&mut self.stdout, event)?;
             }
         }
+        if self.flush_each { self.stdout.flush() } else { Ok(()) }
+    }
+
+    fn wants_minutes(&self) -> bool {
+        self.minutes
+    }
+
+    fn minute(&mut self, minute: &Minute) -> io::Result<()> {
+        serde_json::to_writer(&mut self.stdout, minute)?;
+        self.stdout.write_all(b"\n")?;
         if self.flush_each { self.stdout.flush() } else { Ok(()) }
     }
 

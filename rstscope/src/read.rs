@@ -11,7 +11,7 @@ use crate::{sensor, stop, summary};
 /// Reads all files, or until it is told to stop, and tells what was found.
 pub(crate) fn run(arguments: &ReadArguments) -> anyhow::Result<Outcome> {
     let stop = stop::upon_signals()?;
-    let mut output = Output::new(&arguments.output, false);
+    let mut output = Output::new(&arguments.output, false).of_minutes(arguments.minutes);
     let rows_on_terminal = std::io::stdout().is_terminal() && !arguments.output.summary;
     let progress = (!arguments.output.quiet)
         .then(|| Progress::start(&arguments.files, rows_on_terminal))

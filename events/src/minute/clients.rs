@@ -1,9 +1,11 @@
 //! How many different clients there were, in a kilobyte at most.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -22,10 +24,25 @@ impl Clients {
 
     /// Adds one.
     pub fn add(&mut self, client: IpAddr) {
+        let (index, rank) = Self::register(client);
+        self.raise(usize::from(index), rank);
+    }
+
+    /// The register that a client bears on, and what it is at least with him.
+    #[must_use]
+    pub fn register(client: IpAddr) -> (u16, u8) {
         let hash = hash(client);
-        let index = (hash >> (64 - INDEX_BITS)) as usize;
+        let index = (hash >> (64 - INDEX_BITS)) as u16;
         let rank = ((hash << INDEX_BITS) | 1 << (INDEX_BITS - 1)).leading_zeros() as u8 + 1;
-        self.raise(index, rank);
+        (index, rank)
+    }
+
+    /// Of what [`Clients::register`] gave.
+    #[must_use]
+    pub fn of_few(few: impl IntoIterator<Item = (u16, u8)>) -> Self {
+        let mut clients = Self::default();
+        few.into_iter().for_each(|(index, rank)| clients.raise(usize::from(index), rank));
+        clients
     }
 
     /// Adds all of `other`.
@@ -102,6 +119,21 @@ impl Clients {
             clients.raise(index, entry[2]);
         }
         Some(clients)
+    }
+}
+
+impl JsonSchema for Clients {
+    fn schema_name() -> Cow<'static, str> {
+        "Clients".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "contentEncoding": "base64",
+            "description": "A HyperLogLog of addresses with 1024 registers: all of them, or those above 0 as \
+                            index high, index low, rank.",
+        })
     }
 }
 

@@ -15,9 +15,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use classifiers::{Cause, Impact, Origin, Stage};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::event::Endpoint;
+use crate::event::{Endpoint, event_id};
 use crate::report::Connections;
 use crate::status::Status;
 use crate::time::UtcTime;
@@ -26,7 +27,7 @@ pub use clients::Clients;
 pub use spread::Spread;
 
 /// What one sensor saw in one minute of packet time.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Minute {
     /// [`crate::SCHEMA`].
     pub schema: u32,
@@ -36,7 +37,9 @@ pub struct Minute {
     pub start: UtcTime,
     /// Its length, seconds.
     pub span_s: u32,
-    /// A minute is told in more than one part where resets came late: 0 is the first. Parts add up.
+    /// A minute is told in several parts if it is large, and again if something came late: 0 is the first,
+    /// [`LATE_PARTS`] and above are late. Parts add up; what is true of the whole minute (connections,
+    /// overflow, losses) stands in the first of those told together.
     #[serde(default)]
     pub part: u32,
     /// Final primary resets by server, origin, cause, stage and impact.
@@ -60,21 +63,25 @@ pub struct Minute {
 }
 
 /// Resets that share server, origin, cause, stage and impact.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MinuteRow {
     /// To whom the connections went.
     pub server: ServerRange,
     /// Who.
     #[serde(with = "crate::names::origin")]
+    #[schemars(with = "crate::names::origin::Names")]
     pub origin: Origin,
     /// Why.
     #[serde(with = "crate::names::cause")]
+    #[schemars(with = "crate::names::cause::Names")]
     pub cause: Cause,
     /// How far the connections had come.
     #[serde(with = "crate::names::stage")]
+    #[schemars(with = "crate::names::stage::Names")]
     pub stage: Stage,
     /// What it cost.
     #[serde(with = "crate::names::impact")]
+    #[schemars(with = "crate::names::impact::Names")]
     pub impact: Impact,
     /// How many resets.
     pub count: u64,
@@ -100,7 +107,9 @@ pub struct MinuteRow {
 }
 
 /// One server and port, or what is too scattered to be told apart.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema,
+)]
 pub struct ServerRange {
     /// Its address, or the first of the range.
     pub ip: IpAddr,
@@ -119,7 +128,7 @@ impl From<Endpoint> for ServerRange {
 }
 
 /// A client and how often.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ClientCount {
     /// Who.
     pub ip: IpAddr,
@@ -128,7 +137,7 @@ pub struct ClientCount {
 }
 
 /// What became of the connections of one server.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceRow {
     /// Which.
     pub server: ServerRange,
@@ -138,7 +147,7 @@ pub struct ServiceRow {
 }
 
 /// A source that tries many servers or ports.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ScanRow {
     /// Who.
     pub client: IpAddr,
@@ -186,6 +195,15 @@ impl MinuteRow {
     }
 }
 
+/// Makes the name of a minute: 16 hexadecimal digits that depend on nothing but the arguments. `run` separates
+/// sensors and restarts in live use and is the files' names in replay.
+#[must_use]
+pub fn minute_id(run: &str, start: UtcTime, part: u32) -> String {
+    event_id(&format!("minute of {run}"), 0, u64::from(part), start)
+}
+
+/// The first part that tells what came after its minute was told.
+pub const LATE_PARTS: u32 = 1 << 16;
 /// Clients that a row names.
 pub const TOP_CLIENTS: usize = 8;
 /// Events that a row names.

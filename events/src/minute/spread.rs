@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An exponential histogram of base 2^(1/4), as OpenTelemetry calls scale 2: bucket `i` holds what is
 /// above `2^(i/4)` and at most `2^((i+1)/4)`, so that a value is known to 19 %. Two can be merged.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Spread {
     /// How many values.
     pub count: u64,
@@ -33,7 +34,7 @@ impl Spread {
         if value <= 0.0 {
             self.zeros += 1;
         } else {
-            *self.buckets.entry(bucket(value)).or_default() += 1;
+            *self.buckets.entry(Self::bucket(value)).or_default() += 1;
         }
     }
 
@@ -68,6 +69,13 @@ impl Spread {
         self.buckets.last_key_value().map(|(index, _)| Self::bounds(*index).1)
     }
 
+    /// The bucket of a value above 0.
+    #[must_use]
+    pub fn bucket(value: f64) -> i16 {
+        let steps = 2_f64.powi(Self::SCALE);
+        ((value.log2() * steps).ceil() - 1.0).clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16
+    }
+
     /// What a bucket holds: above the first, at most the second.
     #[must_use]
     pub fn bounds(index: i16) -> (f64, f64) {
@@ -76,19 +84,14 @@ impl Spread {
     }
 }
 
-fn bucket(value: f64) -> i16 {
-    let steps = 2_f64.powi(Spread::SCALE);
-    ((value.log2() * steps).ceil() - 1.0).clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Spread, bucket};
+    use super::Spread;
 
     #[test]
     fn every_value_lies_in_its_bucket() {
         for value in [1e-6, 0.0003, 0.999, 1.0, 1.1, 2.0, 60.0, 3600.0, 1e12] {
-            let (low, high) = Spread::bounds(bucket(value));
+            let (low, high) = Spread::bounds(Spread::bucket(value));
             assert!(low < value * (1.0 + 1e-9) && value <= high * (1.0 + 1e-9), "{value}");
         }
     }

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
     let keeps = !config.service.drop_privileges;
     let mut told = Told {
         api: privileges::without(keeps, || Api::offer(&config.api, sensor_name))?,
-        deliver: Deliver::start(&config)?,
+        deliver: Deliver::start(&config, Vec::new())?,
         output: Output::new(&arguments.output, true),
         supervisor: Supervisor::from_environment(),
         reload: Reload::upon_signal(arguments, config.clone())?,
