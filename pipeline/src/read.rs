@@ -237,7 +237,6 @@ fn memory_of_all(
     let window = telling.window_bytes(inputs, Patience::Wait);
     let windows = WINDOWS_PER_WORKER * window;
     let minutes = if telling.minutes { Minutes::memory_bytes(&options.minutes) } else { 0 };
-    let on_hold = if telling.evidence { HeldTrails::memory_bytes() } else { 0 };
     let parts = shard
         .memory_bytes()
         .into_iter()
@@ -248,7 +247,7 @@ fn memory_of_all(
         ])
         .map(|(name, bytes)| (name, workers * bytes))
         .chain([("capture buffers", source_bytes), ("minutes", minutes)])
-        .chain([("packets on hold", on_hold)])
+        .chain([("packets on hold", HeldTrails::memory_bytes(telling.evidence))])
         .filter(|&(_, bytes)| bytes > 0);
     memory_of(parts.chain(Exporter::memory_bytes()))
 }

@@ -102,9 +102,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     parts.push(("budgets of the XDP programs", inputs * budgets));
     parts.push(("minutes", minutes.as_ref().map_or(0, Minutes::memory_bytes)));
     parts.extend(Exporter::memory_bytes());
-    if options.options.evidence.packets > 0 {
-        parts.push(("packets on hold", HeldTrails::memory_bytes()));
-    }
+    parts.push(("packets on hold", HeldTrails::memory_bytes(telling.evidence)));
     let memory = summed(parts);
     lock_memory(options.lock_memory);
     keeper.serve(hired.ends);

@@ -38,9 +38,9 @@ impl HeldTrails {
         Self { trails, ages, last: 0, bytes: 0, payload_max, dropped: 0 }
     }
 
-    /// Bytes held at most.
-    pub(crate) const fn memory_bytes() -> usize {
-        HELD_BYTES_MAX
+    /// Bytes held at most, if packets are kept.
+    pub(crate) const fn memory_bytes(is_kept: bool) -> usize {
+        if is_kept { HELD_BYTES_MAX } else { 0 }
     }
 
     /// Trails that gave way.
