@@ -13,6 +13,7 @@ use crate::config::ConfigArguments;
 use crate::doctor::DoctorArguments;
 use crate::explain::FlowName;
 use crate::sink::SinkArguments;
+use crate::store::StoreChoice;
 use crate::top::TopArguments;
 
 /// Says for every TCP reset who really sent it and why, from a capture or a live tap.
@@ -116,6 +117,9 @@ pub(crate) struct RunArguments {
     /// Where the local API, /metrics and /healthz are offered, or off; 127.0.0.1:9477 if that port is free
     #[arg(long, value_name = "ADDRESS:PORT|off")]
     pub(crate) api: Option<collector::Listen>,
+    /// Keep history in this directory, or "off" [default: /var/lib/rstscope/store]
+    #[arg(long, value_name = "DIR|off", value_parser = StoreChoice::parse)]
+    pub(crate) store: Option<StoreChoice>,
     #[command(flatten)]
     pub(crate) link: LinkArguments,
     #[command(flatten)]

@@ -42,6 +42,7 @@ mod run;
 mod sensor;
 mod sink;
 mod stop;
+mod store;
 mod summary;
 mod table;
 mod tally;
