@@ -17,6 +17,7 @@
 //! | `health.rs` | [`Health`]: alive, ready, and why not |
 //! | `delivery_state.rs` | [`DeliveryState`]: how delivery goes, told by whoever delivers |
 //! | `metrics/` | the same for Prometheus |
+//! | `store/` | [`Store`]: what is kept of the past, in SQLite, and its questions |
 //! | `tls.rs` | [`ServerTls`]: certificates of whoever listens |
 //! | `server/` | [`serve`]: HTTP with limits on everything |
 //!
@@ -35,6 +36,7 @@ mod options;
 mod receive;
 mod recent;
 mod server;
+mod store;
 mod tls;
 
 pub use answers::{
@@ -57,4 +59,7 @@ pub use receive::{
 };
 pub use recent::{Question, Recent, Sensor};
 pub use server::{Proof, Role, Server, SessionPage, serve};
+pub use store::{
+    Incoming, Put, RecordKind, Store, StoreError, StoreOptions, StoreState, StoreSync, Unreadable,
+};
 pub use tls::{ServerTls, ServerTlsOptions};
