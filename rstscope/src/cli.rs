@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bench::BenchArguments;
+use crate::collect::CollectArguments;
 use crate::condition::Condition;
 use crate::config::ConfigArguments;
 use crate::doctor::DoctorArguments;
@@ -57,6 +58,8 @@ pub(crate) enum Command {
     Config(ConfigArguments),
     /// Where events go: what waits, whether receivers answer, a test event
     Sink(SinkArguments),
+    /// Collect what the sensors of a fleet send, by OTLP or NATS: store, API and page without a sensor
+    Collect(CollectArguments),
     /// Read capture files and tell every reset in them
     #[command(after_long_help = VERDICTS)]
     Read(ReadArguments),
@@ -95,6 +98,7 @@ impl Command {
         match self {
             Self::Run(arguments) => arguments.output.quiet,
             Self::Read(arguments) => arguments.output.quiet,
+            Self::Collect(arguments) => arguments.quiet,
             // A veth pair of its own deserves no advice, and the doctor says all itself.
             Self::Bench(_) | Self::Doctor(_) => true,
             // Its screen says what there is to say.
