@@ -14,10 +14,12 @@
 //! | `answers.rs` | what the API answers, as types that clients read too |
 //! | `history.rs` | what the store answers, as types that clients read too |
 //! | `past.rs` | [`Past`]: what is asked of a store, whichever it is |
+//! | `logs/` | [`logs`]: what firewalls and servers log, joined with resets |
 //! | `receive/` | [`Receivers`]: records of other sensors, by OTLP and NATS |
 //! | `health.rs` | [`Health`]: alive, ready, and why not |
 //! | `delivery_state.rs` | [`DeliveryState`]: how delivery goes, told by whoever delivers |
 //! | `metrics/` | the same for Prometheus |
+//! | `store/` | [`Store`]: what is kept of the past, in SQLite, and its questions |
 //! | `tls.rs` | [`ServerTls`]: certificates of whoever listens |
 //! | `server/` | [`serve`]: HTTP with limits on everything |
 //!
@@ -31,12 +33,14 @@ mod error;
 mod health;
 mod history;
 mod impacts;
+pub mod logs;
 mod metrics;
 mod options;
 mod past;
 mod receive;
 mod recent;
 mod server;
+mod store;
 mod tls;
 
 pub use answers::{
@@ -60,4 +64,7 @@ pub use receive::{
 };
 pub use recent::{Question, Recent, Sensor};
 pub use server::{LiveStatus, LogRows, Offer, Proof, Role, Server, SessionPage, openapi, serve};
+pub use store::{
+    Incoming, Put, RecordKind, Store, StoreError, StoreOptions, StoreState, StoreSync, Unreadable,
+};
 pub use tls::{ServerTls, ServerTlsOptions};

@@ -2,6 +2,8 @@
 
 use events::{Evidence, ServerRange};
 
+use crate::store::{Store, StoreError};
+
 use crate::history::{
     Ask, BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, IdleHistogram, Overview,
     SensorRow, ServerDetail, ServerList,
@@ -89,3 +91,64 @@ pub enum NoAnswer {
     #[error("{0}")]
     Later(String),
 }
+
+impl Past for Store {
+    fn overview(&self, ask: &Ask) -> Result<Overview, NoAnswer> {
+        Ok(Self::overview(self, ask)?)
+    }
+
+    fn servers(&self, ask: &Ask) -> Result<ServerList, NoAnswer> {
+        Ok(Self::servers(self, ask)?)
+    }
+
+    fn server(&self, server: ServerRange, ask: &Ask) -> Result<ServerDetail, NoAnswer> {
+        Self::server(self, server, ask)?.ok_or_else(|| unknown(NO_SERVER))
+    }
+
+    fn idle(&self, ask: &Ask) -> Result<IdleHistogram, NoAnswer> {
+        Ok(Self::idle(self, ask)?)
+    }
+
+    fn events(&self, ask: &Ask) -> Result<EventList, NoAnswer> {
+        Ok(self.history(ask)?)
+    }
+
+    fn event(&self, id: &str) -> Result<EventDetail, NoAnswer> {
+        Self::event(self, id)?.ok_or_else(|| unknown(NO_EVENT))
+    }
+
+    fn evidence(&self, id: &str) -> Result<Evidence, NoAnswer> {
+        Self::evidence(self, id)?.ok_or_else(|| unknown(NO_EVIDENCE))
+    }
+
+    fn bursts(&self, ask: &Ask) -> Result<Vec<BurstRow>, NoAnswer> {
+        Ok(Self::bursts(self, ask)?)
+    }
+
+    fn devices(&self, ask: &Ask) -> Result<Vec<DeviceRow>, NoAnswer> {
+        Ok(Self::devices(self, ask)?)
+    }
+
+    fn sensors(&self) -> Result<Vec<SensorRow>, NoAnswer> {
+        Ok(Self::sensors(self)?)
+    }
+
+    fn disagreements(&self, ask: &Ask) -> Result<Vec<DisagreementRow>, NoAnswer> {
+        Ok(Self::disagreements(self, ask)?)
+    }
+}
+
+impl From<StoreError> for NoAnswer {
+    fn from(error: StoreError) -> Self {
+        Self::Later(error.to_string())
+    }
+}
+
+fn unknown(text: &str) -> NoAnswer {
+    NoAnswer::Unknown(text.to_owned())
+}
+
+const NO_SERVER: &str = "this server had no connection and no reset in the time asked for; ask for a longer time";
+const NO_EVENT: &str = "no such event is kept: it never came here, or its day is over";
+const NO_EVIDENCE: &str = "its packets are not kept: evidence is off at the sensor, not sent for this kind of reset, or newer packets \
+                           took its place";

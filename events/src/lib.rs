@@ -70,7 +70,7 @@ pub use event::{
     SCHEMA, Side, TunnelFields, event_id,
 };
 pub use evidence::{Evidence, EvidencePacket, LadderRung, ethernet_headers, ladder_text};
-pub use filter::Filter;
+pub use filter::{Facts, Filter};
 pub use minute::{
     ClientCount, Clients, EXAMPLES, LATE_PARTS, Minute, MinuteRow, ScanRow, ServerRange,
     ServiceRow, Spread, TOP_CLIENTS, minute_id,

@@ -33,34 +33,27 @@ impl Desk {
     /// # Errors
     /// Nothing was stored; the same records are to come again.
     pub(crate) async fn store(&self, found: Found) -> Result<Receipt, Trouble> {
-        let mut receipt = Receipt::default();
-        self.refuse(&mut receipt, Reason::Foreign, found.foreign, None);
-        let mut arrivals = Vec::with_capacity(found.records.len());
+        let (mut arrivals, mut wrong) = (Vec::with_capacity(found.records.len()), Vec::new());
         for json in found.records {
             match line::arrival(json.clone()) {
                 Ok(arrival) => arrivals.push(arrival),
-                Err(reason) => {
-                    self.refuse(&mut receipt, reason, 1, None);
-                    self.aside.keep(reason, &json);
-                }
+                Err(reason) => wrong.push((reason, json, None)),
             }
-        }
-        if arrivals.is_empty() {
-            self.counts.request(Fate::Taken);
-            return Ok(receipt);
         }
         // Bytes are shared: a copy of the list is cheap.
         let lines: Vec<Bytes> = arrivals.iter().map(|arrival| arrival.json.clone()).collect();
-        match self.intake.commit(arrivals).await {
+        let committed = match arrivals.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.intake.commit(arrivals).await,
+        };
+        match committed {
             Ok(refused) => {
-                for (place, why) in refused {
-                    self.refuse(&mut receipt, Reason::Store, 1, Some(&why));
-                    if let Some(json) = lines.get(place) {
-                        self.aside.keep(Reason::Store, json);
-                    }
-                }
+                let by_store = refused.into_iter().filter_map(|(place, why)| {
+                    Some((Reason::Store, lines.get(place)?.clone(), Some(why)))
+                });
+                wrong.extend(by_store);
                 self.counts.request(Fate::Taken);
-                Ok(receipt)
+                Ok(self.receipt(found.foreign, &wrong))
             }
             Err(trouble) => {
                 self.counts.request(match &trouble {
@@ -71,6 +64,17 @@ impl Desk {
                 Err(trouble)
             }
         }
+    }
+
+    /// Counts, keeps aside and words what is refused: once, since it does not come again.
+    fn receipt(&self, foreign: u64, wrong: &[(Reason, Bytes, Option<String>)]) -> Receipt {
+        let mut receipt = Receipt::default();
+        self.refuse(&mut receipt, Reason::Foreign, foreign, None);
+        for (reason, json, why) in wrong {
+            self.refuse(&mut receipt, *reason, 1, why.as_deref());
+            self.aside.keep(*reason, json);
+        }
+        receipt
     }
 
     /// Counts and words what is refused.

@@ -17,7 +17,7 @@ pub struct Memory {
 struct Inner {
     records: HashMap<String, String>,
     repeated: u64,
-    batches: u64,
+    asked: u64,
     failures_to_come: u64,
     is_held: bool,
 }
@@ -46,8 +46,11 @@ impl Memory {
         self.inner.lock().unwrap().repeated
     }
 
-    pub fn batches(&self) -> u64 {
-        self.inner.lock().unwrap().batches
+    /// Waits until a commit was begun.
+    pub fn wait_until_asked(&self) {
+        let inner = self.inner.lock().unwrap();
+        let wait = self.changed.wait_timeout_while(inner, PATIENCE, |inner| inner.asked == 0);
+        assert!(!wait.unwrap().1.timed_out(), "nobody came");
     }
 
     pub fn has(&self, uid: &str) -> bool {
@@ -68,6 +71,8 @@ impl Memory {
 impl Keep for Memory {
     fn keep(&self, batch: &[Arrival]) -> Result<Kept, KeepError> {
         let mut inner = self.inner.lock().unwrap();
+        inner.asked += 1;
+        self.changed.notify_all();
         while inner.is_held {
             inner = self.changed.wait(inner).unwrap();
         }
@@ -76,7 +81,6 @@ impl Keep for Memory {
             return Err(KeepError("the disk is full".to_owned()));
         }
         let mut kept = Kept::default();
-        inner.batches += 1;
         for (index, arrival) in batch.iter().enumerate() {
             if arrival.json.windows(8).any(|window| window == b"\"poison\"") {
                 kept.refused.push((index, "event without its fields".to_owned()));

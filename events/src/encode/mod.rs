@@ -1,9 +1,12 @@
-//! An event in the words of others.
+//! Events and minutes in the words of others.
 //!
 //! | file | what |
 //! |---|---|
 //! | `otel.rs` | as an OpenTelemetry log record: which attribute says what |
-//! | `otlp.rs` | the messages of OTLP, as Protocol Buffers and as JSON |
+//! | `otlp.rs`, `otlp_metrics.rs` | the messages of OTLP, as Protocol Buffers and as JSON |
+//! | `minutes.rs` | minutes as OpenTelemetry metrics |
 
+pub mod minutes;
 pub mod otel;
 pub mod otlp;
+pub mod otlp_metrics;
