@@ -49,8 +49,6 @@ pub(crate) struct Config {
     pub(crate) spool: delivery::SpoolOptions,
     /// To whom events are delivered.
     pub(crate) sink: Vec<delivery::SinkOptions>,
-    /// What a collector keeps of the past, and how long.
-    pub(crate) store: collector::StoreOptions,
     /// Where records of other sensors arrive: `rstscope collect`.
     pub(crate) collect: collector::ReceiveOptions,
 }
