@@ -1,12 +1,13 @@
 //! What logs of firewalls and servers say of a reset that was seen on the wire.
 
 use classifiers::{Cause, Origin};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::time::UtcTime;
 
 /// One log line that speaks of the same connection.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CorroborationItem {
     /// What it does to the verdict.
     pub agreement: Agreement,
@@ -36,7 +37,7 @@ pub struct CorroborationItem {
 }
 
 /// What a log line does to a verdict.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Agreement {
     /// It says the same.
@@ -50,15 +51,17 @@ pub enum Agreement {
 }
 
 /// What packets and logs say together. The passive verdict stands beside it, unchanged.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Conclusion {
     /// Who.
     #[serde(with = "crate::names::origin")]
+    #[schemars(with = "crate::names::origin::Name")]
     pub origin: Origin,
     /// Probability of `origin`.
     pub origin_confidence: f64,
     /// Why.
     #[serde(with = "crate::names::cause")]
+    #[schemars(with = "crate::names::cause::Name")]
     pub cause: Cause,
     /// Probability of `cause`.
     pub cause_confidence: f64,

@@ -1,8 +1,10 @@
 //! Instants as users read them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -61,6 +63,20 @@ impl<'de> Deserialize<'de> for UtcTime {
         u64::try_from(since.as_nanos())
             .map(Self)
             .map_err(|_| D::Error::custom(format!("time {text:?} lies after the year 2554")))
+    }
+}
+
+impl JsonSchema for UtcTime {
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Borrowed("UtcTime")
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "date-time",
+            "description": "An instant in UTC, RFC 3339 with nine decimals.",
+        })
     }
 }
 

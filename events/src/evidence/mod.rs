@@ -1,12 +1,13 @@
 //! The packets that a verdict rests on.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Endpoint, Side};
 use crate::time::UtcTime;
 
 /// The first and the last packets of a connection that was reset, in the order they came.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// [`crate::SCHEMA`].
     pub schema: u32,
@@ -29,7 +30,7 @@ pub struct Evidence {
 }
 
 /// One packet, from its Ethernet header on.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EvidencePacket {
     /// When it was received.
     pub ts: UtcTime,
@@ -39,6 +40,7 @@ pub struct EvidencePacket {
     pub len: u32,
     /// The bytes that were kept; without payload unless it was asked for.
     #[serde(with = "base64_bytes")]
+    #[schemars(with = "String", extend("contentEncoding" = "base64"))]
     pub bytes: Vec<u8>,
     /// Whether it is the reset that was judged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

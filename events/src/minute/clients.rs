@@ -1,9 +1,11 @@
 //! How many different clients there were, in a kilobyte at most.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -131,6 +133,21 @@ impl<'de> Deserialize<'de> for Clients {
         let text = String::deserialize(deserializer)?;
         let bytes = STANDARD_NO_PAD.decode(text).map_err(D::Error::custom)?;
         Self::from_bytes(&bytes).ok_or_else(|| D::Error::custom("no registers of clients"))
+    }
+}
+
+impl JsonSchema for Clients {
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Borrowed("Clients")
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "contentEncoding": "base64",
+            "description": "A HyperLogLog of addresses, base64 without padding: 1024 registers of a \
+                byte each, or entries of three bytes (index high, index low, rank) of those above 0.",
+        })
     }
 }
 

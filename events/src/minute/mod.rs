@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use classifiers::{Cause, Impact, Origin, Stage};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Endpoint, event_id};
@@ -26,7 +27,7 @@ pub use clients::Clients;
 pub use spread::Spread;
 
 /// What one sensor saw in one minute of packet time.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Minute {
     /// [`crate::SCHEMA`].
     pub schema: u32,
@@ -62,21 +63,25 @@ pub struct Minute {
 }
 
 /// Resets that share server, origin, cause, stage and impact.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MinuteRow {
     /// To whom the connections went.
     pub server: ServerRange,
     /// Who.
     #[serde(with = "crate::names::origin")]
+    #[schemars(with = "crate::names::origin::Name")]
     pub origin: Origin,
     /// Why.
     #[serde(with = "crate::names::cause")]
+    #[schemars(with = "crate::names::cause::Name")]
     pub cause: Cause,
     /// How far the connections had come.
     #[serde(with = "crate::names::stage")]
+    #[schemars(with = "crate::names::stage::Name")]
     pub stage: Stage,
     /// What it cost.
     #[serde(with = "crate::names::impact")]
+    #[schemars(with = "crate::names::impact::Name")]
     pub impact: Impact,
     /// How many resets.
     pub count: u64,
@@ -102,7 +107,9 @@ pub struct MinuteRow {
 }
 
 /// One server and port, or what is too scattered to be told apart.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema,
+)]
 pub struct ServerRange {
     /// Its address, or the first of the range.
     pub ip: IpAddr,
@@ -121,7 +128,7 @@ impl From<Endpoint> for ServerRange {
 }
 
 /// A client and how often.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ClientCount {
     /// Who.
     pub ip: IpAddr,
@@ -130,7 +137,7 @@ pub struct ClientCount {
 }
 
 /// What became of the connections of one server.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceRow {
     /// Which.
     pub server: ServerRange,
@@ -140,7 +147,7 @@ pub struct ServiceRow {
 }
 
 /// A source that tries many servers or ports.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ScanRow {
     /// Who.
     pub client: IpAddr,
