@@ -83,6 +83,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the JSON Schema of what sensors send to collectors: events, minutes, evidence
+    Schema,
     /// Print a completion script
     Completions {
         /// For which shell
@@ -449,6 +451,10 @@ pub(crate) enum Format {
     Table,
     /// One JSON object a line
     Json,
+    /// One document of the Elastic Common Schema a line
+    Ecs,
+    /// One event of OCSF a line: class 4001, Network Activity
+    Ocsf,
     /// Comma-separated values with a header; new columns are added at the end
     Csv,
     /// Nothing: for a service whose sinks and API tell everything
