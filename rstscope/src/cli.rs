@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bench::BenchArguments;
+use crate::collect::CollectArguments;
 use crate::condition::Condition;
 use crate::config::ConfigArguments;
 use crate::doctor::DoctorArguments;
@@ -57,6 +58,8 @@ pub(crate) enum Command {
     Config(ConfigArguments),
     /// Where events go: what waits, whether receivers answer, a test event
     Sink(SinkArguments),
+    /// Collect what the sensors of a fleet send, by OTLP or NATS: store, API and page without a sensor
+    Collect(CollectArguments),
     /// Read capture files and tell every reset in them
     #[command(after_long_help = VERDICTS)]
     Read(ReadArguments),
@@ -80,6 +83,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the JSON Schema of what sensors send to collectors: events, minutes, evidence
+    Schema,
     /// Print a completion script
     Completions {
         /// For which shell
@@ -95,6 +100,7 @@ impl Command {
         match self {
             Self::Run(arguments) => arguments.output.quiet,
             Self::Read(arguments) => arguments.output.quiet,
+            Self::Collect(arguments) => arguments.quiet,
             // A veth pair of its own deserves no advice, and the doctor says all itself.
             Self::Bench(_) | Self::Doctor(_) => true,
             // Its screen says what there is to say.
@@ -275,6 +281,12 @@ pub(crate) struct DemoArguments {
     /// Replay the stored capture even if the live demo could run
     #[arg(long)]
     pub(crate) replay: bool,
+    /// Offer the page at the end even if standard output is no terminal
+    #[arg(long)]
+    pub(crate) page: bool,
+    /// End with the results; no page
+    #[arg(long, conflicts_with = "page")]
+    pub(crate) no_page: bool,
     /// When to use colours
     #[arg(long, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
     pub(crate) color: When,
@@ -439,6 +451,10 @@ pub(crate) enum Format {
     Table,
     /// One JSON object a line
     Json,
+    /// One document of the Elastic Common Schema a line
+    Ecs,
+    /// One event of OCSF a line: class 4001, Network Activity
+    Ocsf,
     /// Comma-separated values with a header; new columns are added at the end
     Csv,
     /// Nothing: for a service whose sinks and API tell everything
