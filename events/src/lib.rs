@@ -73,7 +73,9 @@ pub use event::{
     Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
     SCHEMA, Side, TunnelFields, event_id,
 };
-pub use evidence::{Evidence, EvidencePacket, LadderRung, ethernet_headers, ladder_text};
+pub use evidence::{
+    Evidence, EvidencePacket, LadderRung, Pseudonyms, ethernet_headers, ladder_text,
+};
 pub use filter::{Facts, Filter};
 pub use minute::{
     ClientCount, Clients, EXAMPLES, LATE_PARTS, Minute, MinuteRow, ScanRow, ServerRange,
