@@ -4,8 +4,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod hostile;
+mod live;
+mod oracle;
 mod random;
 mod stamps;
+mod table;
 mod world;
 
 use std::collections::HashMap;
