@@ -8,6 +8,7 @@ mod hostile;
 mod live;
 mod oracle;
 mod random;
+mod real;
 mod stamps;
 mod table;
 mod world;
