@@ -48,7 +48,10 @@ if [ "${1:-demo}" = test ]; then
     wants clang-14 clang-14
     wants llvm-strip-14 llvm-14
     wants valgrind valgrind
+    wants tcpdump tcpdump
+    # Reads PAN-OS records, as we do: panos-parser() is one of its scl files.
     wants syslog-ng syslog-ng-core
+    [ -e /usr/share/syslog-ng/include/scl/paloalto/panos.conf ] || need+=(syslog-ng-scl)
     wants_lab_software
     wants_deploy_software
 fi

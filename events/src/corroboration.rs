@@ -41,6 +41,20 @@ pub struct CorroborationItem {
     pub line: String,
 }
 
+impl CorroborationItem {
+    /// Whether the log names a culprit that the packets do not: it is contradicted, or it took for an endpoint's
+    /// what, by `origin`, the packets' verdict, was a device's or an attacker's.
+    #[must_use]
+    pub const fn is_culprit_wrong(&self, origin: Origin) -> bool {
+        let is_forged = origin.is_device() || matches!(origin, Origin::BlindAttacker);
+        match self.agreement {
+            Agreement::Contradicted => true,
+            Agreement::Refined => is_forged,
+            Agreement::Confirmed | Agreement::Neutral => false,
+        }
+    }
+}
+
 /// What a log line does to a verdict.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

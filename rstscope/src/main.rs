@@ -10,7 +10,7 @@
 //! | `cli.rs` | the command line |
 //! | `config/` | everything that can be set: file, environment, flags |
 //! | `sensor.rs` | the only place that calls `pipeline`, but for `bench/` |
-//! | `read.rs`, `run/`, `collect/`, `explain.rs`, `top/`, `doctor/`, `sink/`, `demo/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
+//! | `read.rs`, `run/`, `collect/`, `explain.rs`, `top/`, `doctor/`, `sink/`, `logs/`, `demo/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
 //! | `output.rs` | one sink for events: filter, count, write |
 //! | `table.rs`, `rows.rs`, `summary.rs` | the formats: table, CSV, report |
 //! | `api.rs` | the local API |
@@ -35,6 +35,7 @@ mod generate;
 mod hints;
 mod identity;
 mod log;
+mod logs;
 mod output;
 mod progress;
 mod read;
@@ -113,6 +114,7 @@ fn obey(command: Command) -> anyhow::Result<Outcome> {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Sink(arguments) => sink::run(&arguments),
+        Command::Logs(arguments) => logs::run(&arguments),
         Command::Version { json } => generate::version(json),
         Command::Schema => generate::schema(),
         Command::Completions { shell } => generate::completions(shell),

@@ -217,7 +217,7 @@ impl Reading<'_> {
             BTreeMap::new();
         self.each_whole(ask, row::DISAGREES, |_, event| {
             for item in &event.corroboration {
-                if !matches!(item.agreement, Agreement::Contradicted | Agreement::Refined) {
+                if !item.is_culprit_wrong(event.verdict.origin) {
                     continue;
                 }
                 let rule = item.rule.clone().unwrap_or_default();
