@@ -326,6 +326,9 @@ pub struct LogSourceRow {
     pub last_garbage: Option<String>,
     /// By how much its clock is ahead of ours, seconds, as learned.
     pub clock_offset_s: Option<f64>,
+    /// The zone that its stamps seem to be in, as `+02:00`, where they are off by as much: say so by `timezone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_zone: Option<String>,
     /// When its last line came.
     pub last: UtcTime,
 }
