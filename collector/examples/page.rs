@@ -83,7 +83,9 @@ struct Told {
 
 fn read(captures: &[PathBuf]) -> Result<Told, Failure> {
     let mut told = Told::default();
-    let options = pipeline::Options { seed: Some(7), flows: 1 << 12, ..Default::default() };
+    let evidence = pipeline::EvidenceOptions::usual();
+    let options =
+        pipeline::Options { seed: Some(7), flows: 1 << 12, evidence, ..Default::default() };
     if !captures.is_empty() {
         pipeline::read(captures, &options, None, &AtomicBool::new(false), &mut told)?;
     }
@@ -154,6 +156,7 @@ fn say(event: &mut Event) {
         ts: event.ts,
         clock_offset_s: Some(1.5),
         matched: "original".into(),
+        community_id_nat: None,
         sentence: format!("The log names the client. {MARKUP}"),
         line: format!("1,2026/11/23 08:03:13,0011,TRAFFIC,end,{MARKUP},tcp-rst-from-client"),
     });
@@ -177,6 +180,7 @@ fn log_rows() -> Vec<LogSourceRow> {
         garbage: 7,
         last_garbage: Some(format!("no such field: {MARKUP}")),
         clock_offset_s: Some(1.5),
+        clock_zone: None,
         last: UtcTime(now_ns()),
     }]
 }
@@ -266,7 +270,7 @@ impl Records {
             let batch: Result<Vec<Incoming<'_>>, _> =
                 lines.iter().map(|line| Incoming::read(line)).collect();
             let put = store.put(&batch?)?;
-            if put.refused_total() > 0 {
+            if !put.refused.is_empty() {
                 return Err(format!("the store refused records: {:?}", put.refused).into());
             }
         }
