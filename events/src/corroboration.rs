@@ -60,13 +60,13 @@ pub enum Agreement {
 pub struct Conclusion {
     /// Who.
     #[serde(with = "crate::names::origin")]
-    #[schemars(with = "crate::names::origin::Names")]
+    #[schemars(with = "crate::names::origin::Name")]
     pub origin: Origin,
     /// Probability of `origin`.
     pub origin_confidence: f64,
     /// Why.
     #[serde(with = "crate::names::cause")]
-    #[schemars(with = "crate::names::cause::Names")]
+    #[schemars(with = "crate::names::cause::Name")]
     pub cause: Cause,
     /// Probability of `cause`.
     pub cause_confidence: f64,

@@ -27,7 +27,8 @@
 //! | `evidence/` | [`Evidence`]: the packets that a verdict rests on |
 //! | `corroboration.rs` | what logs say of a reset |
 //! | `record.rs` | [`Record`]: an event, a minute or evidence on its way to a collector |
-//! | `encode/` | an event in the words of others: OpenTelemetry |
+//! | `schema.rs` | [`record_schema`]: all of it as JSON Schema; shipped as `schema/record-1.json` |
+//! | `encode/` | an event in the words of others: OpenTelemetry, ECS, OCSF |
 //! | `context/` | [`ContextFields`], [`ContextReport`]: what other connections tell, as fields and in sentences |
 //!
 //! **Invariant:** how an event is sent, stored or coloured is not known here.
@@ -50,6 +51,7 @@ mod names;
 mod outcome;
 mod record;
 mod report;
+mod schema;
 mod sentence;
 mod status;
 mod steps;
@@ -80,6 +82,7 @@ pub use report::{
     Connections, ControlReport, CpuTime, GroupCount, InputReport, Memory, MemoryItem, Report,
     Resets, Start, StartInput,
 };
+pub use schema::record_schema;
 pub use sentence::{sentence, thousands};
 pub use status::{Fibre, QueueStatus, Share, Status, TapFault, TapFaultKind, TapHealth};
 pub use time::UtcTime;

@@ -15,11 +15,11 @@ use crate::sentence::value_text;
 pub struct VerdictFields {
     /// What it cost: the field to filter by.
     #[serde(with = "crate::names::impact")]
-    #[schemars(with = "crate::names::impact::Names")]
+    #[schemars(with = "crate::names::impact::Name")]
     pub impact: Impact,
     /// Who really sent it.
     #[serde(with = "crate::names::origin")]
-    #[schemars(with = "crate::names::origin::Names")]
+    #[schemars(with = "crate::names::origin::Name")]
     pub origin: Origin,
     /// Probability of `origin`, three decimals.
     pub origin_confidence: f64,
@@ -27,11 +27,11 @@ pub struct VerdictFields {
     pub origin_decibans: f64,
     /// Whether a front end speaks for the server.
     #[serde(with = "crate::names::terminator")]
-    #[schemars(with = "crate::names::terminator::Names")]
+    #[schemars(with = "crate::names::terminator::Name")]
     pub terminator: Terminator,
     /// Why.
     #[serde(with = "crate::names::cause")]
-    #[schemars(with = "crate::names::cause::Names")]
+    #[schemars(with = "crate::names::cause::Name")]
     pub cause: Cause,
     /// Probability of `cause`, three decimals.
     pub cause_confidence: f64,
@@ -47,34 +47,34 @@ pub struct VerdictFields {
     pub alternatives: Vec<AlternativeItem>,
     /// What it did to its receiver.
     #[serde(with = "crate::names::effect")]
-    #[schemars(with = "crate::names::effect::Names")]
+    #[schemars(with = "crate::names::effect::Name")]
     pub effect: Effect,
     /// What the receiver's stack should have done with it (RFC 5961).
     #[serde(with = "crate::names::reception")]
-    #[schemars(with = "crate::names::reception::Names")]
+    #[schemars(with = "crate::names::reception::Name")]
     pub effect_expected: Reception,
     /// By what that is expected: half a sentence about the reset.
     pub effect_because: String,
     /// What was seen of the receiver afterwards.
     #[serde(with = "crate::names::reaction")]
-    #[schemars(with = "crate::names::reaction::Names")]
+    #[schemars(with = "crate::names::reaction::Name")]
     pub effect_seen: Reaction,
     /// Whether the receiver did otherwise than expected.
     #[serde(default, skip_serializing_if = "is_false")]
     pub effect_contradiction: bool,
     /// How far the connection had come.
     #[serde(with = "crate::names::stage")]
-    #[schemars(with = "crate::names::stage::Names")]
+    #[schemars(with = "crate::names::stage::Name")]
     pub stage: Stage,
     /// How it relates to other resets of its flow.
     #[serde(with = "crate::names::role")]
-    #[schemars(with = "crate::names::role::Names")]
+    #[schemars(with = "crate::names::role::Name")]
     pub role: Role,
     /// Whether `role` is `secondary`: the question most filters ask.
     pub secondary: bool,
     /// Its shape by the grammar of the stacks.
     #[serde(with = "crate::names::shape")]
-    #[schemars(with = "crate::names::shape::Names")]
+    #[schemars(with = "crate::names::shape::Name")]
     pub shape: Shape,
     /// Payload bytes of each side that were in flight, not acknowledged, when it came; null where
     /// that could not be seen, for example because one direction was not captured.
@@ -140,11 +140,11 @@ impl From<&Verdict> for VerdictFields {
 pub struct AlternativeItem {
     /// Who.
     #[serde(with = "crate::names::origin")]
-    #[schemars(with = "crate::names::origin::Names")]
+    #[schemars(with = "crate::names::origin::Name")]
     pub origin: Origin,
     /// Why.
     #[serde(with = "crate::names::cause")]
-    #[schemars(with = "crate::names::cause::Names")]
+    #[schemars(with = "crate::names::cause::Name")]
     pub cause: Cause,
     /// Its probability, three decimals.
     pub confidence: f64,
@@ -189,7 +189,7 @@ impl From<&Declared> for DeclaredItem {
 pub struct EvidenceItem {
     /// Which clue.
     #[serde(with = "crate::names::clue")]
-    #[schemars(with = "crate::names::clue::Names")]
+    #[schemars(with = "crate::names::clue::Name")]
     pub clue: Clue,
     /// The outcome of the clue, by its name in the table of weights; absent for what bears on the
     /// cause only.

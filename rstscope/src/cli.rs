@@ -83,6 +83,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the JSON Schema of what sensors send to collectors: events, minutes, evidence
+    Schema,
     /// Print a completion script
     Completions {
         /// For which shell
@@ -279,6 +281,12 @@ pub(crate) struct DemoArguments {
     /// Replay the stored capture even if the live demo could run
     #[arg(long)]
     pub(crate) replay: bool,
+    /// Offer the page at the end even if standard output is no terminal
+    #[arg(long)]
+    pub(crate) page: bool,
+    /// End with the results; no page
+    #[arg(long, conflicts_with = "page")]
+    pub(crate) no_page: bool,
     /// When to use colours
     #[arg(long, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
     pub(crate) color: When,
@@ -443,6 +451,10 @@ pub(crate) enum Format {
     Table,
     /// One JSON object a line
     Json,
+    /// One document of the Elastic Common Schema a line
+    Ecs,
+    /// One event of OCSF a line: class 4001, Network Activity
+    Ocsf,
     /// Comma-separated values with a header; new columns are added at the end
     Csv,
     /// Nothing: for a service whose sinks and API tell everything

@@ -114,6 +114,7 @@ fn obey(command: Command) -> anyhow::Result<Outcome> {
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Sink(arguments) => sink::run(&arguments),
         Command::Version { json } => generate::version(json),
+        Command::Schema => generate::schema(),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man => generate::manual(),
     }

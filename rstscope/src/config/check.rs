@@ -14,6 +14,7 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     links(config)?;
     capture(&config.capture)?;
     sensor(&config.sensor)?;
+    within("minutes.keys_max", config.minutes.keys_max, 256, 1_000_000)?;
     api(&config.api)?;
     config.collect.check().map_err(anyhow::Error::msg)?;
     delivery::Options { spool: config.spool.clone(), sinks: config.sink.clone() }.check()?;
