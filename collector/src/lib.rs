@@ -62,6 +62,7 @@ pub use receive::{
 pub use recent::{Question, Recent, Sensor};
 pub use server::{Proof, Role, Server, SessionPage, serve};
 pub use store::{
-    Incoming, Put, RecordKind, Store, StoreError, StoreOptions, StoreState, StoreSync, Unreadable,
+    BackupReport, Incoming, Put, RecordKind, Store, StoreError, StoreOptions, StoreState,
+    StoreSync, Unreadable,
 };
 pub use tls::{ServerTls, ServerTlsOptions};

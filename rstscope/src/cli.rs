@@ -12,6 +12,7 @@ use crate::condition::Condition;
 use crate::config::ConfigArguments;
 use crate::doctor::DoctorArguments;
 use crate::explain::FlowName;
+use crate::query::QueryArguments;
 use crate::sink::SinkArguments;
 use crate::top::TopArguments;
 
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     Config(ConfigArguments),
     /// Where events go: what waits, whether receivers answer, a test event
     Sink(SinkArguments),
+    /// What was seen before: counts with what they are a part of, servers, events, devices, sensors
+    Query(QueryArguments),
     /// Read capture files and tell every reset in them
     #[command(after_long_help = VERDICTS)]
     Read(ReadArguments),

@@ -36,6 +36,7 @@ mod identity;
 mod log;
 mod output;
 mod progress;
+mod query;
 mod read;
 mod rows;
 mod run;
@@ -102,6 +103,7 @@ fn obey(command: Command) -> anyhow::Result<Outcome> {
         Command::Config(arguments) => config::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Hints(arguments) => hints::run(&arguments),
+        Command::Query(arguments) => query::run(&arguments),
         Command::Read(arguments) => read::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
