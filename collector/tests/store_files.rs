@@ -34,7 +34,7 @@ fn kept(store: &Store, now: u64) -> Vec<String> {
     loop {
         let mut asked = ask(now - 3600, now + 3600, &["role=primary"]);
         (asked.limit, asked.offset) = (5000, ids.len());
-        let list = store.history(&asked).unwrap();
+        let list = store.history(&asked).expect("the store is there");
         ids.extend(list.rows.into_iter().map(|row| row.id));
         if !list.has_more {
             return ids;
@@ -74,7 +74,12 @@ fn a_killed_writer_loses_nothing_that_it_acknowledged_and_keeps_nothing_twice() 
             .unwrap();
         let said = BufReader::new(child.stderr.take().unwrap());
         let enough = 3 + (round * 7) % 11;
-        for line in said.lines().map_while(Result::ok).filter(|line| line.starts_with("ack")).take(enough as usize) {
+        for line in said
+            .lines()
+            .map_while(Result::ok)
+            .filter(|line| line.starts_with("ack"))
+            .take(enough as usize)
+        {
             let number: u64 = line.rsplit(' ').next().unwrap().parse().unwrap();
             acknowledged = acknowledged.max(number);
         }
@@ -98,7 +103,8 @@ fn a_killed_writer_loses_nothing_that_it_acknowledged_and_keeps_nothing_twice() 
     }
     assert_eq!(kept(&store, now).len(), (0..all).filter(is_event).count());
     let opened = |number: &u64| 1000 + number;
-    let truth: u64 = (0..all).filter(|number| !is_event(number)).map(|number| opened(&number)).sum();
+    let truth: u64 =
+        (0..all).filter(|number| !is_event(number)).map(|number| opened(&number)).sum();
     let overview = store.overview(&ask(now - 61_000, now + 60, &[])).unwrap();
     assert_eq!(overview.connections.opened, truth);
     assert_eq!(store.sensors().unwrap()[0].missing, 0);
@@ -110,7 +116,8 @@ fn a_torn_file_is_set_aside_and_the_rest_stays() {
     let store = Store::open_at(&options(directory.path()), now).unwrap();
     put(&store, &records(0..400, now), now);
     drop(store);
-    for (name, is_events) in [("main.sqlite", false), ("evidence.sqlite", false), ("events", true)] {
+    for (name, is_events) in [("main.sqlite", false), ("evidence.sqlite", false), ("events", true)]
+    {
         let torn = std::fs::read_dir(directory.path())
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -211,7 +218,9 @@ fn a_copy_made_while_it_is_written_is_a_store() {
         put(&copied, &records(0..acknowledged, now), now);
         let events = (0..acknowledged).filter(|number| !number.is_multiple_of(BATCH)).count();
         assert_eq!(kept(&copied, now).len(), events);
-        assert_eq!(copied.overview(&ask(now - 61_000, now + 60, &[])).unwrap().connections,
-            store.overview(&ask(now - 61_000, now + 60, &[])).unwrap().connections);
+        assert_eq!(
+            copied.overview(&ask(now - 61_000, now + 60, &[])).unwrap().connections,
+            store.overview(&ask(now - 61_000, now + 60, &[])).unwrap().connections
+        );
     }
 }

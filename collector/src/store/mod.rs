@@ -25,13 +25,14 @@
 //! | `ledger.rs` | what has come, what is missing |
 //! | `shelf.rs`, `part.rs`, `row.rs`, `sieve.rs` | events: all parts, one of them, its columns |
 //! | `ring.rs` | packets |
-//! | `library.rs`, `sums.rs`, `tally.rs`, `search.rs` | questions: open files, counts, events |
+//! | `library.rs`, `sums.rs`, `tally.rs`, `search.rs`, `devices.rs` | questions: open files, counts, events |
 //! | `files.rs`, `words.rs`, `bytes.rs` | SQLite files, words as numbers, numbers as bytes |
 //! | `backup.rs` | a copy while it is written |
 
 mod backup;
 mod bytes;
 mod detail;
+mod devices;
 mod error;
 mod facts;
 mod files;

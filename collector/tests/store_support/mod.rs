@@ -1,5 +1,5 @@
 //! Records for the store: events, minutes and packets that nobody saw.
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test uses its part; all of it is about tests")]
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -96,8 +96,8 @@ pub(crate) fn minute(start_s: u64, servers: u32, seed: u64) -> Minute {
         let draw = (seed + 1).wrapping_mul(u64::from(number) + 7).wrapping_mul(0x9e37_79b9) >> 7;
         let server = ServerRange {
             ip: Ipv4Addr::from(0xc0a8_0000 + number).into(),
-            port: (draw % 11 != 0).then_some(443),
-            prefix: (draw % 11 == 0).then_some(24),
+            port: (!draw.is_multiple_of(11)).then_some(443),
+            prefix: draw.is_multiple_of(11).then_some(24),
         };
         rows.push(row(server, draw));
         services.push(ServiceRow {

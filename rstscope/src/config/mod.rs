@@ -43,10 +43,16 @@ pub(crate) struct Config {
     pub(crate) service: ServiceSection,
     /// The local API, metrics and health.
     pub(crate) api: collector::Options,
-    /// Where events wait until they are delivered.
+    /// What is kept of the past, and how long.
+    pub(crate) store: collector::StoreOptions,
+    /// Where records wait until they are delivered.
     pub(crate) spool: delivery::SpoolOptions,
     /// To whom events are delivered.
     pub(crate) sink: Vec<delivery::SinkOptions>,
+    /// Logs of firewalls and servers.
+    pub(crate) logs: collector::logs::LogOptions,
+    /// Where records of other sensors arrive: `rstscope collect`.
+    pub(crate) collect: collector::ReceiveOptions,
 }
 
 /// A link: one port that shows both directions, or the two ports of an optical tap.

@@ -1,6 +1,9 @@
 //! Answers as tables: harm first, and what it is a part of beside it.
 
-use collector::{ImpactCounts, NameRow, Overview, ServerDetail, ServerSummary};
+use collector::{
+    BurstRow, DeviceRow, DisagreementRow, IdleHistogram, IdleTimer, ImpactCounts, NameRow,
+    Overview, SensorRow, ServerDetail, ServerSummary,
+};
 use events::{Connections, Spread, thousands};
 
 use super::sheet::{Sheet, server, time};
@@ -115,90 +118,86 @@ fn sheets(answer: &Answer) -> Vec<Sheet> {
         Answer::Events(list) => vec![events_sheet(&list.rows)],
         Answer::Event(detail) => vec![events_sheet(&detail.same_connection)],
         Answer::Idle(idle) => {
-            let mut sheet = Sheet::new("Well-known timers", &["seconds", "resets", "products"]);
-            sheet.rows = idle
-                .timers
-                .iter()
-                .map(|timer| {
-                    vec![timer.seconds.to_string(), timer.count.to_string(), timer.products.clone()]
-                })
-                .collect();
-            vec![sheet, spread("Silence before the reset, seconds", &idle.spread)]
+            vec![timers(idle), spread("Silence before the reset, seconds", &idle.spread)]
         }
-        Answer::Bursts(rows) => {
-            let mut sheet = Sheet::new("", &["first", "server", "events", "what", "example"]);
-            sheet.rows = rows
-                .iter()
-                .map(|row| {
-                    let events = row.events.to_string();
-                    let at = row.server.to_string();
-                    vec![time(row.first), at, events, row.sentence.clone(), row.example.clone()]
-                })
-                .collect();
-            vec![sheet]
-        }
-        Answer::Devices(rows) => {
-            let columns = &[
-                "sensor", "device", "hops", "harmful", "resets", "servers", "cause", "last",
-                "example",
-            ];
-            let mut sheet = Sheet::new("", columns);
-            sheet.rows = rows
-                .iter()
-                .map(|row| {
-                    vec![
-                        row.sensor.clone(),
-                        row.device.clone(),
-                        row.hops.map_or_else(String::new, |hops| hops.to_string()),
-                        row.resets.harmful().to_string(),
-                        row.resets.total().to_string(),
-                        row.servers.to_string(),
-                        row.causes.first().map_or_else(String::new, |cause| cause.name.clone()),
-                        time(row.last),
-                        row.example.clone(),
-                    ]
-                })
-                .collect();
-            vec![sheet]
-        }
-        Answer::Sensors(rows) => {
-            let columns =
-                &["sensor", "last minute", "packets", "lost", "records", "repeated", "missing"];
-            let mut sheet = Sheet::new("", columns);
-            sheet.rows = rows
-                .iter()
-                .map(|row| {
-                    let lost: u64 = row.status.losses.values().sum();
-                    let last = if row.last.0 == 0 { String::new() } else { time(row.last) };
-                    let counts = [row.status.packets, lost, row.records, row.repeated, row.missing];
-                    let head = [row.sensor.clone(), last];
-                    head.into_iter().chain(counts.map(|count| count.to_string())).collect()
-                })
-                .collect();
-            vec![sheet]
-        }
-        Answer::Disagreements(rows) => {
-            let columns =
-                &["source", "rule", "said", "packets say", "agreement", "sessions", "example"];
-            let mut sheet = Sheet::new("", columns);
-            sheet.rows = rows
-                .iter()
-                .map(|row| {
-                    let agreement = serde_json::to_value(row.agreement).unwrap_or_default();
-                    vec![
-                        row.source.clone(),
-                        row.rule.clone(),
-                        row.said.clone(),
-                        row.origin.clone(),
-                        agreement.as_str().unwrap_or_default().to_owned(),
-                        row.count.to_string(),
-                        row.example.clone(),
-                    ]
-                })
-                .collect();
-            vec![sheet]
-        }
+        Answer::Bursts(rows) => vec![bursts(rows)],
+        Answer::Devices(rows) => vec![devices(rows)],
+        Answer::Sensors(rows) => vec![sensors(rows)],
+        Answer::Disagreements(rows) => vec![disagreements(rows)],
     }
+}
+
+fn timers(idle: &IdleHistogram) -> Sheet {
+    let mut sheet = Sheet::new("Well-known timers", &["seconds", "resets", "products"]);
+    let row = |timer: &IdleTimer| {
+        vec![timer.seconds.to_string(), timer.count.to_string(), timer.products.clone()]
+    };
+    sheet.rows = idle.timers.iter().map(row).collect();
+    sheet
+}
+
+fn bursts(rows: &[BurstRow]) -> Sheet {
+    let mut sheet = Sheet::new("", &["first", "server", "events", "what", "example"]);
+    let row = |row: &BurstRow| {
+        let (at, events) = (row.server.to_string(), row.events.to_string());
+        vec![time(row.first), at, events, row.sentence.clone(), row.example.clone()]
+    };
+    sheet.rows = rows.iter().map(row).collect();
+    sheet
+}
+
+fn devices(rows: &[DeviceRow]) -> Sheet {
+    let columns =
+        &["sensor", "device", "hops", "harmful", "resets", "servers", "cause", "last", "example"];
+    let mut sheet = Sheet::new("", columns);
+    let row = |row: &DeviceRow| {
+        vec![
+            row.sensor.clone(),
+            row.device.clone(),
+            row.hops.map_or_else(String::new, |hops| hops.to_string()),
+            row.resets.harmful().to_string(),
+            row.resets.total().to_string(),
+            row.servers.to_string(),
+            row.causes.first().map_or_else(String::new, |cause| cause.name.clone()),
+            time(row.last),
+            row.example.clone(),
+        ]
+    };
+    sheet.rows = rows.iter().map(row).collect();
+    sheet
+}
+
+fn sensors(rows: &[SensorRow]) -> Sheet {
+    let columns = &["sensor", "last minute", "packets", "lost", "records", "repeated", "missing"];
+    let mut sheet = Sheet::new("", columns);
+    let row = |row: &SensorRow| {
+        let lost: u64 = row.status.losses.values().sum();
+        let last = if row.last.0 == 0 { String::new() } else { time(row.last) };
+        let counts = [row.status.packets, lost, row.records, row.repeated, row.missing];
+        let head = [row.sensor.clone(), last];
+        head.into_iter().chain(counts.map(|count| count.to_string())).collect()
+    };
+    sheet.rows = rows.iter().map(row).collect();
+    sheet
+}
+
+fn disagreements(rows: &[DisagreementRow]) -> Sheet {
+    let columns = &["source", "rule", "said", "packets say", "agreement", "sessions", "example"];
+    let mut sheet = Sheet::new("", columns);
+    let row = |row: &DisagreementRow| {
+        let agreement = serde_json::to_value(row.agreement).unwrap_or_default();
+        vec![
+            row.source.clone(),
+            row.rule.clone(),
+            row.said.clone(),
+            row.origin.clone(),
+            agreement.as_str().unwrap_or_default().to_owned(),
+            row.count.to_string(),
+            row.example.clone(),
+        ]
+    };
+    sheet.rows = rows.iter().map(row).collect();
+    sheet
 }
 
 fn of_server(detail: &ServerDetail) -> Vec<Sheet> {

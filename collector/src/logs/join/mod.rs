@@ -28,7 +28,7 @@ use super::read::stamp;
 use super::session::{End, Kind, LogSession, LogTuple, Matched};
 use clock::{Offset, SourceClock, zone_text};
 use fit::{Instants, ahead_ns, distance, is_exact};
-pub use options::{ClockRow, JoinCounts, JoinOptions};
+pub use options::{ClockRow, JoinCounts, JoinOptions, Revision};
 use shelf::{Key, Shelf};
 
 /// Joins; time comes from outside.
@@ -98,7 +98,7 @@ impl Joiner {
     /// Takes an event of a sensor; what it makes of events, this one or others.
     ///
     /// Only final, primary resets are taken: logs know of nothing else.
-    pub fn event(&mut self, now: UtcTime, sensor: &str, event: &Event) -> Vec<Event> {
+    pub fn event(&mut self, now: UtcTime, sensor: &str, event: &Event) -> Vec<Revision> {
         let is_primary = event.status == EventStatus::Final && event.is_primary();
         let key = Key::pair(event.client, event.server);
         let mut known = self.events.with(&key).iter().filter_map(|at| self.events.at(*at));
@@ -123,7 +123,7 @@ impl Joiner {
     }
 
     /// Takes a session of a log; what it makes of events.
-    pub fn session(&mut self, now: UtcTime, session: LogSession) -> Vec<Event> {
+    pub fn session(&mut self, now: UtcTime, session: LogSession) -> Vec<Revision> {
         if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(&session.source) {
             return Vec::new();
         }
@@ -154,7 +154,7 @@ impl Joiner {
     }
 
     /// Lets time pass: what is old is forgotten, what has waited is decided.
-    pub fn tick(&mut self, now: UtcTime) -> Vec<Event> {
+    pub fn tick(&mut self, now: UtcTime) -> Vec<Revision> {
         self.events.forget_before(stamp::earlier(now, self.options.event_s));
         let before = stamp::earlier(now, self.options.session_s);
         self.sessions.forget_before(before);
@@ -164,7 +164,7 @@ impl Joiner {
     }
 
     /// Decides what waits as if all had been waited for: nothing more will come.
-    pub fn finish(&mut self) -> Vec<Event> {
+    pub fn finish(&mut self) -> Vec<Revision> {
         let open: Vec<Place> = self.open.iter().copied().collect();
         open.into_iter().flat_map(|place| self.decide_settled(place, true)).collect()
     }
@@ -241,7 +241,7 @@ impl Joiner {
         }
     }
 
-    fn decide(&mut self, now: UtcTime, place: Place) -> Vec<Event> {
+    fn decide(&mut self, now: UtcTime, place: Place) -> Vec<Revision> {
         let Some(known) = self.at(place) else {
             self.open.remove(&place);
             return Vec::new();
@@ -255,7 +255,7 @@ impl Joiner {
     }
 
     /// Joins a session with what fits each of its tuples at each sensor.
-    fn decide_settled(&mut self, place: Place, is_settled: bool) -> Vec<Event> {
+    fn decide_settled(&mut self, place: Place, is_settled: bool) -> Vec<Revision> {
         let Some(known) = self.at(place) else { return Vec::new() };
         let offset =
             self.sources.get(&known.session.source).and_then(|source| source.clock.learned());
@@ -389,7 +389,7 @@ impl Joiner {
         number: u64,
         tuple: LogTuple,
         offset: Option<Offset>,
-    ) -> Option<Event> {
+    ) -> Option<Revision> {
         let known = self.at(place)?;
         let seen = self.events.at(number)?;
         let (session, tuple) = in_terms_of(&seen.event, &known.session, tuple)?;
@@ -404,9 +404,9 @@ impl Joiner {
             seen.claimed.push(session.source.clone());
         }
         let event = seen.told_anew();
-        self.at_mut(place)?.joined.push((tuple.matched, sensor));
+        self.at_mut(place)?.joined.push((tuple.matched, sensor.clone()));
         self.counts.joined += 1;
-        Some(event)
+        Some(Revision { sensor, event })
     }
 }
 

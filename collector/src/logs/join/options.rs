@@ -1,5 +1,6 @@
 //! How much waits for its counterpart, and what became of it.
 
+use events::Event;
 use serde::{Deserialize, Serialize};
 
 /// How much waits, and for how long.
@@ -57,4 +58,13 @@ pub struct ClockRow {
     pub ahead_s: Option<f64>,
     /// The zone that its stamps seem to be in, where they are off by as much.
     pub zone: Option<String>,
+}
+
+/// An event told anew, because a log says more of it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Revision {
+    /// Whose it is.
+    pub sensor: String,
+    /// The event, its revision one higher.
+    pub event: Event,
 }
