@@ -38,6 +38,7 @@ mod log;
 mod logs;
 mod output;
 mod progress;
+mod query;
 mod read;
 mod rows;
 mod run;
@@ -105,6 +106,7 @@ fn obey(command: Command) -> anyhow::Result<Outcome> {
         Command::Config(arguments) => config::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Hints(arguments) => hints::run(&arguments),
+        Command::Query(arguments) => query::run(&arguments),
         Command::Collect(arguments) => collect::run(&arguments),
         Command::Read(arguments) => read::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
