@@ -24,6 +24,37 @@ pub enum Error {
         /// Where.
         address: SocketAddr,
     },
+    /// Beyond loopback without TLS.
+    #[error(
+        "listen on {address}: tokens and who talks to whom could be read on the way; set \
+         tls.certificate_file and tls.key_file in section [api] of the configuration, or listen on \
+         127.0.0.1 behind a proxy that speaks TLS, or say plain_http = true"
+    )]
+    Unencrypted {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// TLS is half chosen.
+    #[error(
+        "TLS: certificate_file and key_file belong together, and client_ca_file needs both; set them or none"
+    )]
+    TlsIncomplete,
+    /// A certificate or key cannot be used.
+    #[error("TLS: use {path}: {why}; it must be PEM, readable for this user", path = .path.display())]
+    TlsFile {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// What was said of proxies cannot be meant.
+    #[error(
+        "section [api.proxy]: {text:?} is no network as 10.0.0.0/24, no address, or no name of a header"
+    )]
+    Proxy {
+        /// What was said.
+        text: String,
+    },
     /// The token file could not be read.
     #[error("read the token of the API from {path}: {source}", path = .path.display())]
     TokenFile {

@@ -1,9 +1,12 @@
 //! Whether the sensor works, and if not, why.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::receive::ReceiveState;
+
 /// Answers two questions that supervisors ask.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// The exporter beats: what arrives is judged and told. If not, start the process anew.
     pub is_alive: bool,
@@ -45,6 +48,26 @@ impl Health {
             problems.push("no receive queue is up: no packet can come".to_owned());
         }
         Self { is_alive, is_ready: is_alive && missing.is_empty() && is_up, problems }
+    }
+}
+
+impl Health {
+    /// Of a collector without a sensor: it is ready if records can come and be stored.
+    pub(crate) fn of_receivers(silence_s: f64, state: &ReceiveState) -> Self {
+        let mut problems = Vec::new();
+        let is_alive = silence_s < SILENCE_S_MAX;
+        if !is_alive {
+            problems.push(format!("the collector has told nothing for {silence_s:.0} s: it hangs"));
+        }
+        for receiver in state.receivers.iter().filter(|receiver| !receiver.is_up) {
+            let why = receiver.problem.as_deref().unwrap_or("it is down");
+            problems.push(format!("{} receives nothing: {why}", receiver.name));
+        }
+        if let Some(why) = &state.problem {
+            problems.push(format!("the store takes nothing: {why}"));
+        }
+        let is_up = state.receivers.iter().any(|receiver| receiver.is_up);
+        Self { is_alive, is_ready: is_alive && is_up && state.problem.is_none(), problems }
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+pub use events::LadderRung;
 use events::{
     Agreement, ClientCount, Connections, CorroborationItem, Endpoint, Event, Filter, ServerRange,
     Spread, Status, UtcTime,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::NameRow;
@@ -29,7 +31,7 @@ pub struct Ask {
 }
 
 /// `/api/v1/overview`: what happened, the denominator beside it.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Overview {
     /// From this whole step on.
     pub from: UtcTime,
@@ -58,7 +60,7 @@ pub struct Overview {
 }
 
 /// One step of a series.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Its first instant.
     pub time: UtcTime,
@@ -71,7 +73,7 @@ pub struct Step {
 }
 
 /// `/api/v1/servers`: servers, most harmful resets first.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ServerList {
     /// How many there are without limit and offset.
     pub total: u64,
@@ -80,7 +82,7 @@ pub struct ServerList {
 }
 
 /// A server in a list.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ServerSummary {
     /// Which.
     pub server: ServerRange,
@@ -97,7 +99,7 @@ pub struct ServerSummary {
 }
 
 /// `/api/v1/servers/{server}`: one server, whole.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ServerDetail {
     /// As in the list.
     pub summary: ServerSummary,
@@ -124,7 +126,7 @@ pub struct ServerDetail {
 }
 
 /// `/api/v1/idle`: silences before resets, and the timers they point to.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct IdleHistogram {
     /// All of them, seconds.
     pub spread: Spread,
@@ -133,7 +135,7 @@ pub struct IdleHistogram {
 }
 
 /// A well-known timer.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct IdleTimer {
     /// Seconds.
     pub seconds: u32,
@@ -144,7 +146,7 @@ pub struct IdleTimer {
 }
 
 /// `/api/v1/history`: events of the store, newest first.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EventList {
     /// Those asked for.
     pub rows: Vec<EventRow>,
@@ -153,7 +155,7 @@ pub struct EventList {
 }
 
 /// An event in a list.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EventRow {
     /// Identifier.
     pub id: String,
@@ -183,8 +185,37 @@ pub struct EventRow {
     pub has_evidence: bool,
 }
 
+impl EventRow {
+    /// The row of an event of which no store says more.
+    #[must_use]
+    pub fn of(sensor: &str, event: &Event) -> Self {
+        let verdict = &event.verdict;
+        let (origin, origin_confidence, cause, cause_confidence) = match &event.conclusion {
+            Some(told) => (told.origin, told.origin_confidence, told.cause, told.cause_confidence),
+            None => {
+                (verdict.origin, verdict.origin_confidence, verdict.cause, verdict.cause_confidence)
+            }
+        };
+        Self {
+            id: event.id.clone(),
+            sensor: sensor.to_owned(),
+            ts: event.ts,
+            client: event.client,
+            server: event.server,
+            origin: origin.name().to_owned(),
+            origin_confidence,
+            cause: cause.name().to_owned(),
+            cause_confidence,
+            impact: verdict.impact.name().to_owned(),
+            stage: verdict.stage.name().to_owned(),
+            agreement: event.corroboration.last().map(|item| item.agreement),
+            has_evidence: false,
+        }
+    }
+}
+
 /// `/api/v1/history/{id}`: one event, whole.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EventDetail {
     /// Whose.
     pub sensor: String,
@@ -198,35 +229,8 @@ pub struct EventDetail {
     pub same_connection: Vec<EventRow>,
 }
 
-/// One packet of a ladder.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct LadderRung {
-    /// Seconds since the first one.
-    pub after_s: f64,
-    /// `client` or `server`: whose address it bears.
-    pub from: events::Side,
-    /// Control bits as letters.
-    pub flags: String,
-    /// Sequence number relative to the first of that side.
-    pub seq: u32,
-    /// Acknowledgment relative to the other side's first; absent without ACK.
-    pub ack: Option<u32>,
-    /// Payload bytes.
-    pub len: u32,
-    /// TTL or hop limit.
-    pub ttl: u8,
-    /// IPv4 identification.
-    pub ip_id: Option<u16>,
-    /// Window as sent.
-    pub window: u16,
-    /// Whether it is the reset that was judged.
-    pub is_judged: bool,
-    /// Packets left out before it.
-    pub omitted_before: u64,
-}
-
 /// `/api/v1/bursts`: many connections of one server cut together.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BurstRow {
     /// When the first was seen.
     pub first: UtcTime,
@@ -243,7 +247,7 @@ pub struct BurstRow {
 }
 
 /// `/api/v1/devices`: boxes in the path that sent resets.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceRow {
     /// Whose sensor saw it.
     pub sensor: String,
@@ -264,7 +268,7 @@ pub struct DeviceRow {
 }
 
 /// `/api/v1/sensors`: who sends, and how each does.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SensorRow {
     /// Name.
     pub sensor: String,
@@ -281,7 +285,7 @@ pub struct SensorRow {
 }
 
 /// `/api/v1/disagreements`: sessions whose logged culprit is wrong, by rule.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DisagreementRow {
     /// Who wrote the log.
     pub source: String,
@@ -302,7 +306,7 @@ pub struct DisagreementRow {
 }
 
 /// `/api/v1/logs`: who writes logs to us, and how well they can be read.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LogSourceRow {
     /// Name of the machine.
     pub source: String,
@@ -322,6 +326,9 @@ pub struct LogSourceRow {
     pub last_garbage: Option<String>,
     /// By how much its clock is ahead of ours, seconds, as learned.
     pub clock_offset_s: Option<f64>,
+    /// The zone that its stamps seem to be in, as `+02:00`, where they are off by as much: say so by `timezone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_zone: Option<String>,
     /// When its last line came.
     pub last: UtcTime,
 }

@@ -1,7 +1,7 @@
 //! Where events arrive: what is known of late, and who asks for it.
 //!
 //! ```text
-//! exporter's thread --> Recent <-- API's thread <-- HTTP: /api/v1/..., /metrics, /healthz, /readyz
+//! exporter's thread --> Recent <-- API's thread <-- HTTP: the page, /api/v1/..., /metrics, /healthz, /readyz
 //! ```
 //!
 //! Knows events and reports, not how they came about: the sensor embeds it, and so may anybody else.
@@ -13,9 +13,14 @@
 //! | `impacts.rs` | [`ImpactCounts`]: a count for each impact |
 //! | `answers.rs` | what the API answers, as types that clients read too |
 //! | `history.rs` | what the store answers, as types that clients read too |
+//! | `past.rs` | [`Past`]: what is asked of a store, whichever it is |
+//! | `logs/` | [`logs`]: what firewalls and servers log, joined with resets |
+//! | `receive/` | [`Receivers`]: records of other sensors, by OTLP and NATS |
 //! | `health.rs` | [`Health`]: alive, ready, and why not |
 //! | `delivery_state.rs` | [`DeliveryState`]: how delivery goes, told by whoever delivers |
 //! | `metrics/` | the same for Prometheus |
+//! | `store/` | [`Store`]: what is kept of the past, in SQLite, and its questions |
+//! | `tls.rs` | [`ServerTls`]: certificates of whoever listens |
 //! | `server/` | [`serve`]: HTTP with limits on everything |
 //!
 //! **Invariant:** what feeds [`Recent`] never waits for a client: nothing is encoded, sent or searched
@@ -28,14 +33,19 @@ mod error;
 mod health;
 mod history;
 mod impacts;
+pub mod logs;
 mod metrics;
 mod options;
+mod past;
+mod receive;
 mod recent;
 mod server;
+mod store;
+mod tls;
 
 pub use answers::{
-    CountedFrom, EventPage, EventSheet, NameRow, Numbered, Refusal, Second, ServerRow, Snapshot,
-    StatusPage, VersionPage,
+    CountedFrom, EventPage, EventSheet, FlowPage, NameRow, Numbered, Refusal, Second, ServerRow,
+    Snapshot, StatusPage, VersionPage, Vocabulary, Word,
 };
 pub use delivery_state::{DeliveryState, SinkState, SpoolState};
 pub use error::Error;
@@ -46,6 +56,15 @@ pub use history::{
     ServerSummary, Step,
 };
 pub use impacts::ImpactCounts;
-pub use options::{Listen, Options};
+pub use options::{Listen, Options, ProxyOptions};
+pub use past::{NoAnswer, Past};
+pub use receive::{
+    Arrival, ArrivalKind, Gather, Keep, KeepError, Kept, NatsOptions, ReceiveError, ReceiveOptions,
+    ReceiveState, ReceiverState, Receivers, RecordCount,
+};
 pub use recent::{Question, Recent, Sensor};
-pub use server::{Server, serve};
+pub use server::{LiveStatus, LogRows, Offer, Proof, Role, Server, SessionPage, openapi, serve};
+pub use store::{
+    Incoming, Put, RecordKind, Store, StoreError, StoreOptions, StoreState, StoreSync, Unreadable,
+};
+pub use tls::{ServerTls, ServerTlsOptions};

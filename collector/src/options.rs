@@ -8,18 +8,34 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::tls::ServerTlsOptions;
+
 /// The local API: where it listens and how much it keeps. Section `[api]` of the configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// Address and port of API, metrics and health, or "off". Without it 127.0.0.1:9477, if that port is
-    /// free. Beyond loopback a token is required.
+    /// free. Beyond loopback TLS is required, and a token, a proxy or certificates of clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<Listen>,
-    /// File with the token that clients must send as "Authorization: Bearer TOKEN", at least 16
-    /// characters, read at the start. Without it everybody on this machine may read.
+    /// File with the token that lets clients read everything but packets: "Authorization: Bearer TOKEN", at
+    /// least 16 characters, read at the start. Without any token everybody on this machine may ask for
+    /// everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
+    /// File with the token of administrators, who may fetch packets and copies of the store too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin_token_file: Option<PathBuf>,
+    /// Certificates: with them only TLS is spoken. Required beyond loopback.
+    pub tls: ServerTlsOptions,
+    /// Speak without TLS beyond loopback all the same: tokens and who talks to whom can then be read on the
+    /// way.
+    pub plain_http: bool,
+    /// Reverse proxies that check users themselves.
+    pub proxy: ProxyOptions,
+    /// Requests a second that one address may send, four seconds' worth at once.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub requests_per_s: u32,
     /// Last events that are kept whole, about 4 KiB each. When there is no room, the oldest of the most
     /// frequent impact gives way, so that a flood of harmless resets does not push out the others.
     #[schemars(range(min = 1, max = 1_000_000))]
@@ -59,11 +75,39 @@ impl Default for Options {
         Self {
             listen: None,
             token_file: None,
+            admin_token_file: None,
+            tls: ServerTlsOptions::default(),
+            plain_http: false,
+            proxy: ProxyOptions::default(),
+            requests_per_s: 50,
             events_kept: 4096,
             servers_kept: 4096,
             connections: 64,
             header_timeout_s: 5,
             connection_s: 60,
+        }
+    }
+}
+
+/// Reverse proxies that check users and name them: section `[api.proxy]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProxyOptions {
+    /// Their addresses or networks, as `192.0.2.7` or `10.0.0.0/24`. They must overwrite the header below in
+    /// what clients send.
+    pub trusted: Vec<String>,
+    /// The header in which they name the user; whoever they name may read.
+    pub user_header: String,
+    /// Users that are administrators.
+    pub admin_users: Vec<String>,
+}
+
+impl Default for ProxyOptions {
+    fn default() -> Self {
+        Self {
+            trusted: Vec::new(),
+            user_header: "x-forwarded-user".to_owned(),
+            admin_users: Vec::new(),
         }
     }
 }

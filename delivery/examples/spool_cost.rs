@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let told: Vec<Event> =
         lines.iter().map(|line| serde_json::from_str(line)).collect::<Result<_, _>>()?;
     let json_bytes: usize = lines.iter().map(String::len).sum();
-    let delivery = Delivery::start(&options, &Identity::of_this_machine("0"))?;
+    let delivery = Delivery::start(&options, &Identity::of_this_machine("0"), &[])?;
     let begun = Instant::now();
     for event in &told {
         delivery.emit(event);

@@ -10,7 +10,9 @@
 //! Why not plain NDJSON: events compress six to ten times, so the same disk bridges a longer outage; and
 //! the checksum tells a torn or damaged place from a whole one, with the number of events it held.
 
-use crate::record::{EventKind, Record, Uid};
+use std::sync::Arc;
+
+use crate::record::{Kind, Record, Uid};
 
 /// Records, sealed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,7 +69,7 @@ impl Header {
 
 impl Block {
     /// Seals records; `records` is not empty and no longer than [`fits`](Self::fits) allows.
-    pub(crate) fn seal(first: Uid, time_ms: u64, records: &[(EventKind, Vec<u8>)]) -> Self {
+    pub(crate) fn seal(first: Uid, time_ms: u64, records: &[(Kind, Vec<u8>)]) -> Self {
         let raw_len = records.iter().map(|(_, json)| RECORD_HEAD_LEN + json.len()).sum();
         let mut raw = Vec::with_capacity(raw_len);
         for (kind, json) in records {
@@ -118,8 +120,8 @@ impl Block {
         }
     }
 
-    /// Its records; nothing if what the checksum sealed does not hold what the header says.
-    pub(crate) fn records(&self) -> Option<Vec<Record>> {
+    /// Its records, of `sensor`; nothing if what the checksum sealed does not hold what the header says.
+    pub(crate) fn records(&self, sensor: &Arc<str>) -> Option<Vec<Record>> {
         let header = &self.header;
         let raw =
             zstd::bulk::decompress(&self.bytes[HEADER_LEN..], header.raw_len as usize).ok()?;
@@ -127,11 +129,12 @@ impl Block {
         let mut records = Vec::with_capacity(header.records as usize);
         for sequence in header.first..header.end() {
             let json_len = u32_at(rest, 0)? as usize;
-            let kind = EventKind::from_byte(*rest.get(4)?);
+            let kind = Kind::from_byte(*rest.get(4)?)?;
             let json = rest.get(RECORD_HEAD_LEN..RECORD_HEAD_LEN + json_len)?.to_vec();
             rest = &rest[RECORD_HEAD_LEN + json_len..];
             let uid = Uid { session: header.session, sequence };
-            records.push(Record { uid, kind, is_test: false, time_ms: header.time_ms, json });
+            let (sensor, time_ms) = (sensor.clone(), header.time_ms);
+            records.push(Record { uid, kind, sensor, is_test: false, time_ms, json });
         }
         rest.is_empty().then_some(records)
     }
@@ -154,7 +157,7 @@ pub(crate) const HEADER_LEN: usize = 48;
 /// Bytes before the JSON of each record.
 const RECORD_HEAD_LEN: usize = 5;
 
-/// No event is longer; one that is is counted as not spooled.
+/// No record is longer; one that is is counted as not spooled.
 const RECORD_LEN_MAX: usize = 4 << 20;
 
 /// Raw bytes at which a block is full.
@@ -171,12 +174,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::Block;
-    use crate::record::{EventKind, Uid};
+    use crate::record::{Kind, Uid};
 
     fn block(first: u64, count: usize) -> Block {
-        let records: Vec<(EventKind, Vec<u8>)> = (0..count)
+        let records: Vec<(Kind, Vec<u8>)> = (0..count)
             .map(|n| {
-                let kind = EventKind { provisional: n % 2 == 0, secondary: n % 3 == 0 };
+                let kind =
+                    Kind { provisional: n % 2 == 0, secondary: n % 3 == 0, ..Kind::default() };
                 (kind, format!("{{\"n\":{n}}}").into_bytes())
             })
             .collect();
@@ -186,18 +190,21 @@ mod tests {
     #[test]
     fn what_is_sealed_is_read_again() {
         let block = block(5, 40);
-        let records = Block::read(&block.bytes).unwrap().records().unwrap();
+        let records = Block::read(&block.bytes).unwrap().records(&"s".into()).unwrap();
         assert_eq!(records.len(), 40);
         assert_eq!(records[3].uid.to_string(), "0000000000000007-8");
-        assert_eq!(records[3].kind, EventKind { provisional: false, secondary: true });
+        assert_eq!(records[3].kind, Kind { secondary: true, ..Kind::default() });
         assert_eq!(records[39].json, b"{\"n\":39}");
     }
 
     #[test]
     fn a_line_names_its_record_before_the_fields() {
-        let record = &block(5, 1).records().unwrap()[0];
+        let record = &block(5, 1).records(&"s".into()).unwrap()[0];
         let line = String::from_utf8(record.line()).unwrap();
-        assert_eq!(line, "{\"uid\":\"0000000000000007-5\",\"sequence\":5,\"n\":0}\n");
+        assert_eq!(
+            line,
+            "{\"uid\":\"0000000000000007-5\",\"sequence\":5,\"sensor\":\"s\",\"record\":\"event\",\"n\":0}\n"
+        );
     }
 
     proptest! {

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use crate::cursor::{Cursor, Progress};
 use crate::index::Shared;
 use crate::options::SendOptions;
+use crate::plan::Choice;
 use crate::reader::{Portion, Reader};
-use crate::record::{EventKind, Record, Uid};
+use crate::record::{Record, Uid};
 use crate::refused::Refused;
 use crate::sink::{Answer, RETRY_S_FIRST, Sink};
 
@@ -70,6 +71,7 @@ pub(crate) struct Courier {
     pub(crate) name: String,
     pub(crate) number: usize,
     pub(crate) sink: Box<dyn Sink>,
+    pub(crate) choice: Choice,
     pub(crate) options: SendOptions,
     pub(crate) shared: Arc<Shared>,
     pub(crate) reader: Reader,
@@ -149,8 +151,8 @@ impl Courier {
         portion.records.retain(|record| !is_known(record.uid));
         // The receiver has them, though that could not be noted any more.
         self.board.lock().progress.sent += (read - portion.records.len()) as u64;
-        let options = &self.options;
-        portion.records.retain(|record| is_wanted(options, record.kind));
+        let choice = self.choice;
+        portion.records.retain(|record| choice.takes(record.kind));
         if portion.dropped + portion.damaged > 0 {
             self.gap = Some(portion);
             return;
@@ -234,7 +236,7 @@ impl Courier {
     }
 
     fn count_refused(&mut self, record: &Record, why: &str) {
-        tracing::warn!("sink {}: event {} is refused for good: {why}", self.name, record.uid);
+        tracing::warn!("sink {}: record {} is refused for good: {why}", self.name, record.uid);
         self.refused.keep(record, why);
         self.board.lock().progress.refused += 1;
     }
@@ -332,10 +334,6 @@ impl Batch {
     fn wait_left(&self) -> Option<Duration> {
         self.began.map(|began| self.wait_max.saturating_sub(began.elapsed()))
     }
-}
-
-const fn is_wanted(options: &SendOptions, kind: EventKind) -> bool {
-    (options.provisional || !kind.provisional) && (options.secondary || !kind.secondary)
 }
 
 /// How long a courier sleeps when nothing comes.

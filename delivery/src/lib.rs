@@ -1,8 +1,8 @@
-//! Events out of the sensor: a bounded spool on disk, and sinks that empty it.
+//! Records out of the sensor: a bounded spool on disk, and sinks that empty it.
 //!
-//! The exporter hands each event over once; the spool's thread writes it; every sink reads the spool at its
+//! The exporter hands each event, minute and evidence over once; the spool's thread writes it; every sink reads the spool at its
 //! own pace and remembers how far it is. So a collector that stands still, a full disk or a killed process
-//! delay events or cost the oldest of them, which is counted; the packet path never waits.
+//! delay records or cost the oldest of them, which is counted; the packet path never waits.
 //!
 //! ```text
 //! exporter -> Delivery::emit ~channel~> Store -> segments on disk -> Reader -> Courier -> Sink
@@ -13,12 +13,13 @@
 //! |---|---|
 //! | `delivery.rs` | [`Delivery`]: all threads, and how it goes |
 //! | `options.rs`, `status.rs`, `error.rs` | what may be chosen, what is told, what goes wrong |
-//! | `record.rs`, `block.rs` | an event on its way; some of them, compressed and sealed |
+//! | `record.rs`, `block.rs` | a record on its way; some of them, compressed and sealed |
 //! | `index.rs` | what the spool holds now |
 //! | `store.rs`, `recover.rs` | its writing side, and what it finds when it is opened |
 //! | `reader.rs`, `cursor.rs` | a sink's way through it, and how far that sink is |
 //! | `courier.rs` | a sink's thread: batches, retries, refusals |
-//! | `sink.rs` | what a sink is |
+//! | `sink.rs`, `plan.rs` | what a sink is; all sinks of a run |
+//! | `own.rs` | a sink that the program brings along |
 //! | `ndjson.rs`, `otlp.rs` | the sinks; `stdout.rs` is one's standard output, `http.rs` the other's request |
 //! | `refused.rs` | what a receiver refused for good |
 //! | `trial.rs` | a sink tried without the spool; what a spool's directory tells |
@@ -43,6 +44,8 @@ mod index;
 mod ndjson;
 mod options;
 mod otlp;
+mod own;
+mod plan;
 mod reader;
 mod record;
 mod recover;
@@ -59,7 +62,8 @@ pub use options::{
     Compression, NdjsonOptions, Options, OtlpEncoding, OtlpOptions, SendOptions, SinkOptions,
     SpoolOptions, SyncPolicy, TlsOptions,
 };
-pub use record::Uid;
-pub use sink::Identity;
+pub use own::OwnSink;
+pub use record::{Kind, Record, RecordKind, Uid};
+pub use sink::{Answer, Identity, Sink};
 pub use status::{SinkStatus, SpoolStatus, Status};
 pub use trial::{check, inspect, test};

@@ -215,8 +215,7 @@ fn uid_of(line: &[u8]) -> Option<Uid> {
         uid: String,
     }
     let head: Head = serde_json::from_slice(line).ok()?;
-    let (session, sequence) = head.uid.split_once('-')?;
-    Some(Uid { session: u64::from_str_radix(session, 16).ok()?, sequence: sequence.parse().ok()? })
+    Uid::read(&head.uid)
 }
 
 const PREFIX: &str = "events-";
@@ -229,13 +228,14 @@ const TAIL_LEN: u64 = 64 << 10;
 mod tests {
     use super::NdjsonSink;
     use crate::options::NdjsonOptions;
-    use crate::record::{EventKind, Record, Uid};
+    use crate::record::{Kind, Record, Uid};
     use crate::sink::{Answer, Sink as _};
 
     fn record(sequence: u64) -> Record {
         let uid = Uid { session: 0xabc, sequence };
         let json = br#"{"id":"x"}"#.to_vec();
-        Record { uid, kind: EventKind::default(), is_test: false, time_ms: 0, json }
+        let (kind, sensor) = (Kind::default(), "s".into());
+        Record { uid, kind, sensor, is_test: false, time_ms: 0, json }
     }
 
     fn sink(directory: &std::path::Path, options: NdjsonOptions) -> NdjsonSink {

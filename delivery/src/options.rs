@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::RecordKind;
+
 /// Where events are kept until they are delivered, and to whom. The default has no sink: then nothing is
 /// spooled, and no directory is made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -118,12 +120,24 @@ impl SinkOptions {
             Self::Otlp(options) => &options.send,
         }
     }
+
+    /// Which records it takes.
+    pub(crate) fn records(&self) -> Vec<RecordKind> {
+        let usual = match self {
+            Self::Ndjson(_) => vec![RecordKind::Event, RecordKind::Minute],
+            Self::Otlp(_) => vec![RecordKind::Event],
+        };
+        self.send().records.clone().unwrap_or(usual)
+    }
 }
 
 /// What a sink takes, and at what pace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SendOptions {
+    /// Which records it takes: `event`, `minute`, `evidence`. If absent: events, and minutes where the
+    /// receiver has a form for them.
+    pub records: Option<Vec<RecordKind>>,
     /// Provisional verdicts too; each is a record of its own beside the final one of the same event.
     pub provisional: bool,
     /// Secondary resets and duplicates too: the aftermath of a reset that was told already.
@@ -143,6 +157,7 @@ pub struct SendOptions {
 impl Default for SendOptions {
     fn default() -> Self {
         Self {
+            records: None,
             provisional: false,
             secondary: false,
             batch_bytes_max: 512_000,

@@ -13,6 +13,7 @@ use crate::record::Record;
 #[derive(Debug)]
 pub(crate) struct Reader {
     shared: Arc<Shared>,
+    sensor: Arc<str>,
     position: u64,
     open: Option<Open>,
 }
@@ -36,8 +37,9 @@ pub(crate) struct Portion {
 }
 
 impl Reader {
-    pub(crate) const fn new(shared: Arc<Shared>, position: u64) -> Self {
-        Self { shared, position, open: None }
+    /// From `position` on; all records are of `sensor`.
+    pub(crate) const fn new(shared: Arc<Shared>, sensor: Arc<str>, position: u64) -> Self {
+        Self { shared, sensor, position, open: None }
     }
 
     /// All records before this sequence were given.
@@ -110,7 +112,7 @@ impl Reader {
         let end = block.header.end();
         let from = self.position;
         self.position = end;
-        match block.records() {
+        match block.records(&self.sensor) {
             Some(mut records) => {
                 records.retain(|record| record.uid.sequence >= from);
                 Portion { records, dropped: 0, damaged }
@@ -185,7 +187,7 @@ mod tests {
         let shared = Shared::new(directory.path(), index);
         let path = shared.path(5);
         std::os::unix::fs::symlink(&path, &path).unwrap();
-        let mut reader = Reader::new(shared, 1);
+        let mut reader = Reader::new(shared, "s".into(), 1);
         assert!(reader.next().is_err(), "a link to itself cannot be opened");
         assert_eq!(reader.position(), 1);
         std::fs::remove_file(&path).unwrap();

@@ -86,7 +86,7 @@ mod tests {
     use crate::index::{segment_path, segments_in};
     use crate::options::SpoolOptions;
     use crate::reader::Reader;
-    use crate::record::EventKind;
+    use crate::record::Kind;
     use crate::store::Store;
 
     fn open(directory: &Path) -> Store {
@@ -107,7 +107,7 @@ mod tests {
     fn written(directory: &Path) {
         let mut store = open(directory);
         for first in (1..=24).step_by(3) {
-            let record = |n: u64| (EventKind::default(), format!("{{\"n\":{n}}}").into_bytes());
+            let record = |n: u64| (Kind::default(), format!("{{\"n\":{n}}}").into_bytes());
             store.take(&[record(first), record(first + 1), record(first + 2)]);
         }
         store.close();
@@ -117,7 +117,7 @@ mod tests {
     /// What a new reader gets: the numbers of the records, how many are missing, and what was cut.
     fn read(directory: &Path) -> (Vec<u64>, u64, Store) {
         let store = open(directory);
-        let mut reader = Reader::new(store.shared(), 1);
+        let mut reader = Reader::new(store.shared(), "s".into(), 1);
         let (mut numbers, mut missing) = (Vec::new(), 0);
         while let Some(portion) = reader.next().unwrap() {
             missing += portion.dropped + portion.damaged;
@@ -147,7 +147,7 @@ mod tests {
             let left = std::fs::read(segment_path(directory.path(), newest)).unwrap_or_default();
             assert_eq!((left.len() as u64) + store.torn_bytes(), cut as u64);
             assert!(bytes.starts_with(&left));
-            store.take(&[(EventKind::default(), format!("{{\"n\":{}}}", end + 1).into_bytes())]);
+            store.take(&[(Kind::default(), format!("{{\"n\":{}}}", end + 1).into_bytes())]);
             drop(store);
             assert_eq!(read(directory.path()).0.last(), Some(&(end + 1)), "cut at {cut}");
         }
@@ -159,10 +159,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         written(directory.path());
         let mut store = open_at(directory.path(), Some(100));
-        let mut reader = Reader::new(store.shared(), 25);
+        let mut reader = Reader::new(store.shared(), "s".into(), 25);
         assert_eq!(reader.next().unwrap().unwrap().damaged, 75);
         assert!(reader.next().unwrap().is_none());
-        store.take(&[(EventKind::default(), b"{}".to_vec())]);
+        store.take(&[(Kind::default(), b"{}".to_vec())]);
         assert_eq!(reader.next().unwrap().unwrap().records[0].uid.sequence, 100);
     }
 

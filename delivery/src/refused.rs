@@ -43,7 +43,7 @@ impl Refused {
 #[cfg(test)]
 mod tests {
     use super::Refused;
-    use crate::record::{EventKind, Record, Uid};
+    use crate::record::{Kind, Record, Uid};
 
     #[test]
     fn the_newest_are_kept_and_the_limit_holds() {
@@ -52,8 +52,9 @@ mod tests {
         for sequence in 1..=100 {
             let uid = Uid { session: 1, sequence };
             let json = b"{\"id\":\"x\"}".to_vec();
-            let kind = EventKind::default();
-            refused.keep(&Record { uid, kind, is_test: false, time_ms: 0, json }, "no \"room\"");
+            let (kind, sensor) = (Kind::default(), "s".into());
+            let record = Record { uid, kind, sensor, is_test: false, time_ms: 0, json };
+            refused.keep(&record, "no \"room\"");
         }
         let read = |name| std::fs::read_to_string(directory.path().join(name)).unwrap();
         let (new, old) = (read("a.refused.ndjson"), read("a.refused.1.ndjson"));

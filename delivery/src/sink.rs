@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::ndjson::NdjsonSink;
-use crate::options::SinkOptions;
+use crate::options::{SendOptions, SinkOptions};
 use crate::otlp::OtlpSink;
 use crate::record::{Record, Uid};
 
 /// Delivers records; each runs on a thread of its own and may take its time.
 ///
 /// A record may be given again after a restart, with the same [`Uid`]: the receiver keeps it once.
-pub(crate) trait Sink: Send {
+pub trait Sink: Send {
     /// The newest record that the receiver is known to have, if it can tell: what was spooled before it in
     /// the same session is not sent again.
     fn newest(&mut self) -> Option<Uid> {
         None
     }
 
-    /// Delivers all records, or none, or says what became of them; tries once.
+    /// Delivers all records, which are at least one, or none, or says what became of them; tries once.
     fn send(&mut self, records: &[Record]) -> Answer;
 
     /// Sends a record that was made to try it; where events are kept, it does not mix with them.
@@ -33,13 +33,26 @@ pub(crate) trait Sink: Send {
 
 /// What a receiver made of records.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) enum Answer {
-    /// It has them, but for so many that it refused for good; `said` is its answer, for people.
-    Taken { refused: u64, said: String },
-    /// Not now: the same records may be taken later, perhaps not before `after`.
-    Later { why: String, after: Option<Duration> },
+pub enum Answer {
+    /// It has them, but for those that it refused for good.
+    Taken {
+        /// How many were refused for good.
+        refused: u64,
+        /// Its answer, for people.
+        said: String,
+    },
+    /// Not now: the same records may be taken later.
+    Later {
+        /// What went wrong, and what to do about it.
+        why: String,
+        /// How long the receiver asks us to wait.
+        after: Option<Duration>,
+    },
     /// Never: something about these records is wrong.
-    Never { why: String },
+    Never {
+        /// What.
+        why: String,
+    },
 }
 
 /// From whom events come.
@@ -70,27 +83,32 @@ impl Identity {
 /// An option cannot be as it is.
 pub(crate) fn make(options: &SinkOptions, identity: &Identity) -> Result<Box<dyn Sink>, Error> {
     check_name(options.name())?;
-    let send = options.send();
-    if !(send.batch_wait_s >= 0.0 && send.batch_wait_s <= SPAN_S_MAX) {
-        return Err(Error::option(
-            format!("sink {}: send.batch_wait_s = {}", options.name(), send.batch_wait_s),
-            format!("must be from 0 to {SPAN_S_MAX}"),
-        ));
-    }
-    if !(send.retry_s_max > 0.0 && send.retry_s_max <= SPAN_S_MAX) {
-        return Err(Error::option(
-            format!("sink {}: send.retry_s_max = {}", options.name(), send.retry_s_max),
-            format!("must be above 0 and at most {SPAN_S_MAX}"),
-        ));
-    }
+    check_send(options.name(), options.send())?;
     Ok(match options {
         SinkOptions::Ndjson(options) => Box::new(NdjsonSink::new(options)?),
         SinkOptions::Otlp(options) => Box::new(OtlpSink::new(options, identity)?),
     })
 }
 
+/// The pace of a sink.
+pub(crate) fn check_send(name: &str, send: &SendOptions) -> Result<(), Error> {
+    if !(send.batch_wait_s >= 0.0 && send.batch_wait_s <= SPAN_S_MAX) {
+        return Err(Error::option(
+            format!("sink {name}: send.batch_wait_s = {}", send.batch_wait_s),
+            format!("must be from 0 to {SPAN_S_MAX}"),
+        ));
+    }
+    if !(send.retry_s_max > 0.0 && send.retry_s_max <= SPAN_S_MAX) {
+        return Err(Error::option(
+            format!("sink {name}: send.retry_s_max = {}", send.retry_s_max),
+            format!("must be above 0 and at most {SPAN_S_MAX}"),
+        ));
+    }
+    Ok(())
+}
+
 /// Names become file names and labels of metrics.
-fn check_name(name: &str) -> Result<(), Error> {
+pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if (1..=NAME_LEN_MAX).contains(&name.len()) && name.chars().all(is_plain) {
         return Ok(());

@@ -14,7 +14,7 @@ use crate::block::Block;
 use crate::error::Error;
 use crate::index::{Segment, Shared};
 use crate::options::{SpoolOptions, SyncPolicy};
-use crate::record::{EventKind, Uid};
+use crate::record::{Kind, Uid};
 use crate::recover::recover;
 
 /// Writes records to segments, keeps the limits, and in memory what the disk does not take.
@@ -81,7 +81,7 @@ impl Store {
     }
 
     /// Takes records in: onto the disk, or into memory if it does not take them. Sinks see them then.
-    pub(crate) fn take(&mut self, records: &[(EventKind, Vec<u8>)]) {
+    pub(crate) fn take(&mut self, records: &[(Kind, Vec<u8>)]) {
         let sequence = self.shared.lock().next;
         let block = Block::seal(Uid { session: self.session, sequence }, now_ms(), records);
         let is_first_in_line = self.shared.lock().tail.is_empty();

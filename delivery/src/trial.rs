@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::index::{Index, Shared, segment_path, segments_in};
 use crate::options::SinkOptions;
 use crate::reader::Reader;
-use crate::record::{EventKind, Record, Uid};
+use crate::record::{Kind, Record, Uid};
 use crate::recover::{sealed, walk};
 use crate::sink::{Answer, Identity, make};
 use crate::status::{SinkStatus, SpoolStatus, Status};
@@ -37,7 +37,8 @@ pub fn test(options: &SinkOptions, identity: &Identity) -> Result<String, Error>
     event.id = event_id("test", 0, u64::from(std::process::id()), event.ts);
     let record = Record {
         uid: Uid { session: 0, sequence: time_ms },
-        kind: EventKind::default(),
+        kind: Kind::default(),
+        sensor: identity.sensor.as_str().into(),
         is_test: true,
         time_ms,
         json: serde_json::to_vec(&event).expect("an event is JSON"),
@@ -75,7 +76,7 @@ pub fn inspect(directory: &Path) -> Result<Status, Error> {
     let shared = Shared::new(directory, index);
     let sinks = cursor::all(directory).map_err(failed())?;
     let sink = |(name, progress): (String, Progress)| {
-        let mut reader = Reader::new(shared.clone(), progress.position);
+        let mut reader = Reader::new(shared.clone(), "".into(), progress.position);
         let portion = reader.next().ok().flatten().unwrap_or_default();
         SinkStatus {
             name,

@@ -4,6 +4,7 @@ use classifiers::{Cause, Origin};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::event::Event;
 use crate::time::UtcTime;
 
 /// One log line that speaks of the same connection.
@@ -28,8 +29,12 @@ pub struct CorroborationItem {
     /// By how much its clock is ahead of ours, seconds; absent while that is not learned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_offset_s: Option<f64>,
-    /// Which addresses matched: `original`, `client_translated`, `server_translated`, `both_translated`.
+    /// Which addresses matched: `original`, `client_translated`, `server_translated`, `both_translated`; of a
+    /// proxy `front`, the connection that it accepted, or `back`, the one that it made.
     pub matched: String,
+    /// Community ID of the same connection by its other addresses, where they are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub community_id_nat: Option<String>,
     /// What follows, in a sentence.
     pub sentence: String,
     /// The line itself, cut at 1024 bytes.
@@ -55,16 +60,42 @@ pub enum Agreement {
 pub struct Conclusion {
     /// Who.
     #[serde(with = "crate::names::origin")]
-    #[schemars(with = "crate::names::origin::Name")]
+    #[schemars(with = "crate::names::origin::Names")]
     pub origin: Origin,
     /// Probability of `origin`.
     pub origin_confidence: f64,
     /// Why.
     #[serde(with = "crate::names::cause")]
-    #[schemars(with = "crate::names::cause::Name")]
+    #[schemars(with = "crate::names::cause::Names")]
     pub cause: Cause,
     /// Probability of `cause`.
     pub cause_confidence: f64,
     /// What follows, in a sentence.
     pub sentence: String,
+}
+
+/// What logs tell beside the packets, one line a sentence; last what both say together.
+pub(crate) fn sentences(event: &Event) -> Vec<String> {
+    let line = |item: &CorroborationItem| {
+        let word = match item.agreement {
+            Agreement::Confirmed => "Confirmed",
+            Agreement::Contradicted => "CONTRADICTED",
+            Agreement::Refined => "Refined",
+            Agreement::Neutral => "Beside it",
+        };
+        let known = item.community_id_nat.as_ref();
+        let known = known.map_or(String::new(), |id| format!(" Its other Community ID: {id}."));
+        format!("{word}: {}{known}", item.sentence)
+    };
+    let mut sentences: Vec<String> = event.corroboration.iter().map(line).collect();
+    sentences.extend(event.conclusion.as_ref().map(|said| {
+        format!(
+            "Packets and logs together: {} ({:.2}), {} ({:.2}).",
+            said.origin.name(),
+            said.origin_confidence,
+            said.cause.name(),
+            said.cause_confidence
+        )
+    }));
+    sentences
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::event::{Endpoint, Event};
+use crate::minute::ServerRange;
 use classifiers::{Cause, Effect, Impact, Origin, Role, Stage};
 
 /// One condition; several must all hold. Read from text, an error says what there is to choose from.
@@ -45,11 +46,68 @@ impl Filter {
         self.values.iter().any(|value| self.key.matches(value, event)) != self.negated
     }
 
+    /// Whether what is known of some resets is among those meant; `None` if it is asked about what is not
+    /// known.
+    #[must_use]
+    pub fn passes_facts(&self, facts: &Facts) -> Option<bool> {
+        let mut any = false;
+        for value in &self.values {
+            any |= self.key.matches_facts(value, facts)?;
+        }
+        Some(any != self.negated)
+    }
+
+    /// Whether counted minutes can answer it: they know neither clients nor effects, and primary resets only.
+    #[must_use]
+    pub fn is_of_minutes(&self) -> bool {
+        !matches!(self.key, Key::Client | Key::Effect | Key::Role)
+    }
+
+    /// Whether it speaks of the server or its port, and so of connections that were not reset, too.
+    #[must_use]
+    pub fn is_about_server(&self) -> bool {
+        matches!(self.key, Key::Server | Key::Port)
+    }
+
+    /// The servers that it names one by one, address and port; `None` if it means others, too.
+    #[must_use]
+    pub fn servers_named(&self) -> Option<Vec<Endpoint>> {
+        if self.key != Key::Server || self.negated {
+            return None;
+        }
+        let socket = |value: &String| value.parse::<std::net::SocketAddr>().ok();
+        self.values
+            .iter()
+            .map(|value| socket(value).map(|at| Endpoint { ip: at.ip(), port: at.port() }))
+            .collect()
+    }
+
     /// Whether it speaks of roles, so that the default of primary resets only does not apply.
     #[must_use]
     pub fn is_about_role(&self) -> bool {
         self.key == Key::Role
     }
+}
+
+/// What a store knows of resets that it kept or counted, without the events themselves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Facts {
+    /// What they cost.
+    pub impact: Impact,
+    /// Who.
+    pub origin: Origin,
+    /// Why.
+    pub cause: Cause,
+    /// How far the connections had come.
+    pub stage: Stage,
+    /// To whom the connections went.
+    pub server: ServerRange,
+    /// Who opened them, where that is known.
+    pub client: Option<Endpoint>,
+    /// What they did, where that is known.
+    pub effect: Option<Effect>,
+    /// How they relate to other resets, where that is known.
+    pub role: Option<Role>,
 }
 
 impl FromStr for Filter {
@@ -129,6 +187,20 @@ impl Key {
             Self::Port => value.parse() == Ok(event.server.port),
         }
     }
+
+    fn matches_facts(self, value: &str, facts: &Facts) -> Option<bool> {
+        Some(match self {
+            Self::Impact => facts.impact.name() == value,
+            Self::Origin => is_origin(facts.origin, value),
+            Self::Cause => facts.cause.name() == value,
+            Self::Stage => facts.stage.name() == value,
+            Self::Effect => facts.effect?.name() == value,
+            Self::Role => facts.role?.name() == value,
+            Self::Server => place(value).is_some_and(|place| place.holds(facts.server)),
+            Self::Client => is_at(facts.client?, value),
+            Self::Port => facts.server.port.is_some_and(|port| value.parse() == Ok(port)),
+        })
+    }
 }
 
 /// Whether `name` means `origin`; `middlebox` means any device in the path.
@@ -150,6 +222,15 @@ fn of_list<'n>(value: &str, names: impl Iterator<Item = &'n str>) -> (bool, Vec<
 struct Place {
     network: Option<Network>,
     port: Option<u16>,
+}
+
+impl Place {
+    /// Whether all of `range` lies in it.
+    fn holds(self, range: ServerRange) -> bool {
+        let bits = range.prefix.map_or(bits_of(range.ip), u32::from);
+        self.network.is_none_or(|network| network.bits <= bits && network.contains(range.ip))
+            && self.port.is_none_or(|port| range.port == Some(port))
+    }
 }
 
 /// All addresses that share the first `bits` of `address`.
@@ -211,7 +292,7 @@ fn is_at(endpoint: Endpoint, value: &str) -> bool {
 mod tests {
     use crate::event::Endpoint;
 
-    use super::{Filter, is_at};
+    use super::{Filter, ServerRange, is_at, place};
 
     #[test]
     fn a_filter_that_cannot_be_meant_is_refused_with_the_choices() {
@@ -253,6 +334,19 @@ mod tests {
         }
         assert!(at("2001:db8:ffff::1", "2001:db8::/32") && !at("2001:db9::1", "2001:db8::/32"));
         assert!(!at("10.0.0.1", "::ffff:10.0.0.0/104"), "families are kept apart");
+    }
+
+    #[test]
+    fn a_range_of_servers_is_meant_only_as_a_whole() {
+        let range = |port, prefix| ServerRange { ip: "10.0.0.0".parse().unwrap(), port, prefix };
+        let meant = |value: &str, range| place(value).unwrap().holds(range);
+        assert!(meant("10.0.0.0/8", range(None, Some(24))));
+        assert!(!meant("10.0.0.0/28", range(None, Some(24))));
+        assert!(!meant("10.0.0.0:443", range(None, None)), "many ports are not this one");
+        assert!(meant("10.0.0.0", range(None, None)) && meant(":443", range(Some(443), None)));
+        let named = |text: &str| text.parse::<Filter>().unwrap().servers_named();
+        assert_eq!(named("server=10.0.0.5:443,[::1]:80").map(|servers| servers.len()), Some(2));
+        assert!(named("server=10.0.0.5").is_none() && named("server!=10.0.0.5:443").is_none());
     }
 
     #[test]

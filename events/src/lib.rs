@@ -15,7 +15,7 @@
 //! | `time.rs` | [`UtcTime`]: nanoseconds inside, RFC 3339 outside |
 //! | `community.rs` | Community ID version 1 |
 //! | `sentence.rs` | values and clues in words |
-//! | `explain.rs` | the proof sheet: the verdict, its proof, the doubt, what to do |
+//! | `explain/` | the verdict, its proof, the doubt, what to do: in parts, or as the proof sheet |
 //! | `clue_text.rs` | what each clue rests on and what would take its weight away |
 //! | `outcome.rs` | effect and cost in words |
 //! | `ambiguity.rs` | what cannot be told apart on the wire, and the sentence that says so |
@@ -71,8 +71,8 @@ pub use event::{
     Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
     SCHEMA, Side, TunnelFields, event_id,
 };
-pub use evidence::{Evidence, EvidencePacket};
-pub use filter::Filter;
+pub use evidence::{Evidence, EvidencePacket, LadderRung, ethernet_headers, ladder_text};
+pub use filter::{Facts, Filter};
 pub use minute::{
     ClientCount, Clients, EXAMPLES, LATE_PARTS, Minute, MinuteRow, ScanRow, ServerRange,
     ServiceRow, Spread, TOP_CLIENTS, minute_id,

@@ -46,6 +46,20 @@ impl fmt::Display for UtcTime {
     }
 }
 
+impl JsonSchema for UtcTime {
+    fn schema_name() -> Cow<'static, str> {
+        "UtcTime".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "date-time",
+            "description": "An instant in UTC, RFC 3339 with nine decimals.",
+        })
+    }
+}
+
 impl Serialize for UtcTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -63,20 +77,6 @@ impl<'de> Deserialize<'de> for UtcTime {
         u64::try_from(since.as_nanos())
             .map(Self)
             .map_err(|_| D::Error::custom(format!("time {text:?} lies after the year 2554")))
-    }
-}
-
-impl JsonSchema for UtcTime {
-    fn schema_name() -> Cow<'static, str> {
-        Cow::Borrowed("UtcTime")
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "format": "date-time",
-            "description": "An instant in UTC, RFC 3339 with nine decimals.",
-        })
     }
 }
 

@@ -15,11 +15,8 @@ pub(crate) struct Api {
 
 impl Api {
     /// Offers the API; `None` if it is switched off, or nobody asked for it and its usual port is taken.
-    pub(crate) fn offer(
-        options: &Options,
-        interfaces: Vec<String>,
-    ) -> anyhow::Result<Option<Self>> {
-        let recent = Arc::new(Recent::new(options, sensor(interfaces)));
+    pub(crate) fn offer(options: &Options, sensor: Sensor) -> anyhow::Result<Option<Self>> {
+        let recent = Arc::new(Recent::new(options, sensor));
         let server = match collector::serve(options, Arc::clone(&recent)) {
             Err(error) if options.listen.is_none() && error.is_port_taken() => {
                 tracing::warn!("{error}; going on without API and metrics");
@@ -44,15 +41,4 @@ impl Api {
         self.recent.start(&start);
         start
     }
-}
-
-/// This program on this machine.
-pub(crate) fn sensor(interfaces: Vec<String>) -> Sensor {
-    // Not by /proc/sys, which a service may not see.
-    let name = nix::unistd::gethostname().unwrap_or_default();
-    let name = match name.to_string_lossy().trim() {
-        "" => "unnamed".to_owned(),
-        name => name.to_owned(),
-    };
-    Sensor { name, version: env!("CARGO_PKG_VERSION").to_owned(), interfaces }
 }

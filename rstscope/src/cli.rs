@@ -8,11 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bench::BenchArguments;
+use crate::collect::CollectArguments;
 use crate::condition::Condition;
 use crate::config::ConfigArguments;
 use crate::doctor::DoctorArguments;
 use crate::explain::FlowName;
 use crate::sink::SinkArguments;
+use crate::store::StoreChoice;
 use crate::top::TopArguments;
 
 /// Says for every TCP reset who really sent it and why, from a capture or a live tap.
@@ -56,6 +58,8 @@ pub(crate) enum Command {
     Config(ConfigArguments),
     /// Where events go: what waits, whether receivers answer, a test event
     Sink(SinkArguments),
+    /// Collect what the sensors of a fleet send, by OTLP or NATS: store, API and page without a sensor
+    Collect(CollectArguments),
     /// Read capture files and tell every reset in them
     #[command(after_long_help = VERDICTS)]
     Read(ReadArguments),
@@ -96,6 +100,7 @@ impl Command {
         match self {
             Self::Run(arguments) => arguments.output.quiet,
             Self::Read(arguments) => arguments.output.quiet,
+            Self::Collect(arguments) => arguments.quiet,
             // A veth pair of its own deserves no advice, and the doctor says all itself.
             Self::Bench(_) | Self::Doctor(_) => true,
             // Its screen says what there is to say.
@@ -118,6 +123,9 @@ pub(crate) struct RunArguments {
     /// Where the local API, /metrics and /healthz are offered, or off; 127.0.0.1:9477 if that port is free
     #[arg(long, value_name = "ADDRESS:PORT|off")]
     pub(crate) api: Option<collector::Listen>,
+    /// Keep history in this directory, or "off" [default: /var/lib/rstscope/store]
+    #[arg(long, value_name = "DIR|off", value_parser = StoreChoice::parse)]
+    pub(crate) store: Option<StoreChoice>,
     #[command(flatten)]
     pub(crate) link: LinkArguments,
     #[command(flatten)]

@@ -10,7 +10,7 @@
 //! | `cli.rs` | the command line |
 //! | `config/` | everything that can be set: file, environment, flags |
 //! | `sensor.rs` | the only place that calls `pipeline`, but for `bench/` |
-//! | `read.rs`, `run/`, `explain.rs`, `top/`, `doctor/`, `sink/`, `demo/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
+//! | `read.rs`, `run/`, `collect/`, `explain.rs`, `top/`, `doctor/`, `sink/`, `demo/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
 //! | `output.rs` | one sink for events: filter, count, write |
 //! | `table.rs`, `rows.rs`, `summary.rs` | the formats: table, CSV, report |
 //! | `api.rs` | the local API |
@@ -22,6 +22,8 @@
 mod api;
 mod bench;
 mod cli;
+mod client;
+mod collect;
 mod condition;
 mod config;
 mod demo;
@@ -31,6 +33,7 @@ mod explain;
 mod fit;
 mod generate;
 mod hints;
+mod identity;
 mod log;
 mod output;
 mod progress;
@@ -40,6 +43,7 @@ mod run;
 mod sensor;
 mod sink;
 mod stop;
+mod store;
 mod summary;
 mod table;
 mod tally;
@@ -100,6 +104,7 @@ fn obey(command: Command) -> anyhow::Result<Outcome> {
         Command::Config(arguments) => config::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Hints(arguments) => hints::run(&arguments),
+        Command::Collect(arguments) => collect::run(&arguments),
         Command::Read(arguments) => read::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),

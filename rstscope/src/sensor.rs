@@ -60,10 +60,7 @@ fn run_options(config: &Config) -> RunOptions {
     let capture = &config.capture;
     let mut run = RunOptions {
         links: config.link.iter().map(link_of).collect(),
-        options: Options {
-            minutes: config.minutes.options(),
-            ..options(capture, &config.sensor)
-        },
+        options: Options { minutes: config.minutes.options(), ..options(capture, &config.sensor) },
         pin: capture.pin,
         wait: wait_of(capture.wait),
         sharding: if capture.symmetric_queues { Sharding::ByQueue } else { Sharding::ByHash },

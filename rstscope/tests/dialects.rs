@@ -27,10 +27,8 @@ fn output(arguments: &[&str]) -> String {
 }
 
 fn read(capture: &Path, arguments: &[&str]) -> Vec<Value> {
-    let all: Vec<&str> = ["read", capture.to_str().unwrap()]
-        .into_iter()
-        .chain(arguments.iter().copied())
-        .collect();
+    let all: Vec<&str> =
+        ["read", capture.to_str().unwrap()].into_iter().chain(arguments.iter().copied()).collect();
     let lines = output(&all);
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -139,7 +137,16 @@ fn minutes_of_the_demo_count_its_resets_beside_all_connections() {
 fn tshark(capture: &Path) -> Option<BTreeMap<u64, Vec<String>>> {
     let output = Command::new("tshark")
         .args(["-r", capture.to_str()?, "--enable-protocol", "communityid"])
-        .args(["-Y", "tcp.flags.reset==1", "-T", "fields", "-e", "frame.number", "-e", "communityid"])
+        .args([
+            "-Y",
+            "tcp.flags.reset==1",
+            "-T",
+            "fields",
+            "-e",
+            "frame.number",
+            "-e",
+            "communityid",
+        ])
         .output()
         .ok()?;
     let lines = String::from_utf8(output.stdout).ok()?;

@@ -18,6 +18,7 @@
 //! | `tcp`, `options`, `checksum` | the segment itself |
 //! | `packet`, `seq` | what callers see |
 //! | `server_name` | the name a client asks for, out of its first payload |
+//! | `landmarks` | where each header of a frame begins |
 //! | `field` | fixed pieces off the front of a slice |
 #![forbid(unsafe_code)]
 
@@ -32,6 +33,7 @@ mod gre;
 mod ieee80211;
 mod ip;
 mod l2tp;
+mod landmarks;
 mod mpls;
 mod options;
 mod packet;
@@ -45,6 +47,7 @@ mod udp;
 mod walk;
 
 pub use checksum::Checksum;
+pub use landmarks::{Landmark, landmarks};
 
 pub use packet::{
     Address, Ip, Mptcp, Packet, Path, Tcp, TcpFlags, TcpOptions, Timestamps, Tunnel, TunnelKind,

@@ -32,9 +32,23 @@ const LAYERS_MAX: usize = 20;
 /// [`Skip`] names why no TCP header could be located.
 #[inline(never)]
 pub(crate) fn walk(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, Skip> {
+    walk_by(link, frame, |_| {})
+}
+
+/// The same, past `see` with each layer before it is opened.
+///
+/// # Errors
+/// [`Skip`] names why no TCP header could be located.
+#[inline(always)]
+pub(crate) fn walk_by<'b>(
+    link: LinkType,
+    frame: &'b [u8],
+    mut see: impl FnMut(&Layer<'b>),
+) -> Result<Packet<'b>, Skip> {
     let mut path = Path::default();
     let mut layer = first(link, frame, &mut path)?;
     for _ in 0..LAYERS_MAX {
+        see(&layer);
         layer = match layer {
             Layer::Ethernet(bytes) => ethernet::open(bytes)?,
             Layer::EtherType(ether_type, bytes) => {

@@ -8,9 +8,11 @@
 //! | `text.rs` | the text format |
 //! | `capture.rs` | interfaces, queues, tap, losses |
 //! | `delivery.rs` | sinks and the spool |
+//! | `receive.rs` | receivers of a collector, commits of its store |
 
 mod capture;
 mod delivery;
+mod receive;
 mod text;
 
 use classifiers::{Cause, Impact, Origin};
@@ -40,6 +42,9 @@ pub(crate) fn encode(recent: &Recent) -> String {
     connections(&mut text, &facts);
     capture::encode(&mut text, &facts);
     delivery::encode(&mut text, &facts);
+    if let Some(state) = &facts.receive {
+        receive::encode(&mut text, state);
+    }
     let mut family =
         text.family("rst_build_info", Kind::Gauge, "Always 1; its label says which version runs.");
     family.sample(&[("version", &facts.version)], 1);

@@ -33,6 +33,7 @@ use servers::Servers;
 
 use crate::delivery_state::DeliveryState;
 use crate::options::Options;
+use crate::receive::ReceiveState;
 
 /// Who is asked.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -73,6 +74,8 @@ struct State {
     time_to_reset: Histogram,
     idle_before: Histogram,
     delivery: DeliveryState,
+    /// Of a collector; a sensor alone receives nothing.
+    receive: Option<ReceiveState>,
 }
 
 impl Recent {
@@ -100,6 +103,7 @@ impl Recent {
             time_to_reset: Histogram::new(TIME_TO_RESET_BOUNDS_S),
             idle_before: Histogram::new(IDLE_BOUNDS_S),
             delivery: DeliveryState::default(),
+            receive: None,
         };
         let servers_kept = options.servers_kept;
         Self { sensor, run: run_name(), servers_kept, state: Mutex::new(state) }
@@ -173,6 +177,11 @@ impl Recent {
     /// Told by whoever delivers, whenever it changes.
     pub fn delivery(&self, delivery: DeliveryState) {
         self.state().delivery = delivery;
+    }
+
+    /// Told by whoever receives records of sensors, about once a second.
+    pub fn receive(&self, receive: ReceiveState) {
+        self.state().receive = Some(receive);
     }
 
     /// Nothing that is done under the lock can leave it half done, so a panic elsewhere is no reason to stop.

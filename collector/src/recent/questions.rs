@@ -11,6 +11,7 @@ use super::{Counts, Histogram, Recent, Servers, State};
 use crate::answers::{CountedFrom, EventPage, EventSheet, Numbered, Snapshot, StatusPage};
 use crate::delivery_state::DeliveryState;
 use crate::health::{Health, Signs};
+use crate::receive::ReceiveState;
 
 /// Which events are meant.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -125,6 +126,9 @@ impl Recent {
     }
 
     pub(super) fn health_of(&self, state: &State) -> Health {
+        if let (Some(receive), true) = (&state.receive, self.sensor.interfaces.is_empty()) {
+            return Health::of_receivers(state.heard.elapsed().as_secs_f64(), receive);
+        }
         let queues = &state.status.queues;
         let mut bound: Vec<(&str, bool)> =
             queues.iter().map(|queue| (queue.interface.as_str(), queue.is_up)).collect();
@@ -156,6 +160,7 @@ impl Recent {
             time_to_reset: state.time_to_reset.clone(),
             idle_before: state.idle_before.clone(),
             delivery: state.delivery.clone(),
+            receive: state.receive.clone(),
             health: self.health_of(&state),
         }
     }
@@ -198,6 +203,7 @@ pub(crate) struct Facts {
     pub(crate) time_to_reset: Histogram,
     pub(crate) idle_before: Histogram,
     pub(crate) delivery: DeliveryState,
+    pub(crate) receive: Option<ReceiveState>,
     pub(crate) health: Health,
 }
 

@@ -5,15 +5,28 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `access.rs` | who may ask: token, host |
-//! | `routes.rs` | what can be asked |
-//! | `query.rs` | filters, numbers and limits in the address |
+//! | `access/` | who may ask, and for what: tokens, sessions, proxies, certificates, rates |
+//! | `routes.rs` | what can be asked: the table of all addresses |
+//! | `late.rs`, `live.rs` | answers of late, from memory; the same as they come |
+//! | `past.rs`, `lists.rs` | answers of the past, from a store; long lists in parts |
+//! | `query.rs`, `ask.rs`, `range.rs` | filters, numbers, times and servers in the address |
+//! | `shape.rs`, `openapi.rs` | the interface described for machines |
+//! | `page.rs` | the page for people, made of `web/` |
 //! | `refusal.rs` | errors as JSON |
 
 mod access;
+mod ask;
+mod late;
+mod lists;
+mod live;
+mod openapi;
+mod page;
+mod past;
 mod query;
+mod range;
 mod refusal;
 mod routes;
+mod shape;
 
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
@@ -21,17 +34,71 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use crate::error::Error;
+use crate::history::LogSourceRow;
 use crate::options::Options;
+use crate::past::Past;
 use crate::recent::Recent;
-use access::Access;
+use crate::tls::ServerTls;
+use access::{Access, Peer};
+pub use access::{Proof, Role, SessionPage};
+use lists::Lists;
+use live::Listeners;
+pub use live::LiveStatus;
+pub use openapi::document as openapi;
+
+/// What is offered.
+#[derive(Clone)]
+pub struct Offer {
+    /// What is known of late.
+    pub recent: Arc<Recent>,
+    /// The store of the past, if any.
+    pub past: Option<Arc<dyn Past>>,
+    /// Who writes logs to us, if anybody listens.
+    pub logs: Option<LogRows>,
+}
+
+/// Tells of every source of logs; called in the API's thread, so it does not wait.
+pub type LogRows = Arc<dyn Fn() -> Vec<LogSourceRow> + Send + Sync>;
+
+impl From<Arc<Recent>> for Offer {
+    fn from(recent: Arc<Recent>) -> Self {
+        Self { recent, past: None, logs: None }
+    }
+}
+
+/// What all answers are made of.
+#[derive(Clone)]
+pub(crate) struct Known {
+    offer: Offer,
+    /// Turns at the store.
+    places: Arc<Semaphore>,
+    lists: Arc<Lists>,
+    listeners: Listeners,
+}
+
+impl Known {
+    fn of(offer: Offer) -> Self {
+        Self {
+            offer,
+            places: Arc::new(Semaphore::new(past::PLACES)),
+            lists: Arc::default(),
+            listeners: Listeners::default(),
+        }
+    }
+}
 
 /// The API while it is offered; ends when dropped.
 #[derive(Debug)]
@@ -41,26 +108,27 @@ pub struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Offers what `recent` knows on [`Options::address`]; the port is bound when this returns. `None` if the
+/// Offers what is known on [`Options::address`]; the port is bound when this returns. `None` if the
 /// options say "off".
 ///
 /// # Errors
 /// The address cannot be bound, is not loopback while there is no token, or the token cannot be read.
-pub fn serve(options: &Options, recent: Arc<Recent>) -> Result<Option<Server>, Error> {
+pub fn serve(options: &Options, offer: impl Into<Offer>) -> Result<Option<Server>, Error> {
     let Some(address) = options.address() else { return Ok(None) };
-    let access = Access::new(options, address)?;
+    let tls = ServerTls::new(&options.tls, &["http/1.1"])?;
+    let access = Access::new(options, address, tls.as_ref())?;
     let bound = |source| Error::Bind { address, source };
     let listener = StdListener::bind(address).map_err(bound)?;
     listener.set_nonblocking(true).map_err(bound)?;
     let address = listener.local_addr().map_err(bound)?;
-    let routes = routes::router(recent, access);
+    let routes = routes::router(Known::of(offer.into()), access);
     let limits = Limits::of(options);
     let (stop, stopped) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| Error::Thread { source })?;
-    let work = move || runtime.block_on(run(listener, routes, limits, stopped));
+    let work = move || runtime.block_on(run(listener, routes, tls, limits, stopped));
     let thread = std::thread::Builder::new()
         .name("api".to_owned())
         .spawn(work)
@@ -110,6 +178,7 @@ impl Limits {
 async fn run(
     listener: StdListener,
     routes: Router,
+    tls: Option<ServerTls>,
     limits: Limits,
     mut stopped: oneshot::Receiver<()>,
 ) {
@@ -131,28 +200,48 @@ async fn run(
             _ = &mut stopped => return,
             accepted = accepted => accepted,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, address)) = accepted else {
             // Out of descriptors, most likely: some will be given back.
             tokio::time::sleep(ACCEPT_AGAIN).await;
             continue;
         };
         let routes = routes.clone();
+        let tls = tls.as_ref().map(ServerTls::config);
         tokio::spawn(async move {
-            talk(stream, routes, limits).await;
+            let _ = stream.set_nodelay(true);
+            match tls {
+                None => {
+                    talk(stream, Peer { address, has_certificate: false }, routes, limits).await
+                }
+                Some(config) => {
+                    let greeting = TlsAcceptor::from(config).accept(stream);
+                    if let Ok(Ok(stream)) = timeout(limits.header, greeting).await {
+                        let has_certificate = stream.get_ref().1.peer_certificates().is_some();
+                        talk(stream, Peer { address, has_certificate }, routes, limits).await;
+                    }
+                }
+            }
             drop(place);
         });
     }
 }
 
 /// Answers one client until it or its time has gone.
-async fn talk(stream: TcpStream, routes: Router, limits: Limits) {
-    let _ = stream.set_nodelay(true);
+async fn talk<S>(stream: S, peer: Peer, routes: Router, limits: Limits)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let routes = TowerToHyperService::new(routes);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        routes.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header)
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     // Clients come and go, and what they do wrong is theirs to know.
     if timeout(limits.connection, connection.as_mut()).await.is_err() {

@@ -233,11 +233,11 @@ fn a_spool_is_for_one_process_and_says_for_which() {
     let options = Options { spool: spool(directory.path()), sinks };
     let first = start(&options);
     let identity = delivery::Identity::of_this_machine("2");
-    let error = Delivery::start(&options, &identity).unwrap_err();
+    let error = Delivery::start(&options, &identity, &[]).unwrap_err();
     assert!(matches!(error, Error::Held { .. }));
     assert!(error.to_string().contains(&format!("process {} has it", std::process::id())));
     first.stop();
-    Delivery::start(&options, &identity).unwrap();
+    Delivery::start(&options, &identity, &[]).unwrap();
 }
 
 const NOTHING: Option<&str> = None;

@@ -8,6 +8,7 @@ mod disk;
 mod hostile;
 mod kill;
 mod receiver;
+mod records;
 mod rotel;
 mod sensor;
 mod tls;

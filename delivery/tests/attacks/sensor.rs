@@ -51,7 +51,7 @@ pub fn ndjson(directory: &Path) -> SinkOptions {
 }
 
 pub fn start(options: &Options) -> Delivery {
-    Delivery::start(options, &Identity::of_this_machine("test")).unwrap()
+    Delivery::start(options, &Identity::of_this_machine("test"), &[]).unwrap()
 }
 
 /// Emits so many events, from the next number on, and waits until they are in the spool.

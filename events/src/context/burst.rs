@@ -108,7 +108,8 @@ impl From<&Burst> for BurstItem {
 
 impl BurstFields {
     /// What happened, for the proof sheet of one reset.
-    pub(super) fn sentence(&self) -> String {
+    #[must_use]
+    pub fn sentence(&self) -> String {
         let role = if self.is_cut { "One of" } else { "Refused after" };
         let refused = match self.refused {
             0 => String::new(),

@@ -1,4 +1,4 @@
-//! An event in the words of others.
+//! Events and minutes in the words of others.
 //!
 //! | file | what |
 //! |---|---|
@@ -7,12 +7,15 @@
 //! | `ocsf.rs` | Open Cybersecurity Schema Framework, class Network Activity |
 //! | `rest.rs` | what neither of them has a name for |
 //! | `otel.rs` | as an OpenTelemetry log record: which attribute says what |
-//! | `otlp.rs` | the messages of OTLP, as Protocol Buffers and as JSON |
+//! | `otlp.rs`, `otlp_metrics.rs` | the messages of OTLP, as Protocol Buffers and as JSON |
+//! | `minutes.rs` | minutes as OpenTelemetry metrics |
 
 mod ecs;
+pub mod minutes;
 mod ocsf;
 pub mod otel;
 pub mod otlp;
+pub mod otlp_metrics;
 mod rest;
 
 use schemars::JsonSchema;

@@ -1,4 +1,19 @@
 //! The packets that a verdict rests on.
+//!
+//! | file | what |
+//! |---|---|
+//! | `frame.rs` | what a kept packet tells, and where its headers end |
+//! | `ladder.rs` | packets as a ladder, in rows and as text |
+//! | `comments.rs` | what a verdict says beside which packet |
+//! | `pcapng.rs` | packets and comments as a capture file |
+
+mod comments;
+mod frame;
+mod ladder;
+mod pcapng;
+
+pub use frame::ethernet_headers;
+pub use ladder::{LadderRung, ladder_text};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

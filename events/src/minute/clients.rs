@@ -122,6 +122,21 @@ impl Clients {
     }
 }
 
+impl JsonSchema for Clients {
+    fn schema_name() -> Cow<'static, str> {
+        "Clients".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "contentEncoding": "base64",
+            "description": "A HyperLogLog of addresses with 1024 registers: all of them, or those above 0 as \
+                            index high, index low, rank.",
+        })
+    }
+}
+
 impl Serialize for Clients {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&STANDARD_NO_PAD.encode(self.to_bytes()))
@@ -133,21 +148,6 @@ impl<'de> Deserialize<'de> for Clients {
         let text = String::deserialize(deserializer)?;
         let bytes = STANDARD_NO_PAD.decode(text).map_err(D::Error::custom)?;
         Self::from_bytes(&bytes).ok_or_else(|| D::Error::custom("no registers of clients"))
-    }
-}
-
-impl JsonSchema for Clients {
-    fn schema_name() -> Cow<'static, str> {
-        Cow::Borrowed("Clients")
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "contentEncoding": "base64",
-            "description": "A HyperLogLog of addresses, base64 without padding: 1024 registers of a \
-                byte each, or entries of three bytes (index high, index low, rank) of those above 0.",
-        })
     }
 }
 

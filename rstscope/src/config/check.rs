@@ -16,6 +16,7 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     sensor(&config.sensor)?;
     within("minutes.keys_max", config.minutes.keys_max, 256, 1_000_000)?;
     api(&config.api)?;
+    config.collect.check().map_err(anyhow::Error::msg)?;
     delivery::Options { spool: config.spool.clone(), sinks: config.sink.clone() }.check()?;
     Ok(())
 }
@@ -25,6 +26,7 @@ fn api(api: &collector::Options) -> anyhow::Result<()> {
     within("api.servers_kept", api.servers_kept, 16, 1_000_000)?;
     within("api.connections", api.connections, 1, 4096)?;
     within("api.header_timeout_s", api.header_timeout_s, 1, 3600)?;
+    within("api.requests_per_s", api.requests_per_s, 1, 1_000_000)?;
     within("api.connection_s", api.connection_s, 1, 86_400)
 }
 
@@ -78,6 +80,13 @@ fn capture(capture: &CaptureSection) -> anyhow::Result<()> {
 }
 
 fn sensor(sensor: &SensorSection) -> anyhow::Result<()> {
+    if let Some(name) = &sensor.name {
+        ensure!(
+            (1..=64).contains(&name.len())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)),
+            "sensor.name = {name:?}: 1 to 64 letters, digits, '.', '-' and '_'"
+        );
+    }
     within("sensor.flows", sensor.flows, 16, 1 << 28)?;
     within("sensor.servers", sensor.servers, 16, 1 << 20)?;
     within("sensor.watches", sensor.watches, 16, 1 << 20)?;

@@ -48,10 +48,14 @@ pub(crate) struct Config {
     pub(crate) service: ServiceSection,
     /// The local API, metrics and health.
     pub(crate) api: collector::Options,
-    /// Where events wait until they are delivered.
+    /// What is kept of the past, and how long.
+    pub(crate) store: collector::StoreOptions,
+    /// Where records wait until they are delivered.
     pub(crate) spool: delivery::SpoolOptions,
     /// To whom events are delivered.
     pub(crate) sink: Vec<delivery::SinkOptions>,
+    /// Where records of other sensors arrive: `rstscope collect`.
+    pub(crate) collect: collector::ReceiveOptions,
 }
 
 /// A link: one port that shows both directions, or the two ports of an optical tap.
@@ -128,6 +132,10 @@ pub(crate) enum PagesChoice {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct SensorSection {
+    /// Its name in everything that leaves this machine, 1 to 64 letters, digits, `.`, `-` and `_`; that of
+    /// the machine if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
     /// Connections remembered at a time, 16 to 268435456, rounded up to a power of two for each worker;
     /// 132 bytes each.
     pub(crate) flows: usize,
@@ -228,6 +236,7 @@ impl Default for SensorSection {
     fn default() -> Self {
         let options = pipeline::Options::default();
         Self {
+            name: None,
             flows: options.flows,
             servers: options.servers,
             watches: options.watches,

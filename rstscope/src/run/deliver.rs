@@ -6,19 +6,22 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use anyhow::Context as _;
 use collector::{DeliveryState, SinkState, SpoolState};
-use delivery::{Delivery, Identity, Options, SinkStatus, Status};
-use events::Event;
+use delivery::{Delivery, Identity, Options, OwnSink, SinkStatus, Status};
+use events::{Body, Event, Evidence, Minute};
 
 use super::privileges;
 use crate::config::Config;
+use crate::identity::identity;
 
 /// Delivery by the configuration in force.
 pub(super) struct Deliver {
     delivery: Arc<Delivery>,
     options: Options,
-    /// The next one, while it is made, and the events that wait for it.
-    next: Option<(Receiver<Made>, Vec<Event>)>,
-    /// Events that found no room while it was made.
+    /// Sinks that no configuration names.
+    own: Vec<OwnSink>,
+    /// The next one, while it is made, and what waits for it.
+    next: Option<(Receiver<Made>, Vec<Body>)>,
+    /// What found no room while it was made.
     not_kept: u64,
     /// Neither the old options nor new ones would do.
     is_over: bool,
@@ -32,15 +35,25 @@ struct Made {
 }
 
 impl Deliver {
-    /// Opens the spool and begins to send.
+    /// Opens the spool and begins to send. `own` are sinks that no configuration names: where nobody else
+    /// wants a spool and none can be opened, they are left out, and that is told.
     ///
     /// # Errors
     /// An option cannot be as it is, or the spool cannot be opened.
-    pub(super) fn start(config: &Config) -> anyhow::Result<Self> {
+    pub(super) fn start(config: &Config, own: Vec<OwnSink>) -> anyhow::Result<Self> {
         let options = options_of(config);
+        let identity = identity(config);
         let has_privileges = !config.service.drop_privileges;
-        let delivery = Arc::new(begun(&options, has_privileges).context("open the spool")?);
-        Ok(Self { delivery, options, next: None, not_kept: 0, is_over: false, has_privileges })
+        let (delivery, own) = match begun(&options, &identity, &own, has_privileges) {
+            Ok(delivery) => (delivery, own),
+            Err(error) if options.sinks.is_empty() && !own.is_empty() => {
+                tracing::warn!("{error}; going on without history");
+                (begun(&options, &identity, &[], has_privileges)?, Vec::new())
+            }
+            Err(error) => return Err(error).context("open the spool"),
+        };
+        let delivery = Arc::new(delivery);
+        Ok(Self { delivery, options, own, next: None, not_kept: 0, is_over: false, has_privileges })
     }
 
     /// Whether `config` asks for something else than what is done, or nothing can be done any more.
@@ -49,14 +62,34 @@ impl Deliver {
     }
 
     pub(super) fn is_wanted(&self) -> bool {
-        !self.options.sinks.is_empty()
+        !self.options.sinks.is_empty() || !self.own.is_empty()
     }
 
     pub(super) fn emit(&mut self, event: &Event) {
-        match &mut self.next {
-            Some((_, waiting)) if waiting.len() < WAITING_MAX => waiting.push(event.clone()),
-            Some(_) => self.not_kept += 1,
+        match &self.next {
             None => self.delivery.emit(event),
+            Some(_) => self.keep(Body::Event(event.clone())),
+        }
+    }
+
+    pub(super) fn minute(&mut self, minute: &Minute) {
+        match &self.next {
+            None => self.delivery.minute(minute),
+            Some(_) => self.keep(Body::Minute(minute.clone())),
+        }
+    }
+
+    pub(super) fn evidence(&mut self, evidence: &Evidence) {
+        match &self.next {
+            None => self.delivery.evidence(evidence),
+            Some(_) => self.keep(Body::Evidence(evidence.clone())),
+        }
+    }
+
+    fn keep(&mut self, body: Body) {
+        match &mut self.next {
+            Some((_, waiting)) if waiting.len() < WAITING_MAX => waiting.push(body),
+            _ => self.not_kept += 1,
         }
     }
 
@@ -74,10 +107,11 @@ impl Deliver {
         let (sender, made) = channel();
         let (old, old_options) = (Arc::clone(&self.delivery), self.options.clone());
         let has_privileges = self.has_privileges;
+        let (identity, own) = (identity(config), self.own.clone());
         let change = move || {
             // The spool's directory is for one at a time.
             old.stop();
-            let begun = |options: &Options| begun(options, has_privileges);
+            let begun = |options: &Options| begun(options, &identity, &own, has_privileges);
             let (delivery, options) = match begun(&options) {
                 Ok(delivery) => (delivery, options),
                 Err(error) => {
@@ -130,10 +164,16 @@ impl Deliver {
     }
 
     /// The old one has stopped; what it could not keep stays counted.
-    fn take_over(&mut self, made: Made, waiting: &[Event]) {
+    fn take_over(&mut self, made: Made, waiting: &[Body]) {
         self.not_kept += self.delivery.status().spool.not_spooled;
         (self.delivery, self.options, self.is_over) = (made.delivery, made.options, false);
-        waiting.iter().for_each(|event| self.delivery.emit(event));
+        for body in waiting {
+            match body {
+                Body::Event(event) => self.delivery.emit(event),
+                Body::Minute(minute) => self.delivery.minute(minute),
+                Body::Evidence(evidence) => self.delivery.evidence(evidence),
+            }
+        }
     }
 }
 
@@ -142,9 +182,13 @@ fn options_of(config: &Config) -> Options {
 }
 
 /// Starts delivery from a thread without capabilities, so that its threads have none.
-fn begun(options: &Options, has_privileges: bool) -> Result<Delivery, delivery::Error> {
-    let identity = Identity::of_this_machine(env!("CARGO_PKG_VERSION"));
-    privileges::without(has_privileges, || Delivery::start(options, &identity))
+fn begun(
+    options: &Options,
+    identity: &Identity,
+    own: &[OwnSink],
+    has_privileges: bool,
+) -> Result<Delivery, delivery::Error> {
+    privileges::without(has_privileges, || Delivery::start(options, identity, own))
 }
 
 /// The same for metrics and health.

@@ -24,7 +24,7 @@ use crate::Outcome;
 use crate::api::Api;
 use crate::cli::RunArguments;
 use crate::output::Output;
-use crate::{config, log, sensor, stop};
+use crate::{config, identity, log, sensor, stop, store};
 
 /// Watches until SIGINT or SIGTERM; a second signal ends the process at once.
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
@@ -40,10 +40,13 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
     );
     let stop = stop::upon_signals()?;
     let interfaces = config.link.iter().flat_map(|link| link.interfaces.clone()).collect();
+    let sensor_name = identity::sensor(&config, interfaces);
     let keeps = !config.service.drop_privileges;
+    let store = privileges::without(keeps, || store::open(&config.store, false))?;
+    let own = store.iter().map(|kept| store::sink(kept, &config.store.directory)).collect();
     let mut told = Told {
-        api: privileges::without(keeps, || Api::offer(&config.api, interfaces))?,
-        deliver: Deliver::start(&config)?,
+        api: privileges::without(keeps, || Api::offer(&config.api, sensor_name))?,
+        deliver: Deliver::start(&config, own)?,
         output: Output::new(&arguments.output, true),
         supervisor: Supervisor::from_environment(),
         reload: Reload::upon_signal(arguments, config.clone())?,

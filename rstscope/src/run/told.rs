@@ -2,7 +2,7 @@
 
 use std::io;
 
-use events::{Event, Start, Status};
+use events::{Event, Evidence, Minute, Start, Status};
 use pipeline::Sink;
 
 use super::deliver::{Deliver, state_of};
@@ -73,6 +73,16 @@ impl Sink for Told<'_> {
         }
         self.deliver.emit(event);
         if self.output.wants_events() { self.output.emit(event) } else { Ok(()) }
+    }
+
+    fn minute(&mut self, minute: &Minute) -> io::Result<()> {
+        self.deliver.minute(minute);
+        Ok(())
+    }
+
+    fn evidence(&mut self, evidence: &Evidence) -> io::Result<()> {
+        self.deliver.evidence(evidence);
+        Ok(())
     }
 
     fn status(&mut self, status: &Status) -> io::Result<()> {

@@ -12,10 +12,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use delivery::{Identity, SinkOptions};
+use delivery::SinkOptions;
 
 use crate::Outcome;
 use crate::config::{Config, load};
+use crate::identity::identity;
 
 /// Arguments of `rstscope sink`.
 #[derive(Args, Debug)]
@@ -76,7 +77,7 @@ fn check(config: &Config, name: Option<&str>) -> anyhow::Result<Outcome> {
 
 fn test(config: &Config, name: &str) -> anyhow::Result<Outcome> {
     let sink = named(config, name)?;
-    let said = delivery::test(sink, &Identity::of_this_machine(env!("CARGO_PKG_VERSION")))?;
+    let said = delivery::test(sink, &identity(config))?;
     tell(&format!("{name}: {said}"))?;
     Ok(Outcome::Good)
 }

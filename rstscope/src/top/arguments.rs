@@ -6,6 +6,7 @@ use clap::Args;
 use events::Filter;
 
 use crate::cli::SensorArguments;
+use crate::client::ClientArguments;
 
 #[derive(Args, Debug)]
 pub(crate) struct TopArguments {
@@ -20,9 +21,8 @@ pub(crate) struct TopArguments {
         conflicts_with = "files"
     )]
     pub(crate) connect: String,
-    /// File with the token that this API wants
-    #[arg(long, value_name = "FILE", conflicts_with = "files")]
-    pub(crate) token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) client: ClientArguments,
     /// Only resets with KEY=VALUE[,VALUE] or KEY!=VALUE[,VALUE], as for read; "/" changes it
     #[arg(long, value_name = "KEY=VALUE", value_parser = filter_text)]
     pub(crate) only: Vec<String>,

@@ -11,7 +11,8 @@ use pipeline::Sink;
 
 use super::arguments::TopArguments;
 use super::feed::{Ask, EVENTS_MAX, Feed, SERVERS_MAX, Told};
-use crate::api::sensor;
+use crate::config::Config;
+use crate::identity::sensor;
 use crate::{chain_text, summary};
 
 /// Captures that are read or have been.
@@ -26,7 +27,8 @@ impl Captures {
     /// Begins to read.
     pub(crate) fn start(arguments: &TopArguments) -> anyhow::Result<Self> {
         let options = Options { events_kept: EVENTS_KEPT, ..Options::default() };
-        let recent = Arc::new(Recent::of_captures(&options, sensor(Vec::new())));
+        let recent =
+            Arc::new(Recent::of_captures(&options, sensor(&Config::default(), Vec::new())));
         let files = arguments.files.clone();
         let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
         let captures = Self::of(names.join(", "), Arc::clone(&recent));

@@ -1,0 +1,178 @@
+//! The steps in which counts are kept, and which of them answer for a span of time.
+
+use events::UtcTime;
+
+use super::options::StoreOptions;
+
+/// A step in which counts are kept.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Level {
+    Minute,
+    TenMinutes,
+    Hour,
+    Day,
+}
+
+impl Level {
+    /// Finest first.
+    pub(super) const ALL: [Self; 4] = [Self::Minute, Self::TenMinutes, Self::Hour, Self::Day];
+
+    /// Its length.
+    pub(super) const fn step_s(self) -> u64 {
+        match self {
+            Self::Minute => 60,
+            Self::TenMinutes => 600,
+            Self::Hour => 3600,
+            Self::Day => 86_400,
+        }
+    }
+
+    /// The end of its tables' names.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Minute => "1m",
+            Self::TenMinutes => "10m",
+            Self::Hour => "1h",
+            Self::Day => "1d",
+        }
+    }
+
+    /// For how long it is kept.
+    pub(super) fn kept_s(self, options: &StoreOptions) -> u64 {
+        match self {
+            Self::Minute => u64::from(options.minutes_h) * 3600,
+            Self::TenMinutes => u64::from(options.tens_d) * 86_400,
+            Self::Hour | Self::Day => u64::from(options.hours_d) * 86_400,
+        }
+    }
+
+    /// The first second of the step that `second` lies in.
+    pub(super) const fn start(self, second: u64) -> u64 {
+        second - second % self.step_s()
+    }
+}
+
+/// Whole steps, in seconds since the Unix epoch: from `from` on, before `to`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Span {
+    pub(super) from_s: u64,
+    pub(super) to_s: u64,
+}
+
+/// Which steps answer a question.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Plan {
+    /// The step of a series over it.
+    pub(super) step: Level,
+    /// All of it, in whole steps.
+    pub(super) span: Span,
+    /// The same in as few steps as there can be, for sums.
+    pub(super) parts: Vec<(Level, Span)>,
+}
+
+impl Plan {
+    /// The finest steps that still reach back to `from` and are not too many.
+    pub(super) fn new(from: UtcTime, to: UtcTime, now_s: u64, options: &StoreOptions) -> Self {
+        let (from_s, to_s) = (from.0 / NS, to.0.div_ceil(NS).max(from.0 / NS));
+        let is_fit = |level: &Level| {
+            let reaches = from_s.saturating_add(level.kept_s(options)) >= now_s;
+            reaches && (to_s - from_s) / level.step_s() <= STEPS_MAX
+        };
+        let step = Level::ALL.into_iter().find(is_fit).unwrap_or(Level::Day);
+        // Longer than what is kept: nothing is there.
+        let oldest_s = now_s.saturating_sub(Level::Day.kept_s(options) + Level::Day.step_s());
+        let newest_s = now_s.saturating_add(2 * Level::Day.step_s());
+        let from_s = step.start(from_s.clamp(oldest_s, newest_s));
+        let to_s = to_s.clamp(from_s, newest_s).next_multiple_of(step.step_s());
+        let span = Span { from_s, to_s };
+        let mut parts = Vec::new();
+        cover(span, Level::Day, step, &mut parts);
+        Self { step, span, parts }
+    }
+}
+
+/// Covers `span`, which is of whole steps of `finest`, by as coarse steps as fit.
+fn cover(span: Span, level: Level, finest: Level, parts: &mut Vec<(Level, Span)>) {
+    if span.from_s >= span.to_s {
+        return;
+    }
+    if level == finest {
+        parts.push((level, span));
+        return;
+    }
+    let finer = Level::ALL[level as usize - 1];
+    let from_s = span.from_s.next_multiple_of(level.step_s());
+    let to_s = level.start(span.to_s);
+    if from_s >= to_s {
+        cover(span, finer, finest, parts);
+        return;
+    }
+    cover(Span { to_s: from_s, ..span }, finer, finest, parts);
+    parts.push((level, Span { from_s, to_s }));
+    cover(Span { from_s: to_s, ..span }, finer, finest, parts);
+}
+
+/// The key of a step and a sensor in every table of counts.
+pub(super) const fn at(start_s: u64, sensor: u16) -> i64 {
+    ((start_s / 60) << SENSOR_BITS | sensor as u64) as i64
+}
+
+/// Of what [`at`] gave: first second and sensor.
+pub(super) const fn of_at(at: i64) -> (u64, u16) {
+    let at = at as u64;
+    ((at >> SENSOR_BITS) * 60, (at & ((1 << SENSOR_BITS) - 1)) as u16)
+}
+
+/// Steps of a series at most: a month by hour.
+const STEPS_MAX: u64 = 800;
+
+const SENSOR_BITS: u32 = 12;
+
+const NS: u64 = 1_000_000_000;
+
+const _: () = assert!(super::words::SENSORS_MAX <= 1 << SENSOR_BITS);
+
+#[cfg(test)]
+mod tests {
+    use events::UtcTime;
+    use proptest::prelude::*;
+
+    use super::{Level, NS, Plan, StoreOptions, at, of_at};
+
+    const NOW_S: u64 = 1_790_000_000;
+
+    #[test]
+    fn an_hour_is_told_by_minutes_and_a_month_by_hours() {
+        let plan = |ago_s: u64| {
+            let from = UtcTime((NOW_S - ago_s) * NS);
+            Plan::new(from, UtcTime(NOW_S * NS), NOW_S, &StoreOptions::default()).step
+        };
+        assert_eq!(plan(3600), Level::Minute);
+        assert_eq!(plan(86_400), Level::TenMinutes);
+        assert_eq!(plan(30 * 86_400), Level::Hour);
+        assert_eq!(plan(300 * 86_400), Level::Day);
+    }
+
+    proptest! {
+        #[test]
+        fn parts_cover_the_span_once_and_in_order(ago_s in 0_u64..40_000_000, len_s in 0_u64..40_000_000) {
+            let from_s = NOW_S - ago_s;
+            let (from, to) = (UtcTime(from_s * NS), UtcTime((from_s + len_s).min(NOW_S) * NS));
+            let plan = Plan::new(from, to, NOW_S, &StoreOptions::default());
+            let mut next_s = plan.span.from_s;
+            for (level, part) in &plan.parts {
+                prop_assert_eq!(part.from_s, next_s);
+                prop_assert!(part.to_s > part.from_s && part.from_s % level.step_s() == 0);
+                prop_assert!(part.to_s % level.step_s() == 0 && *level >= plan.step);
+                next_s = part.to_s;
+            }
+            prop_assert_eq!(next_s, plan.span.to_s);
+            prop_assert!((plan.span.to_s - plan.span.from_s) / plan.step.step_s() <= 810);
+        }
+
+        #[test]
+        fn a_key_says_step_and_sensor(minute in 0_u64..1 << 40, sensor in 0_u16..4096) {
+            prop_assert_eq!(of_at(at(minute * 60, sensor)), (minute * 60, sensor));
+        }
+    }
+}

@@ -1,0 +1,464 @@
+//! Questions about counts, answered from rollups.
+//!
+//! Filters that minutes cannot answer, such as one by client, are answered from the events that are kept; what
+//! became of connections comes from minutes all the same.
+
+use std::collections::{BTreeMap, HashMap};
+
+use events::{
+    ClientCount, Clients, Connections, Filter, ServerRange, Spread, TOP_CLIENTS, UtcTime,
+};
+use rusqlite::params;
+
+use super::bytes::{add_connections, server_key};
+use super::detail;
+use super::error::StoreError;
+use super::group::{Group, Named};
+use super::levels::{Level, Plan, Span, at, of_at};
+use super::library::{Deadline, Volume};
+use super::matrix;
+use super::tally::{Series, ServerTally, Tally, worst_first};
+use super::total::Total;
+use super::writer;
+use super::{Reading, search};
+use crate::history::{
+    Ask, IdleHistogram, IdleTimer, Overview, ServerDetail, ServerList, ServerSummary,
+};
+
+/// What a question about counts needs.
+struct Question<'q> {
+    ask: &'q Ask,
+    plan: Plan,
+    main: &'q Volume,
+    /// Only this one, if one is named; a name that is not known has no counts.
+    sensor: Option<Option<u16>>,
+    deadline: Deadline,
+}
+
+impl Question<'_> {
+    /// Whether resets of this kind and server are asked for.
+    fn wants(&self, named: Named, server: ServerRange) -> bool {
+        let facts = named.facts(server);
+        self.ask.filters.iter().all(|filter| filter.passes_facts(&facts).unwrap_or(true))
+    }
+
+    /// The same where all servers are meant.
+    fn wants_kind(&self, named: Named) -> bool {
+        self.wants(named, ANY_SERVER)
+    }
+
+    fn wants_server(&self, server: ServerRange) -> bool {
+        let about = self.ask.filters.iter().filter(|filter| filter.is_about_server());
+        let facts = ANY_KIND.facts(server);
+        about.into_iter().all(|filter| filter.passes_facts(&facts) == Some(true))
+    }
+
+    fn is_about_servers(&self) -> bool {
+        self.ask.filters.iter().any(Filter::is_about_server)
+    }
+
+    fn is_of_minutes(&self) -> bool {
+        self.ask.filters.iter().all(Filter::is_of_minutes)
+    }
+
+    /// Goes through bodies of a table in order; `each` gets the first second and the body.
+    fn walk(
+        &self,
+        table: &str,
+        level: Level,
+        span: Span,
+        mut each: impl FnMut(i64, &[u8]),
+    ) -> Result<(), StoreError> {
+        let failed = self.main.failed();
+        let sql = format!("SELECT at, body FROM {table}_{} WHERE at >= ? AND at < ?", level.name());
+        let mut read = self.main.db.prepare_cached(&sql).map_err(&failed)?;
+        let range = params![at(span.from_s, 0), at(span.to_s, 0)];
+        let mut rows = read.query(range).map_err(&failed)?;
+        while let Some(row) = rows.next().map_err(&failed)? {
+            self.deadline.check()?;
+            let key: i64 = row.get(0).map_err(&failed)?;
+            if self.sensor.is_some_and(|wanted| wanted != Some(of_at(key).1)) {
+                continue;
+            }
+            let body = row.get_ref(1).and_then(|body| Ok(body.as_blob()?)).map_err(&failed)?;
+            each(key, body);
+        }
+        Ok(())
+    }
+
+    /// All servers that are asked for, each with its counts.
+    fn servers(&self) -> Result<HashMap<ServerRange, ServerTally, Hasher>, StoreError> {
+        let mut servers: HashMap<ServerRange, ServerTally, Hasher> = HashMap::default();
+        let words = &self.main.words;
+        for (level, span) in &self.plan.parts {
+            self.walk("matrix", *level, *span, |_, body| {
+                matrix::walk(
+                    body,
+                    |server| self.wants_server(server),
+                    |server, cell| {
+                        let tally = servers.entry(server).or_default();
+                        add_connections(&mut tally.connections, &cell.connections);
+                        for (group, count) in &cell.groups {
+                            let named = group.named(words);
+                            if self.wants(named, server) {
+                                tally.add(named.cause, named.impact, *count);
+                                tally.last_minute = tally.last_minute.max(cell.last_minute);
+                            }
+                        }
+                    },
+                );
+            })?;
+        }
+        Ok(servers)
+    }
+
+    /// Rollup rows of a server, merged by kind.
+    fn rows_of(&self, server: ServerRange) -> Result<Vec<events::MinuteRow>, StoreError> {
+        let failed = self.main.failed();
+        let mut rows: BTreeMap<u64, events::MinuteRow> = BTreeMap::new();
+        for (level, span) in &self.plan.parts {
+            let mut keys = Vec::new();
+            self.walk("total", *level, *span, |key, _| keys.push(key))?;
+            let sql = format!(
+                "SELECT kind, body FROM rollup_{} WHERE at = ? AND server = ?",
+                level.name()
+            );
+            let mut read = self.main.db.prepare_cached(&sql).map_err(&failed)?;
+            let server_key = server_key(server);
+            for key in keys {
+                self.deadline.check()?;
+                let mut found = read.query(params![key, server_key]).map_err(&failed)?;
+                while let Some(row) = found.next().map_err(&failed)? {
+                    let kind = row.get::<_, i64>(0).map_err(&failed)? as u64;
+                    let body =
+                        row.get_ref(1).and_then(|body| Ok(body.as_blob()?)).map_err(&failed)?;
+                    let named = Group::from_number(kind).named(&self.main.words);
+                    let Some(row) = detail::read(body, server, named) else { continue };
+                    if self.wants(named, server) {
+                        rows.entry(kind).and_modify(|sum| sum.merge(&row)).or_insert(row);
+                    }
+                }
+            }
+        }
+        Ok(rows.into_values().collect())
+    }
+
+    fn clients_of(&self, server: ServerRange) -> Result<u64, StoreError> {
+        let mut clients = Clients::default();
+        for row in self.rows_of(server)? {
+            clients.merge(&row.clients);
+        }
+        Ok(clients.count())
+    }
+
+    /// Servers in the order of harm, with what is shown of each.
+    fn ranked(
+        &self,
+        servers: &HashMap<ServerRange, ServerTally, Hasher>,
+        offset: usize,
+        limit: usize,
+    ) -> Result<(u64, Vec<ServerSummary>), StoreError> {
+        let mut ranked: Vec<_> =
+            servers.iter().filter(|(_, tally)| tally.resets.total() > 0).collect();
+        let total = ranked.len() as u64;
+        ranked.sort_unstable_by(|left, right| {
+            worst_first(&left.1.resets, &right.1.resets).then_with(|| left.0.cmp(right.0))
+        });
+        let shown = ranked.into_iter().skip(offset).take(limit);
+        let rows =
+            shown.map(|(server, tally)| Ok(tally.summary(*server, self.clients_of(*server)?)));
+        Ok((total, rows.collect::<Result<_, StoreError>>()?))
+    }
+}
+
+impl Reading<'_> {
+    /// # Errors
+    /// The store cannot be read, or not in time.
+    pub(super) fn overview(&self, ask: &Ask) -> Result<Overview, StoreError> {
+        self.with_counts(ask, |question| {
+            let step_s = question.plan.step.step_s();
+            let mut tally = Tally::default();
+            let mut series = Series::over(question.plan.span, step_s);
+            let mut head = Total::default();
+            let servers = question.servers()?;
+            self.add_head(question, &mut head, &mut series)?;
+            if question.is_of_minutes() {
+                add_resets(question, None, &mut tally, &mut series)?;
+            } else {
+                self.add_events(question, &mut tally, &mut series)?;
+            }
+            if question.is_about_servers() {
+                head.connections = Connections::default();
+                for tally in servers.values() {
+                    add_connections(&mut head.connections, &tally.connections);
+                }
+            }
+            let worst = if question.is_of_minutes() {
+                question.ranked(&servers, 0, ask.limit.min(OVERVIEW_SERVERS_MAX))?.1
+            } else {
+                Vec::new()
+            };
+            Ok(Overview {
+                from: UtcTime(question.plan.span.from_s * NS),
+                to: UtcTime(question.plan.span.to_s * NS),
+                step_s: step_s as u32,
+                connections: head.connections,
+                resets: tally.resets,
+                by_origin: tally.by_origin(),
+                by_cause: tally.by_cause(),
+                by_stage: tally.by_stage(),
+                series: series.steps,
+                servers: worst,
+                overflow: head.overflow,
+                losses: head.losses,
+            })
+        })
+    }
+
+    /// # Errors
+    /// The store cannot be read, or not in time.
+    pub(super) fn servers(&self, ask: &Ask) -> Result<ServerList, StoreError> {
+        self.with_counts(ask, |question| {
+            let servers = question.servers()?;
+            let (total, rows) =
+                question.ranked(&servers, ask.offset, ask.limit.min(SERVERS_MAX))?;
+            Ok(ServerList { total, rows })
+        })
+    }
+
+    /// # Errors
+    /// The store cannot be read, or not in time.
+    pub(super) fn server(
+        &self,
+        server: ServerRange,
+        ask: &Ask,
+    ) -> Result<Option<ServerDetail>, StoreError> {
+        let detail = self.with_counts(ask, |question| {
+            let all = question.servers()?;
+            let Some(of_server) = all.get(&server) else { return Ok(None) };
+            let rows = question.rows_of(server)?;
+            let (mut tally, mut clients) = (Tally::default(), Clients::default());
+            let mut series = Series::over(question.plan.span, question.plan.step.step_s());
+            add_resets(question, Some(server), &mut tally, &mut series)?;
+            let (mut time_to_reset_s, mut bytes_before) = (Spread::default(), Spread::default());
+            let mut idle = Idle::default();
+            let mut top: BTreeMap<std::net::IpAddr, u64> = BTreeMap::new();
+            for row in &rows {
+                clients.merge(&row.clients);
+                time_to_reset_s.merge(&row.time_to_reset_s);
+                bytes_before.merge(&row.bytes_before);
+                idle.add(&row.idle_before_s, &row.idle_timers);
+                for client in &row.top_clients {
+                    *top.entry(client.ip).or_default() += client.count;
+                }
+            }
+            let mut top_clients: Vec<ClientCount> =
+                top.into_iter().map(|(ip, count)| ClientCount { ip, count }).collect();
+            top_clients.sort_by_key(|client| (std::cmp::Reverse(client.count), client.ip));
+            top_clients.truncate(TOP_CLIENTS);
+            Ok(Some(ServerDetail {
+                summary: of_server.summary(server, clients.count()),
+                step_s: question.plan.step.step_s() as u32,
+                series: series.steps,
+                by_origin: tally.by_origin(),
+                by_cause: tally.by_cause(),
+                by_stage: tally.by_stage(),
+                top_clients,
+                time_to_reset_s,
+                idle: idle.histogram(),
+                bytes_before,
+                events: Vec::new(),
+            }))
+        })?;
+        let Some(mut detail) = detail else { return Ok(None) };
+        detail.events = self.events_of(server, ask)?;
+        Ok(Some(detail))
+    }
+
+    /// # Errors
+    /// The store cannot be read, or not in time.
+    pub(super) fn idle(&self, ask: &Ask) -> Result<IdleHistogram, StoreError> {
+        self.with_counts(ask, |question| {
+            let mut idle = Idle::default();
+            if !question.is_of_minutes() {
+                self.add_idle_of_events(ask, &mut idle)?;
+            } else if question.is_about_servers() {
+                let servers = question.servers()?;
+                for (server, tally) in &servers {
+                    if tally.resets.total() > 0 {
+                        for row in question.rows_of(*server)? {
+                            idle.add(&row.idle_before_s, &row.idle_timers);
+                        }
+                    }
+                }
+            } else {
+                for (level, span) in &question.plan.parts {
+                    question.walk("total", *level, *span, |_, body| {
+                        let Some(total) = Total::read(body, true) else { return };
+                        for (group, sum) in &total.groups {
+                            if question.wants_kind(group.named(&question.main.words)) {
+                                idle.add(&sum.idle, &sum.timers);
+                            }
+                        }
+                    })?;
+                }
+            }
+            Ok(idle.histogram())
+        })
+    }
+
+    fn with_counts<T: Default>(
+        &self,
+        ask: &Ask,
+        answer: impl FnOnce(&Question<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let Some(main) = self.library.open(writer::MAIN, &writer::SCHEMA)? else {
+            return Ok(T::default());
+        };
+        let failed = main.failed();
+        // One snapshot for all tables, whatever is written meanwhile.
+        main.db.execute_batch("BEGIN").map_err(&failed)?;
+        let sensor = ask.sensor.as_deref().map(|name| main.words.sensor_number(name));
+        let plan = Plan::new(ask.from, ask.to, self.now_s, self.options);
+        let question = Question { ask, plan, main: &main, sensor, deadline: self.deadline };
+        let answered = answer(&question);
+        drop(main.db.execute_batch("COMMIT"));
+        self.library.close(main);
+        answered
+    }
+
+    /// Connections, overflow and losses; connections step by step unless only some servers are meant.
+    fn add_head(
+        &self,
+        question: &Question<'_>,
+        head: &mut Total,
+        series: &mut Series,
+    ) -> Result<(), StoreError> {
+        let Plan { step, span, .. } = question.plan;
+        question.walk("total", step, span, |key, body| {
+            let Some(total) = Total::read(body, false) else { return };
+            head.merge_head(&total);
+            if !question.is_about_servers() {
+                series.add_connections(of_at(key).0, &total.connections);
+            }
+        })?;
+        if question.is_about_servers() {
+            question.walk("matrix", step, span, |key, body| {
+                matrix::walk(
+                    body,
+                    |server| question.wants_server(server),
+                    |_, cell| {
+                        series.add_connections(of_at(key).0, &cell.connections);
+                    },
+                );
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Resets from the events that are kept.
+    fn add_events(
+        &self,
+        question: &Question<'_>,
+        tally: &mut Tally,
+        series: &mut Series,
+    ) -> Result<(), StoreError> {
+        let Span { from_s, to_s } = question.plan.span;
+        let whole =
+            Ask { from: UtcTime(from_s * NS), to: UtcTime(to_s * NS), ..question.ask.clone() };
+        self.each_event(&whole, search::ANY, |_, event| {
+            if event.status == events::EventStatus::Final {
+                let (origin, cause) = (event.origin, event.cause);
+                let named = Named { origin, cause, stage: event.stage, impact: event.impact };
+                tally.add(named, 1);
+                series.add(event.ts.0 / NS, named, 1);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Resets from minutes; of all servers that are asked for, or of one.
+fn add_resets(
+    question: &Question<'_>,
+    server: Option<ServerRange>,
+    tally: &mut Tally,
+    series: &mut Series,
+) -> Result<(), StoreError> {
+    let Plan { step, span, .. } = question.plan;
+    let words = &question.main.words;
+    if server.is_none() && !question.is_about_servers() {
+        return question.walk("total", step, span, |key, body| {
+            let Some(total) = Total::read(body, false) else { return };
+            for (group, sum) in &total.groups {
+                let named = group.named(words);
+                if question.wants_kind(named) {
+                    tally.add(named, sum.count);
+                    series.add(of_at(key).0, named, sum.count);
+                }
+            }
+        });
+    }
+    let is_meant =
+        |one: ServerRange| server.is_none_or(|server| server == one) && question.wants_server(one);
+    question.walk("matrix", step, span, |key, body| {
+        matrix::walk(body, is_meant, |one, cell| {
+            if server.is_some() {
+                series.add_connections(of_at(key).0, &cell.connections);
+            }
+            for (group, count) in &cell.groups {
+                let named = group.named(words);
+                if question.wants(named, one) {
+                    tally.add(named, *count);
+                    series.add(of_at(key).0, named, *count);
+                }
+            }
+        });
+    })
+}
+
+/// Silences while they are added up.
+#[derive(Default)]
+pub(super) struct Idle {
+    pub(super) spread: Spread,
+    timers: BTreeMap<u32, u64>,
+}
+
+impl Idle {
+    fn add(&mut self, spread: &Spread, timers: &BTreeMap<u32, u64>) {
+        self.spread.merge(spread);
+        for (timer, count) in timers {
+            *self.timers.entry(*timer).or_default() += count;
+        }
+    }
+
+    fn histogram(self) -> IdleHistogram {
+        let timers = self.timers.into_iter().map(|(seconds, count)| IdleTimer {
+            seconds,
+            count,
+            products: events::idle_timer_products(seconds),
+        });
+        IdleHistogram { timers: timers.collect(), spread: self.spread }
+    }
+}
+
+/// Servers are drawn by who opens connections: their hash is keyed.
+type Hasher = foldhash::fast::RandomState;
+
+const ANY_SERVER: ServerRange = ServerRange {
+    ip: std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+    port: None,
+    prefix: Some(0),
+};
+
+const ANY_KIND: Named = Named {
+    origin: classifiers::Origin::Unknown,
+    cause: classifiers::Cause::Unknown,
+    stage: classifiers::Stage::Later,
+    impact: classifiers::Impact::Unknown,
+};
+
+const OVERVIEW_SERVERS_MAX: usize = 10;
+/// Servers of one answer at most.
+const SERVERS_MAX: usize = 1000;
+const NS: u64 = 1_000_000_000;
