@@ -148,7 +148,8 @@ fn unknown(text: &str) -> NoAnswer {
     NoAnswer::Unknown(text.to_owned())
 }
 
-const NO_SERVER: &str = "this server had no connection and no reset in the time asked for; ask for a longer time";
+const NO_SERVER: &str =
+    "this server had no connection and no reset in the time asked for; ask for a longer time";
 const NO_EVENT: &str = "no such event is kept: it never came here, or its day is over";
 const NO_EVIDENCE: &str = "its packets are not kept: evidence is off at the sensor, not sent for this kind of reset, or newer packets \
                            took its place";

@@ -281,6 +281,12 @@ pub(crate) struct DemoArguments {
     /// Replay the stored capture even if the live demo could run
     #[arg(long)]
     pub(crate) replay: bool,
+    /// Offer the page at the end even if standard output is no terminal
+    #[arg(long)]
+    pub(crate) page: bool,
+    /// End with the results; no page
+    #[arg(long, conflicts_with = "page")]
+    pub(crate) no_page: bool,
     /// When to use colours
     #[arg(long, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
     pub(crate) color: When,

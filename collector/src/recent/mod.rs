@@ -123,11 +123,11 @@ impl Recent {
         state.heard = Instant::now();
     }
 
-    /// Told for every reset.
+    /// Told for every reset, and again for one that logs have more to say of, which counts once.
     pub fn event(&self, event: &Event) {
         let copy = Arc::new(event.clone());
         let mut state = self.state();
-        if event.counts() {
+        if event.counts() && event.revision == 0 {
             let verdict = &event.verdict;
             let impact = verdict.impact;
             state.counts.add(verdict.cause, verdict.origin, impact);

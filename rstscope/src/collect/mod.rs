@@ -53,7 +53,8 @@ pub(crate) fn run(arguments: &CollectArguments) -> anyhow::Result<Outcome> {
     let reload = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(SIGHUP, Arc::clone(&reload)).context("watch for SIGHUP")?;
     let store = Arc::new(Store::open(&config.store).context("open the store")?);
-    let api = Api::offer(&config.api, identity::sensor(&config, Vec::new()))?;
+    let named = identity::sensor(&config, Vec::new());
+    let api = Api::offer(&config.api, named, Some(Arc::clone(&store) as _), None)?;
     let keep = Arc::clone(&store);
     let receivers = Receivers::start(&config.collect, keep, Gather::AT_ONCE)?;
     if !arguments.quiet {

@@ -110,8 +110,8 @@ fn merge(table: &mut Table, over: Table) {
 }
 
 /// What a variable can name without a key.
-const SECTIONS: [&str; 9] =
-    ["link", "capture", "sensor", "service", "api", "store", "spool", "sink", "collect"];
+const SECTIONS: [&str; 10] =
+    ["link", "capture", "sensor", "service", "api", "store", "spool", "sink", "logs", "collect"];
 /// What the names of all our variables begin with.
 const PREFIX: &str = "RSTSCOPE_";
 /// Names the file.

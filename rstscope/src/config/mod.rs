@@ -54,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) spool: delivery::SpoolOptions,
     /// To whom events are delivered.
     pub(crate) sink: Vec<delivery::SinkOptions>,
+    /// Logs of firewalls and servers.
+    pub(crate) logs: collector::logs::LogOptions,
     /// Where records of other sensors arrive: `rstscope collect`.
     pub(crate) collect: collector::ReceiveOptions,
 }
