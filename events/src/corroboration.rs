@@ -74,13 +74,13 @@ pub enum Agreement {
 pub struct Conclusion {
     /// Who.
     #[serde(with = "crate::names::origin")]
-    #[schemars(with = "crate::names::origin::Name")]
+    #[schemars(with = "crate::names::origin::Names")]
     pub origin: Origin,
     /// Probability of `origin`.
     pub origin_confidence: f64,
     /// Why.
     #[serde(with = "crate::names::cause")]
-    #[schemars(with = "crate::names::cause::Name")]
+    #[schemars(with = "crate::names::cause::Names")]
     pub cause: Cause,
     /// Probability of `cause`.
     pub cause_confidence: f64,

@@ -69,19 +69,19 @@ pub struct MinuteRow {
     pub server: ServerRange,
     /// Who.
     #[serde(with = "crate::names::origin")]
-    #[schemars(with = "crate::names::origin::Name")]
+    #[schemars(with = "crate::names::origin::Names")]
     pub origin: Origin,
     /// Why.
     #[serde(with = "crate::names::cause")]
-    #[schemars(with = "crate::names::cause::Name")]
+    #[schemars(with = "crate::names::cause::Names")]
     pub cause: Cause,
     /// How far the connections had come.
     #[serde(with = "crate::names::stage")]
-    #[schemars(with = "crate::names::stage::Name")]
+    #[schemars(with = "crate::names::stage::Names")]
     pub stage: Stage,
     /// What it cost.
     #[serde(with = "crate::names::impact")]
-    #[schemars(with = "crate::names::impact::Name")]
+    #[schemars(with = "crate::names::impact::Names")]
     pub impact: Impact,
     /// How many resets.
     pub count: u64,
