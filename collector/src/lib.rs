@@ -13,6 +13,8 @@
 //! | `impacts.rs` | [`ImpactCounts`]: a count for each impact |
 //! | `answers.rs` | what the API answers, as types that clients read too |
 //! | `history.rs` | what the store answers, as types that clients read too |
+//! | `archive/` | [`Archive`]: events of an hour in a Parquet file |
+//! | `clickhouse/` | [`ClickHouse`]: the store of a fleet |
 //! | `receive/` | [`Receivers`]: records of other sensors, by OTLP and NATS |
 //! | `health.rs` | [`Health`]: alive, ready, and why not |
 //! | `delivery_state.rs` | [`DeliveryState`]: how delivery goes, told by whoever delivers |
@@ -26,6 +28,8 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod archive;
+mod clickhouse;
 mod delivery_state;
 mod error;
 mod health;
@@ -43,6 +47,8 @@ pub use answers::{
     CountedFrom, EventPage, EventSheet, NameRow, Numbered, Refusal, Second, ServerRow, Snapshot,
     StatusPage, VersionPage,
 };
+pub use archive::{Archive, ArchiveError};
+pub use clickhouse::{ClickHouse, ClickHouseError, ClickHouseOptions};
 pub use delivery_state::{DeliveryState, SinkState, SpoolState};
 pub use error::Error;
 pub use health::Health;
@@ -60,6 +66,7 @@ pub use receive::{
 pub use recent::{Question, Recent, Sensor};
 pub use server::{Proof, Role, Server, SessionPage, serve};
 pub use store::{
-    Incoming, Put, RecordKind, Store, StoreError, StoreOptions, StoreState, StoreSync, Unreadable,
+    Incoming, Put, RecordKind, Store, StoreError, StoreKind, StoreOptions, StoreState, StoreSync,
+    Unreadable,
 };
 pub use tls::{ServerTls, ServerTlsOptions};

@@ -251,7 +251,7 @@ impl Reading<'_> {
     }
 
     /// Goes through events, newest part first, with all they say; so many at most.
-    fn each_whole(
+    pub(super) fn each_whole(
         &self,
         ask: &Ask,
         mask: i64,
@@ -511,6 +511,6 @@ const OFFSET_MAX: usize = 100_000;
 const EVENTS_OF_SERVER: usize = 20;
 const SAME_MAX: usize = 20;
 /// Events whose JSON is read for one answer: about a second's work. The newest ones.
-const WHOLE_EVENTS_MAX: u32 = 20_000;
+pub(super) const WHOLE_EVENTS_MAX: u32 = 20_000;
 const SERVERS_IN_SQL_MAX: usize = 32;
 const SHEET_WIDTH: usize = 80;

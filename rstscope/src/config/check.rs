@@ -15,6 +15,7 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     capture(&config.capture)?;
     sensor(&config.sensor)?;
     api(&config.api)?;
+    config.store.clickhouse.check().map_err(|why| anyhow::anyhow!("store.clickhouse: {why}"))?;
     config.collect.check().map_err(anyhow::Error::msg)?;
     delivery::Options { spool: config.spool.clone(), sinks: config.sink.clone() }.check()?;
     Ok(())
