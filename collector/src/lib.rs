@@ -15,6 +15,8 @@
 //! | `history.rs` | what the store answers, as types that clients read too |
 //! | `past.rs` | [`Past`]: what is asked of a store, whichever it is |
 //! | `logs/` | [`logs`]: what firewalls and servers log, joined with resets |
+//! | `archive/` | [`Archive`]: events of an hour in a Parquet file |
+//! | `clickhouse/` | [`ClickHouse`]: the store of a fleet |
 //! | `receive/` | [`Receivers`]: records of other sensors, by OTLP and NATS |
 //! | `health.rs` | [`Health`]: alive, ready, and why not |
 //! | `delivery_state.rs` | [`DeliveryState`]: how delivery goes, told by whoever delivers |
@@ -28,6 +30,8 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod archive;
+mod clickhouse;
 mod delivery_state;
 mod error;
 mod health;
@@ -47,6 +51,8 @@ pub use answers::{
     CountedFrom, EventPage, EventSheet, FlowPage, NameRow, Numbered, Refusal, Second, ServerRow,
     Snapshot, StatusPage, VersionPage, Vocabulary, Word,
 };
+pub use archive::{Archive, ArchiveError};
+pub use clickhouse::{ClickHouse, ClickHouseError, ClickHouseOptions};
 pub use delivery_state::{DeliveryState, SinkState, SpoolState};
 pub use error::Error;
 pub use health::Health;
@@ -65,7 +71,7 @@ pub use receive::{
 pub use recent::{Question, Recent, Sensor};
 pub use server::{LiveStatus, LogRows, Offer, Proof, Role, Server, SessionPage, openapi, serve};
 pub use store::{
-    BackupReport, Incoming, Put, RecordKind, Store, StoreError, StoreOptions, StoreState,
-    StoreSync, Unreadable,
+    BackupReport, Incoming, Put, RecordKind, Store, StoreError, StoreKind, StoreOptions,
+    StoreState, StoreSync, Unreadable,
 };
 pub use tls::{ServerTls, ServerTlsOptions};

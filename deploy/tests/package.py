@@ -14,6 +14,7 @@ import tempfile
 
 DEPLOY = pathlib.Path(__file__).resolve().parent.parent
 UNIT = DEPLOY / "systemd/rstscope.service"
+COLLECTOR_UNIT = DEPLOY / "systemd/rstscope-collect.service"
 
 
 @functools.cache

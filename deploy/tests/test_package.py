@@ -32,6 +32,8 @@ class Package(unittest.TestCase):
             "/usr/bin/rstscope",
             CONFIGURATION,
             "/usr/lib/systemd/system/rstscope.service",
+            "/usr/lib/systemd/system/rstscope-collect.service",
+            "/etc/rstscope/collector.toml",
             "/usr/lib/sysusers.d/rstscope.conf",
             "/usr/share/man/man1/rstscope.1.gz",
             "/usr/share/bash-completion/completions/rstscope",

@@ -68,7 +68,7 @@ use serde::{Deserialize, Serialize};
 pub use backup::BackupReport;
 pub use error::StoreError;
 pub use incoming::{Incoming, Put, RecordKind, Unreadable};
-pub use options::{StoreOptions, StoreSync};
+pub use options::{StoreKind, StoreOptions, StoreSync};
 
 use crate::history::{
     Ask, BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, IdleHistogram, Overview,
@@ -220,6 +220,35 @@ impl Store {
     /// As [`Store::overview`].
     pub fn history(&self, ask: &Ask) -> Result<EventList, StoreError> {
         self.reading().history(ask)
+    }
+
+    /// Events that [`Store::whole_events`] goes through at a time.
+    pub const WHOLE_EVENTS_MAX: usize = search::WHOLE_EVENTS_MAX as usize;
+
+    /// Goes through the events that are asked for with all they say, [`Store::WHOLE_EVENTS_MAX`] at most:
+    /// whoever is given so many asks for a shorter time.
+    ///
+    /// # Errors
+    /// As [`Store::overview`].
+    pub fn whole_events(
+        &self,
+        ask: &Ask,
+        each: impl FnMut(&str, &Event),
+    ) -> Result<(), StoreError> {
+        self.reading().each_whole(ask, search::ANY, each)
+    }
+
+    /// How many events there are of those asked for.
+    ///
+    /// # Errors
+    /// As [`Store::overview`].
+    pub fn count_events(&self, ask: &Ask) -> Result<u64, StoreError> {
+        let mut count = 0;
+        self.reading().each_event(ask, search::ANY, |_, _| {
+            count += 1;
+            Ok(())
+        })?;
+        Ok(count)
     }
 
     /// One event, whole.

@@ -5,14 +5,22 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::clickhouse::ClickHouseOptions;
+
 /// What is kept of the past, and how long. Section `[store]` of the configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreOptions {
     /// Whether anything is kept.
     pub enabled: bool,
+    /// What keeps it: files of this machine, or ClickHouse for a fleet (`rstscope collect` only).
+    pub kind: StoreKind,
+    /// The server, where `kind` is "clickhouse"; what follows then says nothing.
+    pub clickhouse: ClickHouseOptions,
     /// Where it is kept. One process at a time writes there; others may read.
     pub directory: PathBuf,
+    /// Whether all events are written to Parquet files as well, one an hour, beside the store's own files.
+    pub parquet: bool,
     /// Hours for which counts are kept minute by minute.
     #[schemars(range(min = 1, max = 8784))]
     pub minutes_h: u32,
@@ -38,6 +46,17 @@ pub struct StoreOptions {
     pub sync: StoreSync,
 }
 
+/// What keeps the past.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreKind {
+    /// Files in `directory`: nothing else to install.
+    #[default]
+    Sqlite,
+    /// A ClickHouse that any number of collectors share.
+    Clickhouse,
+}
+
 /// When written data is forced to the disk: about power failures and crashes of the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -53,7 +72,10 @@ impl Default for StoreOptions {
     fn default() -> Self {
         Self {
             enabled: true,
+            kind: StoreKind::Sqlite,
+            clickhouse: ClickHouseOptions::default(),
             directory: PathBuf::from("/var/lib/rstscope/store"),
+            parquet: false,
             minutes_h: 48,
             tens_d: 14,
             hours_d: 400,

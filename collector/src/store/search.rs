@@ -433,6 +433,6 @@ const OFFSET_MAX: usize = 100_000;
 const EVENTS_OF_SERVER: usize = 20;
 const SAME_MAX: usize = 20;
 /// Events whose JSON is read for one answer: about a second's work. The newest ones.
-const WHOLE_EVENTS_MAX: u32 = 20_000;
+pub(super) const WHOLE_EVENTS_MAX: u32 = 20_000;
 const SERVERS_IN_SQL_MAX: usize = 32;
 const SHEET_WIDTH: usize = 80;

@@ -3,8 +3,14 @@
 //! | file | what |
 //! |---|---|
 //! | `mod.rs` | the command: store, receivers, API, until it is told to stop |
+//! | `kept.rs` | where records are kept |
+//! | `joined.rs` | events beside logs of firewalls and servers |
+//! | `hourly.rs` | the thread that writes Parquet files |
 //! | `notify.rs` | what the service manager is told |
 
+mod hourly;
+mod joined;
+mod kept;
 mod notify;
 
 use std::io::Write as _;
@@ -15,10 +21,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
-use collector::{Gather, ReceiveState, Receivers, Store};
+use collector::{ClickHouse, ClickHouseOptions, ReceiveState, Receivers, StoreKind};
 use events::{Status, thousands};
 use signal_hook::consts::SIGHUP;
 
+use self::kept::Kept;
 use self::notify::Notify;
 use crate::api::Api;
 use crate::config::{Config, check, load};
@@ -34,6 +41,9 @@ pub(crate) struct CollectArguments {
     /// Where API, page, /metrics and /healthz are offered, or off; 127.0.0.1:9477 if that port is free
     #[arg(long, value_name = "ADDRESS:PORT|off")]
     api: Option<collector::Listen>,
+    /// Print the statements that make the tables in ClickHouse, and do nothing else
+    #[arg(long)]
+    print_ddl: bool,
     /// Say nothing but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -42,6 +52,11 @@ pub(crate) struct CollectArguments {
 /// Receives until SIGINT or SIGTERM; a second signal ends the process at once.
 pub(crate) fn run(arguments: &CollectArguments) -> anyhow::Result<Outcome> {
     let config = configured(arguments)?;
+    if arguments.print_ddl {
+        let ddl = ClickHouse::ddl(&config.store.clickhouse);
+        std::io::stdout().lock().write_all(ddl.as_bytes())?;
+        return Ok(Outcome::Good);
+    }
     ensure!(
         config.store.enabled,
         "store.enabled = false: a collector without a store keeps nothing"
@@ -52,11 +67,10 @@ pub(crate) fn run(arguments: &CollectArguments) -> anyhow::Result<Outcome> {
     let stop = stop::upon_signals()?;
     let reload = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(SIGHUP, Arc::clone(&reload)).context("watch for SIGHUP")?;
-    let store = Arc::new(Store::open(&config.store).context("open the store")?);
+    let kept = Kept::open(&config)?;
     let named = identity::sensor(&config, Vec::new());
-    let api = Api::offer(&config.api, named, Some(Arc::clone(&store) as _), None)?;
-    let keep = Arc::clone(&store);
-    let receivers = Receivers::start(&config.collect, keep, Gather::AT_ONCE)?;
+    let api = Api::offer(&config.api, named, kept.past, kept.logs)?;
+    let receivers = Receivers::start(&config.collect, kept.keep, kept.gather)?;
     if !arguments.quiet {
         greet(&config, &receivers)?;
     }
@@ -77,7 +91,7 @@ pub(crate) fn run(arguments: &CollectArguments) -> anyhow::Result<Outcome> {
     }
     notify.stopping();
     let state = receivers.state();
-    drop(receivers);
+    drop((receivers, kept.hourly));
     tracing::info!("stopped; {}", text_of(&state));
     Ok(Outcome::Good)
 }
@@ -101,6 +115,11 @@ fn greet(config: &Config, receivers: &Receivers) -> anyhow::Result<()> {
     if let Some(nats) = &config.collect.nats {
         let (consumer, stream) = (&nats.consumer, &nats.stream);
         writeln!(out, "Receives nats from {} ({stream}, as {consumer})", nats.servers.join(", "))?;
+    }
+    if store.kind == StoreKind::Clickhouse {
+        let ClickHouseOptions { url, database, .. } = &store.clickhouse;
+        writeln!(out, "Keeps in ClickHouse at {url}, database {database}")?;
+        return out.flush().context("write to standard output");
     }
     writeln!(
         out,

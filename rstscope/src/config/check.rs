@@ -17,6 +17,7 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     within("minutes.keys_max", config.minutes.keys_max, 256, 1_000_000)?;
     api(&config.api)?;
     logs(&config.logs)?;
+    config.store.clickhouse.check().map_err(|why| anyhow::anyhow!("store.clickhouse: {why}"))?;
     config.collect.check().map_err(anyhow::Error::msg)?;
     delivery::Options { spool: config.spool.clone(), sinks: config.sink.clone() }.check()?;
     Ok(())

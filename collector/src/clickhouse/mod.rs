@@ -1,0 +1,249 @@
+//! The store of a fleet: ClickHouse. Collectors keep nothing themselves; any number of them write to one.
+//!
+//! | file | what |
+//! |---|---|
+//! | `mod.rs` | [`ClickHouse`]: tables made and migrated, batches kept |
+//! | `options.rs` | [`ClickHouseOptions`] |
+//! | `client.rs` | statements over HTTP |
+//! | `rows.rs` | records as rows |
+//! | `schema/*.sql` | the tables, one file a version |
+//!
+//! **Once.** Events are replaced by later tellings of themselves. A minute is looked for by its name before it
+//! is inserted, and inserted under that name as a token, which tables and the views behind them remember:
+//! so two collectors that are given the same minute at the same time add it once.
+
+mod client;
+mod options;
+mod rows;
+
+use std::collections::HashSet;
+
+use events::{Event, Evidence, Minute};
+
+pub use options::ClickHouseOptions;
+
+use crate::receive::{Arrival, ArrivalKind, Keep, KeepError, Kept};
+use client::Client;
+
+/// ClickHouse as a store.
+pub struct ClickHouse {
+    client: Client,
+}
+
+/// Why ClickHouse cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ClickHouseError {
+    /// An option cannot be as it is.
+    #[error("section [store.clickhouse]: {0}")]
+    Option(String),
+    /// A statement failed.
+    #[error("{what} at {url}: {why}")]
+    Statement {
+        /// What was attempted.
+        what: String,
+        /// Where.
+        url: String,
+        /// What was said.
+        why: String,
+    },
+    /// The server is older than what the tables need.
+    #[error("use ClickHouse {found} at {url}: version {} or newer is needed", VERSION_LEAST)]
+    TooOld {
+        /// Its version.
+        found: String,
+        /// Where.
+        url: String,
+    },
+    /// The tables are newer than this program.
+    #[error(
+        "use the tables at {url}: they are of version {found}, this program knows {known}; upgrade it"
+    )]
+    Newer {
+        /// Theirs.
+        found: u32,
+        /// Ours.
+        known: u32,
+        /// Where.
+        url: String,
+    },
+}
+
+impl ClickHouse {
+    /// Reaches the server, and makes or migrates the tables.
+    ///
+    /// # Errors
+    /// It cannot be reached, is too old, or the tables are newer than this program.
+    pub fn open(options: &ClickHouseOptions) -> Result<Self, ClickHouseError> {
+        let client = Client::new(options)?;
+        let version = client.text("ask for the version", "SELECT version()", false)?;
+        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        if major.is_none_or(|major| major < VERSION_LEAST) {
+            return Err(ClickHouseError::TooOld { found: version, url: options.url.clone() });
+        }
+        let store = Self { client };
+        store.migrate()?;
+        Ok(store)
+    }
+
+    /// All statements that make the tables, in their order.
+    #[must_use]
+    pub fn ddl(options: &ClickHouseOptions) -> String {
+        let database = &options.database;
+        let begin = format!("CREATE DATABASE IF NOT EXISTS {database};\nUSE {database};\n\n");
+        begin + VERSIONS + ";\n\n" + &SCHEMA.join("\n")
+    }
+
+    fn migrate(&self) -> Result<(), ClickHouseError> {
+        let create = format!("CREATE DATABASE IF NOT EXISTS {}", self.client.database());
+        self.client.text("make the database", &create, false)?;
+        self.client.execute("make the table of versions", VERSIONS)?;
+        let found = self.client.text(
+            "ask for the tables' version",
+            "SELECT max(version) FROM schema_version",
+            true,
+        )?;
+        let found: u32 = found.parse().unwrap_or(0);
+        let known = SCHEMA.len() as u32;
+        if found > known {
+            let url = self.client.url().to_owned();
+            return Err(ClickHouseError::Newer { found, known, url });
+        }
+        for (schema, version) in SCHEMA.iter().zip(1_u32..).skip(found as usize) {
+            for statement in statements(schema) {
+                self.client.execute(&format!("make tables of version {version}"), statement)?;
+            }
+            let note = format!("INSERT INTO schema_version VALUES ({version}, now())");
+            self.client.execute("note the tables' version", &note)?;
+        }
+        Ok(())
+    }
+
+    fn insert_events(&self, events: &[(usize, &Arrival, Event)]) -> Result<(), ClickHouseError> {
+        let (Some((_, first, _)), Some((_, last, _))) = (events.first(), events.last()) else {
+            return Ok(());
+        };
+        let token = format!("{}/{}..{}", first.sensor, first.uid(), last.uid());
+        let rows: String =
+            events.iter().map(|(_, arrival, event)| rows::event(arrival, event)).collect();
+        self.client.insert("events", &token, &rows)
+    }
+
+    fn insert_evidence(&self, all: &[(&Arrival, Evidence)]) -> Result<(), ClickHouseError> {
+        if all.is_empty() {
+            return Ok(());
+        }
+        let rows: String =
+            all.iter().map(|(arrival, evidence)| rows::evidence(arrival, evidence)).collect();
+        self.client.insert("evidence", "", &rows)
+    }
+
+    /// Rows first, the minute itself last: whoever finds it there knows that all is.
+    fn insert_minute(&self, arrival: &Arrival, minute: &Minute) -> Result<(), ClickHouseError> {
+        let token = format!("{}/{}", arrival.sensor, minute.id);
+        for (table, rows) in [
+            ("rows_1m", rows::minute_rows(arrival, minute)),
+            ("services_1m", rows::minute_services(arrival, minute)),
+            ("minutes", rows::minute(arrival, minute)),
+        ] {
+            if !rows.is_empty() {
+                self.client.insert(table, &token, &rows)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of those minutes that are there.
+    fn known(
+        &self,
+        minutes: &[(&Arrival, Minute)],
+    ) -> Result<HashSet<(String, String)>, ClickHouseError> {
+        if minutes.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let names: Vec<String> = minutes
+            .iter()
+            .map(|(arrival, minute)| {
+                format!("({}, {})", client::quoted(&arrival.sensor), client::quoted(&minute.id))
+            })
+            .collect();
+        let question = format!(
+            "SELECT DISTINCT sensor, id FROM minutes WHERE (sensor, id) IN ({})",
+            names.join(", ")
+        );
+        self.client.rows("look for minutes", &question)
+    }
+}
+
+impl Keep for ClickHouse {
+    fn keep(&self, batch: &[Arrival]) -> Result<Kept, KeepError> {
+        let mut kept = Kept::default();
+        let (mut events, mut minutes, mut evidence) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, arrival) in batch.iter().enumerate() {
+            let json = arrival.json.as_ref();
+            let read = match arrival.kind {
+                ArrivalKind::Event => serde_json::from_slice(json)
+                    .map(|event: Event| events.push((place, arrival, event))),
+                ArrivalKind::Minute => serde_json::from_slice(json)
+                    .map(|minute: Minute| minutes.push((arrival, minute))),
+                ArrivalKind::Evidence => serde_json::from_slice(json)
+                    .map(|packets: Evidence| evidence.push((arrival, packets))),
+            };
+            if let Err(error) = read {
+                kept.refused.push((place, format!("no {}: {error}", arrival.kind.name())));
+            }
+        }
+        let failed = |error: ClickHouseError| KeepError(error.to_string());
+        events.retain(|(place, _, event)| {
+            let is_name = rows::is_id(&event.id);
+            if !is_name {
+                kept.refused.push((*place, "event whose id is not 16 hex digits".to_owned()));
+            }
+            is_name
+        });
+        self.insert_events(&events).map_err(failed)?;
+        self.insert_evidence(&evidence).map_err(failed)?;
+        let mut known = self.known(&minutes).map_err(failed)?;
+        for (arrival, minute) in &minutes {
+            if !known.insert((arrival.sensor.clone(), minute.id.clone())) {
+                kept.repeated += 1;
+                continue;
+            }
+            self.insert_minute(arrival, minute).map_err(failed)?;
+        }
+        kept.new = (batch.len() - kept.refused.len()) as u64 - kept.repeated;
+        Ok(kept)
+    }
+}
+
+/// The statements of a file, without comments.
+fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
+    sql.split(";\n")
+        .map(|statement| {
+            let is_comment = |line: &&str| line.starts_with("--") || line.trim().is_empty();
+            let skipped: usize =
+                statement.split_inclusive('\n').take_while(is_comment).map(str::len).sum();
+            statement[skipped..].trim()
+        })
+        .filter(|statement| !statement.is_empty())
+}
+
+/// One file a version.
+const SCHEMA: [&str; 1] = [include_str!("schema/1.sql")];
+const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (version UInt32, made DateTime) \
+                        ENGINE = MergeTree ORDER BY version";
+/// The first year of versions whose views remember tokens as well.
+const VERSION_LEAST: u32 = 23;
+
+#[cfg(test)]
+mod tests {
+    use super::{ClickHouse, ClickHouseOptions, SCHEMA, statements};
+
+    #[test]
+    fn statements_are_told_apart_and_comments_left_out() {
+        let all: Vec<&str> = statements(SCHEMA[0]).collect();
+        assert!(all.iter().all(|statement| statement.starts_with("CREATE ")), "{all:?}");
+        assert_eq!(all.iter().filter(|s| s.starts_with("CREATE MATERIALIZED VIEW")).count(), 4);
+        let ddl = ClickHouse::ddl(&ClickHouseOptions::default());
+        assert!(ddl.contains("schema_version") && ddl.contains("USE rstscope;"));
+    }
+}

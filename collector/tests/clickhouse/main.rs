@@ -1,0 +1,205 @@
+//! The store in ClickHouse, against the current engine (chdb, a Python package).
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use bytes::Bytes;
+use collector::{Arrival, ArrivalKind, ClickHouse, ClickHouseOptions, Keep as _};
+use events::{Clients, Connections, Event, Minute, MinuteRow, ServerRange, ServiceRow, UtcTime};
+use serde_json::{Value, json};
+
+/// The engine; ends with the test.
+struct Engine {
+    process: Child,
+    options: ClickHouseOptions,
+    _directory: tempfile::TempDir,
+}
+
+impl Engine {
+    fn start() -> Option<Self> {
+        let python = python()?;
+        let directory = tempfile::tempdir().unwrap();
+        let mut process = Command::new(python)
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clickhouse/server.py"))
+            .arg(directory.path().join("engine"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut port = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        let url = format!("http://127.0.0.1:{}", port.trim());
+        let options = ClickHouseOptions { url, ..ClickHouseOptions::default() };
+        Some(Self { process, options, _directory: directory })
+    }
+
+    fn ask(&self, question: &str) -> String {
+        let mut response = ureq::post(&self.options.url)
+            .header("x-clickhouse-database", "rstscope")
+            .send(question)
+            .unwrap();
+        response.body_mut().read_to_string().unwrap().trim().to_owned()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// `deploy/prepare.sh test` puts it there.
+fn python() -> Option<PathBuf> {
+    let path = PathBuf::from("/usr/local/lib/rstscope-test/venv/bin/python");
+    if path.exists() {
+        return Some(path);
+    }
+    let why = format!("no {}; \"deploy/prepare.sh test\" gets it", path.display());
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "SKIPPED in CI: {why}");
+    eprintln!("SKIPPED: {why}");
+    None
+}
+
+fn arrival(kind: ArrivalKind, sequence: u64, body: Value) -> Arrival {
+    Arrival {
+        session: 7,
+        sequence,
+        sensor: "it's here".to_owned(),
+        kind,
+        is_test: false,
+        json: Bytes::from(body.to_string()),
+    }
+}
+
+fn event(number: u64, change: impl FnOnce(&mut Event)) -> Arrival {
+    let text = include_str!("../../../delivery/src/test_event.json");
+    let mut event: Event = serde_json::from_str(text).unwrap();
+    event.id = format!("{number:016x}");
+    event.ts = UtcTime(*NOW * 1_000_000_000 + number);
+    change(&mut event);
+    arrival(ArrivalKind::Event, number, serde_json::to_value(&event).unwrap())
+}
+
+fn minute(number: u64) -> Arrival {
+    let server = ServerRange { ip: "10.0.0.1".parse().unwrap(), port: Some(443), prefix: None };
+    let mut clients = Clients::default();
+    for last in 0..50 {
+        clients.add(format!("192.0.2.{}", last + number).parse().unwrap());
+    }
+    let row = json!({
+        "server": server, "origin": "server", "cause": "app_abort", "stage": "later", "impact": "aborted",
+        "count": 100, "clients": clients, "top_clients": [{"ip": "192.0.2.1", "count": 9}],
+        "confidence_sum": 90.0, "confidence_least": 0.7,
+        "time_to_reset_s": {"count": 2, "sum": 3.0, "buckets": {"-3": 1, "4": 1}},
+        "idle_before_s": {"count": 0, "sum": 0.0, "buckets": {}},
+        "bytes_before": {"count": 0, "sum": 0.0, "buckets": {}},
+        "idle_timers": {"60": 4}, "examples": ["00000000000000aa"],
+    });
+    let row: MinuteRow = serde_json::from_value(row).unwrap();
+    let connections = Connections { opened: 1000, ..Connections::default() };
+    let minute = Minute {
+        schema: 1,
+        id: format!("minute {number}"),
+        start: UtcTime((*NOW + number * 60) * 1_000_000_000),
+        span_s: 60,
+        rows: vec![row],
+        services: vec![ServiceRow { server, connections }],
+        connections,
+        ..Minute::default()
+    };
+    arrival(ArrivalKind::Minute, 1000 + number, serde_json::to_value(&minute).unwrap())
+}
+
+#[test]
+fn records_are_kept_once_and_rolled_up_once_however_often_they_come() {
+    let Some(engine) = Engine::start() else { return };
+    let store = ClickHouse::open(&engine.options).unwrap();
+    let mut batch: Vec<Arrival> = (0..1000).map(|number| event(number, |_| {})).collect();
+    batch.extend((0..5).map(minute));
+    let kept = store.keep(&batch).unwrap();
+    assert_eq!((kept.new, kept.repeated, kept.refused.len()), (1005, 0, 0));
+    // The same again, cut otherwise and mixed with what is new, by another collector.
+    let other = ClickHouse::open(&engine.options).unwrap();
+    let mut again: Vec<Arrival> = (500..1500).map(|number| event(number, |_| {})).collect();
+    again.extend((3..8).map(minute));
+    again.push(minute(7));
+    let kept = other.keep(&again).unwrap();
+    assert_eq!(kept.repeated, 3);
+    assert_eq!(engine.ask("SELECT count(), uniqExact(id) FROM events FINAL"), "1500\t1500");
+    for table in ["rows_1m FINAL", "rows_10m", "rows_1h"] {
+        assert_eq!(engine.ask(&format!("SELECT sum(count) FROM {table}")), "800", "{table}");
+    }
+    for table in ["minutes FINAL", "services_1m FINAL", "services_10m", "services_1h"] {
+        assert_eq!(engine.ask(&format!("SELECT sum(opened) FROM {table}")), "8000", "{table}");
+    }
+    let timers = engine.ask("SELECT sumMap(idle_timers), sumMap(age_buckets) FROM rows_10m");
+    assert_eq!(timers, "{60:32}\t{-3:8,4:8}");
+    let mut all = Clients::default();
+    for last in 0..57 {
+        all.add(format!("192.0.2.{last}").parse().unwrap());
+    }
+    let registers = engine.ask("SELECT maxForEachMerge(clients) FROM rows_1h");
+    let registers: Vec<u8> = serde_json::from_str(&registers).unwrap();
+    assert_eq!(Clients::of_registers(&registers), Some(all));
+}
+
+#[test]
+fn a_collector_that_died_between_two_inserts_is_made_good_by_the_next() {
+    let Some(engine) = Engine::start() else { return };
+    let store = ClickHouse::open(&engine.options).unwrap();
+    store.keep(&[minute(0)]).unwrap();
+    // As if it had died before the minute itself was written.
+    engine.ask("TRUNCATE TABLE minutes");
+    let kept = store.keep(&[minute(0)]).unwrap();
+    assert_eq!(kept.repeated, 0);
+    for table in ["rows_1m", "rows_10m", "rows_1h"] {
+        assert_eq!(engine.ask(&format!("SELECT sum(count) FROM {table}")), "100", "{table}");
+    }
+    assert_eq!(engine.ask("SELECT count() FROM minutes FINAL"), "1");
+}
+
+#[test]
+fn the_last_telling_of_an_event_holds_and_what_is_none_is_refused() {
+    let Some(engine) = Engine::start() else { return };
+    let store = ClickHouse::open(&engine.options).unwrap();
+    let revised = event(1, |event| event.revision = 1);
+    let provisional = event(1, |event| event.status = events::EventStatus::Provisional);
+    let broken = arrival(ArrivalKind::Event, 9, json!({"id": "x"}));
+    let unnamed = event(2, |event| event.id = "no name".to_owned());
+    let no_minute = arrival(ArrivalKind::Minute, 10, json!([]));
+    let batch = [event(1, |_| {}), revised, broken, provisional, unnamed, no_minute];
+    let kept = store.keep(&batch).unwrap();
+    assert_eq!(kept.new, 3);
+    let mut places: Vec<usize> = kept.refused.iter().map(|(place, _)| *place).collect();
+    places.sort_unstable();
+    assert_eq!(places, [2, 4, 5]);
+    let kept = engine
+        .ask("SELECT version, JSONExtractUInt(json, 'revision'), server_port FROM events FINAL");
+    assert_eq!(kept, "3\t1\t443");
+    let at = engine.ask("SELECT toUnixTimestamp64Nano(ts) FROM events FINAL");
+    assert_eq!(at, (*NOW * 1_000_000_000 + 1).to_string());
+}
+
+#[test]
+fn trouble_is_told_with_its_place() {
+    let nobody = ClickHouseOptions { url: "http://127.0.0.1:9".to_owned(), ..Default::default() };
+    let error = ClickHouse::open(&nobody).err().unwrap().to_string();
+    assert!(error.contains("http://127.0.0.1:9"), "{error}");
+    let Some(engine) = Engine::start() else { return };
+    let store = ClickHouse::open(&engine.options).unwrap();
+    engine.ask("DROP TABLE events");
+    let error = store.keep(&[event(1, |_| {})]).unwrap_err().to_string();
+    assert!(error.contains("insert into events") && error.contains("UNKNOWN_TABLE"), "{error}");
+    engine.ask("INSERT INTO schema_version VALUES (99, now())");
+    let error = ClickHouse::open(&engine.options).err().unwrap().to_string();
+    assert!(error.contains("version 99"), "{error}");
+}
+
+/// A whole hour that rows of two days' retention still hold.
+static NOW: std::sync::LazyLock<u64> = std::sync::LazyLock::new(|| {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    since.as_secs() / 3600 * 3600
+});
