@@ -106,6 +106,6 @@ fn incoming<'l>(record: &'l Record, line: &'l [u8]) -> Incoming<'l> {
 }
 
 /// Its place in the spool and in counters.
-const NAME: &str = "store";
+pub(crate) const NAME: &str = "store";
 /// The page shall show what has just happened.
 const BATCH_WAIT_S: f64 = 0.2;

@@ -221,10 +221,11 @@ fn cut(text: &str, len_max: usize) -> (&str, bool) {
 const REFUSAL_SPAN: Duration = Duration::from_millis(300);
 
 /// For how long what was written is kept.
-const UNSURE_SPAN: Duration = Duration::from_secs(60);
+const UNSURE_SPAN: Duration = Duration::from_secs(600);
 
-/// Bytes of it at most.
-const UNSURE_BYTES_MAX: usize = 1 << 20;
+/// Bytes of it at most: more than the buffers of two kernels hold for one connection (tcp_wmem and tcp_rmem
+/// end at 4 and 6 MiB).
+const UNSURE_BYTES_MAX: usize = 16 << 20;
 
 /// Every receiver takes so much (RFC 5424, section 6.1 and RFC 5425, section 4.3.1).
 const LEN_MIN: usize = 2048;

@@ -94,38 +94,34 @@ fn after_a_quiet_close_nothing_is_written_twice() {
     assert_eq!(read.len(), 60);
 }
 
+/// Class of bug: what the buffers of two kernels held was more than what was kept to be written again.
 #[test]
-fn a_receiver_that_takes_nothing_is_left_and_events_wait() {
+fn a_receiver_that_takes_nothing_is_left_and_nothing_in_its_buffers_is_lost() {
     let directory = tempfile::tempdir().unwrap();
     let (address, streams) = listen();
-    let sink = SyslogOptions { timeout_s: 0.2, ..syslog(format!("tcp://{address}")) };
+    let sink = SyslogOptions { timeout_s: 0.5, ..syslog(format!("tcp://{address}")) };
     let sinks = vec![SinkOptions::Syslog(sink)];
     let delivery = start(&Options { spool: spool(directory.path()), sinks });
-    let first = std::thread::spawn(move || {
-        let silent = streams.recv().unwrap();
-        (silent, streams)
-    });
+    let silent = std::thread::spawn(move || (streams.recv().unwrap(), streams));
     // More than two kernels hold.
-    emit(&delivery, 20_000);
+    emit(&delivery, STANDING);
     let status = wait(&delivery, "it stands", |status| status.sinks[0].last_error.is_some());
     assert!(status.sinks[0].lag_events > 0, "{status:?}");
-    let (silent, streams) = first.join().unwrap();
+    let (silent, streams) = silent.join().unwrap();
     drop(silent);
-    let reader = std::thread::spawn(move || {
-        let mut read = BTreeSet::new();
-        while read.len() < 20_000 {
-            let Ok(stream) = streams.recv() else { break };
-            let mut reader = BufReader::new(stream);
-            while let Some(message) = message(&mut reader) {
-                read.insert(uid(&message));
-                if read.len() == 20_000 {
-                    break;
-                }
-            }
+    let mut read = BTreeSet::new();
+    while read.len() < STANDING as usize {
+        let mut stream = streams.recv().unwrap();
+        // Those before it were given up.
+        while let Ok(newer) = streams.try_recv() {
+            stream = newer;
         }
-        read.len()
-    });
-    assert_eq!(reader.join().unwrap(), 20_000);
+        let mut reader = BufReader::new(stream);
+        while read.len() < STANDING as usize {
+            let Some(message) = message(&mut reader) else { break };
+            read.insert(uid(&message));
+        }
+    }
 }
 
 #[test]
@@ -240,3 +236,6 @@ fn syslog_ng_understands_both_forms() {
         }
     }
 }
+
+/// Events that are more than two kernels hold.
+const STANDING: u64 = 20_000;
