@@ -1,5 +1,9 @@
 //! Records for the store: events, minutes and packets that nobody saw.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test uses its part; all of it is about tests")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test uses its part; all of it is about tests"
+)]
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
