@@ -133,7 +133,7 @@ fn a_torn_file_is_set_aside_and_the_rest_stays() {
         if is_events {
             assert!(store.history(&ask(now - 60, now + 60, &[])).unwrap().rows.is_empty());
         }
-        put(&store, &[line(9, 1, "b", Body::Event(event(7, now * NS)))], now);
+        put(&store, &[line(session, 1, "b", Body::Event(event(7, now * NS)))], now);
         let aside = store.state().set_aside;
         assert_eq!(aside.len(), 1, "{name}");
         assert!(aside[0].exists() && aside[0].to_str().unwrap().contains("damaged-"));
