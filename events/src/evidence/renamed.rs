@@ -72,7 +72,10 @@ mod tests {
         let name = |ip: IpAddr| if ip.is_ipv4() { "A".to_owned() } else { "B".to_owned() };
         for (text, expected) in [
             ("from 10.0.0.1:443 to [2001:db8::1]:80.", "from A:443 to [B]:80."),
-            ("by 10.0.0.1. Cause: added 2.5 s, E01: TTL 62", "by A. Cause: added 2.5 s, E01: TTL 62"),
+            (
+                "by 10.0.0.1. Cause: added 2.5 s, E01: TTL 62",
+                "by A. Cause: added 2.5 s, E01: TTL 62",
+            ),
             ("::1 and 12:03:11 at 1.2.3", "B and 12:03:11 at 1.2.3"),
             ("", ""),
         ] {
