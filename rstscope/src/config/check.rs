@@ -14,6 +14,7 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     links(config)?;
     capture(&config.capture)?;
     sensor(&config.sensor)?;
+    crate::evidence::check(&config.evidence)?;
     api(&config.api)?;
     config.collect.check().map_err(anyhow::Error::msg)?;
     delivery::Options { spool: config.spool.clone(), sinks: config.sink.clone() }.check()?;
@@ -22,6 +23,7 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
 
 fn api(api: &collector::Options) -> anyhow::Result<()> {
     within("api.events_kept", api.events_kept, 1, 1_000_000)?;
+    within("api.evidence_bytes", api.evidence_bytes, 0, 1 << 30)?;
     within("api.servers_kept", api.servers_kept, 16, 1_000_000)?;
     within("api.connections", api.connections, 1, 4096)?;
     within("api.header_timeout_s", api.header_timeout_s, 1, 3600)?;

@@ -23,6 +23,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{CaptureChoice, ClockChoice, KeyPart, NamesChoice, WaitChoice, ZeroCopyChoice};
+use crate::evidence::EvidenceSection;
 
 pub(crate) use check::check;
 pub(crate) use command::{ConfigArguments, run};
@@ -39,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) capture: CaptureSection,
     /// How the sensor remembers and judges.
     pub(crate) sensor: SensorSection,
+    /// The last packets of connections, kept for those that are reset.
+    pub(crate) evidence: EvidenceSection,
     /// How the process runs.
     pub(crate) service: ServiceSection,
     /// The local API, metrics and health.

@@ -23,6 +23,7 @@ use self::told::Told;
 use crate::Outcome;
 use crate::api::Api;
 use crate::cli::RunArguments;
+use crate::evidence::Shipping;
 use crate::output::Output;
 use crate::{config, identity, log, sensor, stop, store};
 
@@ -44,7 +45,9 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
     let keeps = !config.service.drop_privileges;
     let store = privileges::without(keeps, || store::open(&config.store, false))?;
     let own = store.iter().map(|kept| store::sink(kept, &config.store.directory)).collect();
+    let shipping = Shipping::of(&config.evidence)?;
     let mut told = Told {
+        shipping,
         api: privileges::without(keeps, || Api::offer(&config.api, sensor_name))?,
         deliver: Deliver::start(&config, own)?,
         output: Output::new(&arguments.output, true),
