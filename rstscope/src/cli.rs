@@ -12,6 +12,7 @@ use crate::collect::CollectArguments;
 use crate::condition::Condition;
 use crate::config::ConfigArguments;
 use crate::doctor::DoctorArguments;
+use crate::evidence::EvidenceArguments;
 use crate::explain::FlowName;
 use crate::logs::LogsArguments;
 use crate::query::QueryArguments;
@@ -71,6 +72,8 @@ pub(crate) enum Command {
     Read(ReadArguments),
     /// The proof sheet: who, why, how sure, what was seen, what would disprove it, what to do
     Explain(ExplainArguments),
+    /// The last packets of a reset connection as pcapng, with the verdict and its reasons as comments
+    Evidence(EvidenceArguments),
     /// Make ten different resets with real kernels and judge them live (root); else replay them.
     /// Exits with 3 if fewer than nine verdicts are right
     Demo(DemoArguments),
@@ -252,6 +255,19 @@ pub(crate) struct ReadArguments {
     /// stage and impact, and what became of all connections
     #[arg(long, conflicts_with_all = ["summary", "format"])]
     pub(crate) minutes: bool,
+    /// Write the last packets of each primary reset into this folder, a pcapng file each, named by the
+    /// event, with the verdict and its reasons as comments
+    #[arg(long, value_name = "DIR")]
+    pub(crate) evidence: Option<PathBuf>,
+    /// With --evidence: files at most; what is left out is counted
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "evidence")]
+    pub(crate) evidence_max: u64,
+    /// With --evidence: bytes of payload to keep of each packet; a packet is kept up to 128 bytes in all
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "evidence")]
+    pub(crate) payload_bytes: usize,
+    /// With --evidence: write other addresses, by the key in this file (64 hexadecimal digits)
+    #[arg(long, value_name = "KEYFILE", requires = "evidence")]
+    pub(crate) pseudonymise: Option<PathBuf>,
     /// Say on standard error what the run cost: processor time, packets a second of it
     #[arg(long)]
     pub(crate) stats: bool,

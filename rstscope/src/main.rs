@@ -29,6 +29,7 @@ mod config;
 mod demo;
 mod doctor;
 mod evaluate;
+mod evidence;
 mod explain;
 mod fit;
 mod generate;
@@ -110,6 +111,7 @@ fn obey(command: Command) -> anyhow::Result<Outcome> {
         Command::Collect(arguments) => collect::run(&arguments),
         Command::Read(arguments) => read::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Evidence(arguments) => evidence::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),

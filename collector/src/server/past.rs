@@ -69,25 +69,37 @@ pub(super) async fn event(State(known): State<Known>, Path(id): Path<String>) ->
         Err(refusal) => {
             let sheet = recent.sheet(&id, SHEET_WIDTH).ok_or(refusal)?;
             let (sensor, event, sheet) = (recent.status_page().sensor, sheet.event, sheet.sheet);
-            EventDetail { sensor, event, sheet, ladder: Vec::new(), same_connection: Vec::new() }
+            let ladder = recent.evidence_of(&id).map_or_else(Vec::new, |kept| kept.ladder());
+            EventDetail { sensor, event, sheet, ladder, same_connection: Vec::new() }
         }
     };
     let explanation = explain::explanation(&detail.event);
     Ok(Json(FlowPage { detail, explanation }))
 }
 
+/// From the store; what is not there, from memory.
 pub(super) async fn evidence(
     State(known): State<Known>,
     Path(id): Path<String>,
 ) -> Result<Response, Refused> {
     let name = format!("attachment; filename=\"rstscope-{}.pcapng\"", plain(&id));
-    let Json(bytes) = answer(&known, move |past| {
-        let evidence = past.evidence(&id)?;
+    let recent = Arc::clone(&known.offer.recent);
+    let wanted = id.clone();
+    let stored = answer(&known, move |past| {
+        let evidence = past.evidence(&wanted)?;
         // Packets are worth having without their event, too.
-        let event = past.event(&id).ok().map(|detail| detail.event);
+        let event = past.event(&wanted).ok().map(|detail| detail.event);
         Ok(evidence.to_pcapng(event.as_ref()))
     })
-    .await?;
+    .await;
+    let bytes = match stored {
+        Ok(Json(bytes)) => bytes,
+        Err(refusal) => {
+            let kept = recent.evidence_of(&id).ok_or(refusal)?;
+            let event = recent.sheet(&id, SHEET_WIDTH).map(|sheet| sheet.event);
+            kept.to_pcapng(event.as_ref())
+        }
+    };
     Ok(([(header::CONTENT_TYPE, PCAPNG.to_owned()), (header::CONTENT_DISPOSITION, name)], bytes)
         .into_response())
 }

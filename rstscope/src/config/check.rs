@@ -15,6 +15,7 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     capture(&config.capture)?;
     sensor(&config.sensor)?;
     within("minutes.keys_max", config.minutes.keys_max, 256, 1_000_000)?;
+    crate::evidence::check(&config.evidence)?;
     api(&config.api)?;
     logs(&config.logs)?;
     config.store.clickhouse.check().map_err(|why| anyhow::anyhow!("store.clickhouse: {why}"))?;
@@ -25,6 +26,7 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
 
 fn api(api: &collector::Options) -> anyhow::Result<()> {
     within("api.events_kept", api.events_kept, 1, 1_000_000)?;
+    within("api.evidence_bytes", api.evidence_bytes, 0, 1 << 30)?;
     within("api.servers_kept", api.servers_kept, 16, 1_000_000)?;
     within("api.connections", api.connections, 1, 4096)?;
     within("api.header_timeout_s", api.header_timeout_s, 1, 3600)?;

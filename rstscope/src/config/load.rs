@@ -110,8 +110,10 @@ fn merge(table: &mut Table, over: Table) {
 }
 
 /// What a variable can name without a key.
-const SECTIONS: [&str; 10] =
-    ["link", "capture", "sensor", "service", "api", "store", "spool", "sink", "logs", "collect"];
+const SECTIONS: [&str; 12] = [
+    "link", "capture", "sensor", "minutes", "evidence", "service", "api", "store", "spool", "sink",
+    "logs", "collect",
+];
 /// What the names of all our variables begin with.
 const PREFIX: &str = "RSTSCOPE_";
 /// Names the file.

@@ -25,6 +25,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{CaptureChoice, ClockChoice, KeyPart, NamesChoice, WaitChoice, ZeroCopyChoice};
+use crate::evidence::EvidenceSection;
 
 pub(crate) use check::check;
 pub(crate) use command::{ConfigArguments, run};
@@ -44,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) sensor: SensorSection,
     /// Resets and connections counted by the minute.
     pub(crate) minutes: MinutesSection,
+    /// The last packets of connections, kept for those that are reset.
+    pub(crate) evidence: EvidenceSection,
     /// How the process runs.
     pub(crate) service: ServiceSection,
     /// The local API, metrics and health.

@@ -29,6 +29,7 @@ use self::told::Told;
 use crate::Outcome;
 use crate::api::Api;
 use crate::cli::RunArguments;
+use crate::evidence::Shipping;
 use crate::output::Output;
 use crate::{config, identity, log, sensor, stop, store};
 
@@ -54,7 +55,9 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
     let corroborate = privileges::without(keeps, start)?;
     let logs = corroborate.as_ref().map(|corroborate| Arc::clone(corroborate.logs()));
     let past = store.map(|store| store as Arc<dyn Past>);
+    let shipping = Shipping::of(&config.evidence)?;
     let mut told = Told {
+        shipping,
         api: privileges::without(keeps, || Api::offer(&config.api, named.clone(), past, logs))?,
         deliver: Deliver::start(&config, own)?,
         corroborate,

@@ -11,6 +11,7 @@ use super::privileges;
 use super::reload::Reload;
 use super::supervisor::Supervisor;
 use crate::api::Api;
+use crate::evidence::Shipping;
 use crate::log;
 use crate::output::Output;
 
@@ -20,6 +21,7 @@ pub(super) struct Told<'a> {
     pub(super) api: Option<Api>,
     pub(super) deliver: Deliver,
     pub(super) corroborate: Option<Corroborate>,
+    pub(super) shipping: Shipping,
     pub(super) output: Output<'a>,
     pub(super) supervisor: Supervisor,
     pub(super) reload: Reload<'a>,
@@ -88,6 +90,7 @@ impl Sink for Told<'_> {
         if let Some(api) = &self.api {
             api.recent().event(event);
         }
+        self.shipping.event(event);
         self.deliver.emit(event);
         if let Some(corroborate) = &self.corroborate {
             corroborate.event(event);
@@ -105,7 +108,13 @@ impl Sink for Told<'_> {
     }
 
     fn evidence(&mut self, evidence: &Evidence) -> io::Result<()> {
-        self.deliver.evidence(evidence);
+        let evidence = self.shipping.prepared(evidence);
+        if self.shipping.is_sent() {
+            self.deliver.evidence(&evidence);
+        }
+        if let Some(api) = &self.api {
+            api.recent().evidence(evidence);
+        }
         Ok(())
     }
 
