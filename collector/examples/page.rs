@@ -7,6 +7,7 @@
 //! The resets of the captures are told as if they had come just now, under a sensor's name that tries to be
 //! markup, and one of them bears a log line that does, too: a page must show both as they are.
 
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,7 +38,9 @@ fn main() -> Result<(), Failure> {
             captures.push(PathBuf::from(argument));
         }
     }
-    let store = Store::open(&StoreOptions { directory, ..StoreOptions::default() })?;
+    // Programs that are built for tests are slow.
+    let store = StoreOptions { directory, question_s_max: 60.0, ..StoreOptions::default() };
+    let store = Store::open(&store)?;
     let told = read(&captures)?;
     let mut records = Records::default();
     for body in told.shifted_to_now() {
@@ -62,7 +65,7 @@ fn serve(store: Store, told: &Told) -> Result<(), Failure> {
         logs: Some(Arc::new(log_rows)),
     };
     let server = collector::serve(&options, offer)?.ok_or("the options do not say off")?;
-    println!("http://{}/", server.local_addr());
+    writeln!(std::io::stdout(), "http://{}/", server.local_addr())?;
     recent.status(&events::Status::default());
     // A line on standard input: one reset is told anew, and whoever listens hears of it.
     let mut harmful = told.events.iter().filter(|event| event.counts()).cycle();

@@ -13,6 +13,7 @@
 //! | `impacts.rs` | [`ImpactCounts`]: a count for each impact |
 //! | `answers.rs` | what the API answers, as types that clients read too |
 //! | `history.rs` | what the store answers, as types that clients read too |
+//! | `order.rs` | [`ServerOrder`]: in which order servers are listed |
 //! | `past.rs` | [`Past`]: what is asked of a store, whichever it is |
 //! | `logs/` | [`logs`]: what firewalls and servers log, joined with resets |
 //! | `archive/` | [`Archive`]: events of an hour in a Parquet file |
@@ -40,6 +41,7 @@ mod impacts;
 pub mod logs;
 mod metrics;
 mod options;
+mod order;
 mod past;
 mod receive;
 mod recent;
@@ -63,6 +65,7 @@ pub use history::{
 };
 pub use impacts::ImpactCounts;
 pub use options::{Listen, Options, ProxyOptions};
+pub use order::{Ranked, ServerOrder};
 pub use past::{NoAnswer, Past};
 pub use receive::{
     Arrival, ArrivalKind, Gather, Keep, KeepError, Kept, NatsOptions, ReceiveError, ReceiveOptions,

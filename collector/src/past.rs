@@ -2,6 +2,7 @@
 
 use events::{Evidence, ServerRange};
 
+use crate::order::ServerOrder;
 use crate::store::{Store, StoreError};
 
 use crate::history::{
@@ -17,11 +18,11 @@ pub trait Past: Send + Sync {
     /// As [`NoAnswer`] says.
     fn overview(&self, ask: &Ask) -> Result<Overview, NoAnswer>;
 
-    /// Servers, most harmful resets first.
+    /// Servers, in an order.
     ///
     /// # Errors
     /// As [`NoAnswer`] says.
-    fn servers(&self, ask: &Ask) -> Result<ServerList, NoAnswer>;
+    fn servers(&self, ask: &Ask, order: &ServerOrder) -> Result<ServerList, NoAnswer>;
 
     /// One server.
     ///
@@ -97,8 +98,8 @@ impl Past for Store {
         Ok(Self::overview(self, ask)?)
     }
 
-    fn servers(&self, ask: &Ask) -> Result<ServerList, NoAnswer> {
-        Ok(Self::servers(self, ask)?)
+    fn servers(&self, ask: &Ask, order: &ServerOrder) -> Result<ServerList, NoAnswer> {
+        Ok(self.servers_by(ask, order)?)
     }
 
     fn server(&self, server: ServerRange, ask: &Ask) -> Result<ServerDetail, NoAnswer> {

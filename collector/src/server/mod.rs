@@ -8,7 +8,7 @@
 //! | `access/` | who may ask, and for what: tokens, sessions, proxies, certificates, rates |
 //! | `routes.rs` | what can be asked: the table of all addresses |
 //! | `late.rs`, `live.rs` | answers of late, from memory; the same as they come |
-//! | `past.rs`, `lists.rs` | answers of the past, from a store; long lists in parts |
+//! | `past.rs` | answers of the past, from a store |
 //! | `query.rs`, `ask.rs`, `range.rs` | filters, numbers, times and servers in the address |
 //! | `shape.rs`, `openapi.rs` | the interface described for machines |
 //! | `page.rs` | the page for people, made of `web/` |
@@ -17,13 +17,12 @@
 mod access;
 mod ask;
 mod late;
-mod lists;
 mod live;
 mod openapi;
 mod page;
 mod past;
 mod query;
-mod range;
+pub(crate) mod range;
 mod refusal;
 mod routes;
 mod shape;
@@ -54,7 +53,6 @@ use crate::recent::Recent;
 use crate::tls::ServerTls;
 use access::{Access, Peer};
 pub use access::{Proof, Role, SessionPage};
-use lists::Lists;
 use live::Listeners;
 pub use live::LiveStatus;
 pub use openapi::document as openapi;
@@ -85,7 +83,6 @@ pub(crate) struct Known {
     offer: Offer,
     /// Turns at the store.
     places: Arc<Semaphore>,
-    lists: Arc<Lists>,
     listeners: Listeners,
 }
 
@@ -94,7 +91,6 @@ impl Known {
         Self {
             offer,
             places: Arc::new(Semaphore::new(past::PLACES)),
-            lists: Arc::default(),
             listeners: Listeners::default(),
         }
     }

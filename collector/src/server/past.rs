@@ -13,13 +13,13 @@ use tokio::time::timeout;
 use super::Known;
 use super::ask::{asked, now};
 use super::late::{Pairs, pairs};
-use super::lists::Order;
 use super::refusal::{Refused, refuse, wrong};
 use crate::answers::FlowPage;
 use crate::history::{
     BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, IdleHistogram, LogSourceRow,
     Overview, SensorRow, ServerDetail, ServerList,
 };
+use crate::order::ServerOrder;
 use crate::past::{NoAnswer, Past};
 
 type Told<T> = Result<Json<T>, Refused>;
@@ -31,9 +31,8 @@ pub(super) async fn overview(State(known): State<Known>, question: Pairs) -> Tol
 
 pub(super) async fn servers(State(known): State<Known>, question: Pairs) -> Told<ServerList> {
     let asked = asked(&pairs(question)?, now(), ROWS, ROWS_MAX)?;
-    let order = Order::of(asked.sort.as_deref()).map_err(wrong)?;
-    let lists = Arc::clone(&known.lists);
-    answer(&known, move |past| lists.part(past, &asked.ask, order, asked.search.as_deref())).await
+    let order = ServerOrder::read(asked.sort.as_deref(), asked.search).map_err(wrong)?;
+    answer(&known, move |past| past.servers(&asked.ask, &order)).await
 }
 
 pub(super) async fn server(

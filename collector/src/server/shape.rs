@@ -82,7 +82,7 @@ impl Takes {
             Self::Sort => (
                 "sort",
                 "string",
-                "Column: server, harmful, connections, share, aborted, refused, clients, last; - before it for descending.",
+                "Column: server, harmful, connections, share, aborted, refused, last; - before it for descending.",
             ),
             Self::Search => ("search", "string", "Part of an address or port."),
             Self::After => ("after", "integer", "Events with greater numbers only."),

@@ -74,6 +74,7 @@ use crate::history::{
     Ask, BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, IdleHistogram, Overview,
     SensorRow, ServerDetail, ServerList,
 };
+use crate::order::ServerOrder;
 use library::{Deadline, Library};
 use writer::Writer;
 
@@ -191,7 +192,15 @@ impl Store {
     /// # Errors
     /// As [`Store::overview`].
     pub fn servers(&self, ask: &Ask) -> Result<ServerList, StoreError> {
-        self.reading().servers(ask)
+        self.servers_by(ask, &ServerOrder::default())
+    }
+
+    /// Servers in an order of one's own.
+    ///
+    /// # Errors
+    /// As [`Store::overview`].
+    pub fn servers_by(&self, ask: &Ask, order: &ServerOrder) -> Result<ServerList, StoreError> {
+        self.reading().servers(ask, order)
     }
 
     /// One server, whole; `None` if nothing is known of it in that time.

@@ -17,13 +17,14 @@ use super::group::{Group, Named};
 use super::levels::{Level, Plan, Span, at, of_at};
 use super::library::{Deadline, Volume};
 use super::matrix;
-use super::tally::{Series, ServerTally, Tally, worst_first};
+use super::tally::{Series, ServerTally, Tally};
 use super::total::Total;
 use super::writer;
 use super::{Reading, search};
 use crate::history::{
     Ask, IdleHistogram, IdleTimer, Overview, ServerDetail, ServerList, ServerSummary,
 };
+use crate::order::ServerOrder;
 
 /// What a question about counts needs.
 struct Question<'q> {
@@ -152,18 +153,21 @@ impl Question<'_> {
         Ok(clients.count())
     }
 
-    /// Servers in the order of harm, with what is shown of each.
+    /// Servers in an order, with what is shown of each.
     fn ranked(
         &self,
         servers: &HashMap<ServerRange, ServerTally, Hasher>,
+        order: &ServerOrder,
         offset: usize,
         limit: usize,
     ) -> Result<(u64, Vec<ServerSummary>), StoreError> {
-        let mut ranked: Vec<_> =
-            servers.iter().filter(|(_, tally)| tally.resets.total() > 0).collect();
+        let is_meant = |(server, tally): &(&ServerRange, &ServerTally)| {
+            tally.resets.total() > 0 && order.holds(server)
+        };
+        let mut ranked: Vec<_> = servers.iter().filter(is_meant).collect();
         let total = ranked.len() as u64;
         ranked.sort_unstable_by(|left, right| {
-            worst_first(&left.1.resets, &right.1.resets).then_with(|| left.0.cmp(right.0))
+            order.compare(left.1.ranked(left.0), right.1.ranked(right.0))
         });
         let shown = ranked.into_iter().skip(offset).take(limit).enumerate();
         let rows = shown.map(|(place, (server, tally))| {
@@ -197,7 +201,14 @@ impl Reading<'_> {
                 }
             }
             let worst = if question.is_of_minutes() {
-                question.ranked(&servers, 0, ask.limit.min(OVERVIEW_SERVERS_MAX))?.1
+                question
+                    .ranked(
+                        &servers,
+                        &ServerOrder::default(),
+                        0,
+                        ask.limit.min(OVERVIEW_SERVERS_MAX),
+                    )?
+                    .1
             } else {
                 Vec::new()
             };
@@ -220,11 +231,11 @@ impl Reading<'_> {
 
     /// # Errors
     /// The store cannot be read, or not in time.
-    pub(super) fn servers(&self, ask: &Ask) -> Result<ServerList, StoreError> {
+    pub(super) fn servers(&self, ask: &Ask, order: &ServerOrder) -> Result<ServerList, StoreError> {
         self.with_counts(ask, |question| {
             let servers = question.servers()?;
             let (total, rows) =
-                question.ranked(&servers, ask.offset, ask.limit.min(SERVERS_MAX))?;
+                question.ranked(&servers, order, ask.offset, ask.limit.min(SERVERS_MAX))?;
             Ok(ServerList { total, rows })
         })
     }

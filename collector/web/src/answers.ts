@@ -315,6 +315,7 @@ export interface LogSourceRow {
   garbage: number;
   last_garbage?: string | null;
   clock_offset_s?: number | null;
+  clock_zone?: string | null;
   last: string;
 }
 

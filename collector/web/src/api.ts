@@ -1,7 +1,7 @@
 // Questions to the API.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { beat, isLocked, useCell } from "./state";
+import { beat, inFlight, isLocked, useCell } from "./state";
 
 /** Why there is no answer: what the API said, or that it did not speak. */
 export class Refusal extends Error {
@@ -20,11 +20,14 @@ export async function ask<T>(path: string, search?: URLSearchParams, signal?: Ab
 export async function fetched(path: string, search?: URLSearchParams, signal?: AbortSignal): Promise<Response> {
   const query = search?.toString();
   let response: Response;
+  inFlight.count += 1;
   try {
     response = await fetch(`/api/v1/${path}${query ? `?${query}` : ""}`, { signal: signal ?? null });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Refusal(0, "The collector does not answer. Is it running, and can this machine reach it?");
+  } finally {
+    inFlight.count -= 1;
   }
   if (response.status === 401) isLocked.set(true);
   if (!response.ok) throw new Refusal(response.status, await reason(response));

@@ -1,7 +1,7 @@
 // The live line: harmful resets as they come, and a beat at which answers are asked for anew.
 
 import type { EventRow } from "./answers";
-import { beat, fresh, isLocked, isPaused, line, view } from "./state";
+import { beat, fresh, inFlight, isLocked, isPaused, line, view } from "./state";
 
 let source: EventSource | undefined;
 let lastBeat = 0;
@@ -40,7 +40,7 @@ function close(): void {
 /** Fixed times do not change; spans that end now are asked for anew, not more often than is of use. */
 function pulse(): void {
   const since = Date.now() - lastBeat;
-  if (!isStale || since < BEAT_MS || !("last" in view.value.time)) return;
+  if (!isStale || inFlight.count > 0 || since < BEAT_MS || !("last" in view.value.time)) return;
   isStale = false;
   lastBeat = Date.now();
   beat.set(beat.value + 1);

@@ -48,6 +48,8 @@ export const fresh = new Cell<EventRow[]>([]);
 export const isLocked = new Cell(false);
 /** Milliseconds since the epoch, once a second. */
 export const now = new Cell(Date.now());
+/** Questions that are being answered: while there are any, no others are asked by themselves. */
+export const inFlight = { count: 0 };
 /** The last list of events that was shown: what "next" and "previous" of an event go through. */
 export const listed: { rows: EventRow[] } = { rows: [] };
 

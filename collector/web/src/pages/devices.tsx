@@ -14,7 +14,7 @@ export function DevicesPage() {
   const data = answer.data;
   const columns: Column<DeviceRow>[] = [
     { name: "device", title: "Device", cell: (row) => <Link to={onPage(current, "events", row.example)} class="main" title="one of its resets">{words(row.device)}</Link> },
-    { name: "hops", title: "Away", align: "right", cell: (row) => <span class="number">{row.hops == null ? "varies" : row.hops === 1 ? "1 hop" : `${row.hops} hops`}</span> },
+    { name: "hops", title: "Away", align: "right", cell: (row) => <span class="number">{row.hops == null ? "varies" : row.hops === 0 ? "on this link" : row.hops === 1 ? "1 hop" : `${row.hops} hops`}</span> },
     { name: "harmful", title: "Harmful", align: "right", cell: (row) => <b class="number">{count(harmful(row.resets))}</b> },
     { name: "resets", title: "of its resets", align: "right", cell: (row) => <span class="number">{count(total(row.resets))}</span> },
     { name: "servers", title: "In the name of", align: "right", spare: 1, cell: (row) => <span class="number">{row.servers === 1 ? "1 server" : `${count(row.servers)} servers`}</span> },

@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ask, download, Refusal, useAnswer } from "../api";
 import type { EventDetail, EventList, Explanation, LogItem, Reason } from "../answers";
 import { band, count, endpoint, instant, origin, sure, words } from "../format";
-import { Empty, Failure, ImpactMark, Link, Panel, Stale, Time, Waiting } from "../parts/basic";
+import { Empty, Failure, ImpactMark, Link, Panel, Prose, Stale, Time, Waiting } from "../parts/basic";
 import { AGREEMENTS, eventColumns } from "../parts/columns";
 import { Ladder } from "../parts/ladder";
 import { Table } from "../parts/table";
@@ -42,7 +42,7 @@ export function EventPage() {
           <Panel title="The evidence"><Weights explanation={explanation} claimed={event.claimed} /></Panel>
           <Panel title="What else it could be"><Readings explanation={explanation} /></Panel>
           <Panel title="What would disprove it">
-            <ul>{explanation.disproofs.map((text) => <li key={text}>{text}</li>)}</ul>
+            <ul>{explanation.disproofs.map((text) => <li key={text}><Prose text={text} /></li>)}</ul>
             {explanation.alike.map((text) => <p key={text} class="note">{text}</p>)}
           </Panel>
         </div>
@@ -77,10 +77,10 @@ function Verdict(props: { data: EventDetail }) {
       </dl>
       {event.conclusion && <p class="note"><b>With the logs:</b> {event.conclusion.sentence} <span class="faint">By packets alone: {words(event.cause)} by {origin(event.origin)} ({sure(event.origin_confidence)}).</span></p>}
       <div class="story">
-        <div>{explanation.why.map((text) => <p key={text}>{text}</p>)}{explanation.others.map((text) => <p key={text}>{text}</p>)}</div>
+        <div>{explanation.why.map((text) => <p key={text}><Prose text={text} /></p>)}{explanation.others.map((text) => <p key={text}><Prose text={text} /></p>)}</div>
         <div class="todo">
           <h2>What to do</h2>
-          <ol>{explanation.steps.map((text) => <li key={text}>{text}</li>)}</ol>
+          <ol>{explanation.steps.map((text) => <li key={text}><Prose text={text} /></li>)}</ol>
         </div>
       </div>
     </section>

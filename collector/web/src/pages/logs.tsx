@@ -14,7 +14,7 @@ export function LogsPage() {
     { name: "sessions", title: "Sessions", align: "right", spare: 1, cell: (row) => <span class="number">{count(row.sessions)}</span> },
     { name: "joined", title: "Joined with a reset", align: "right", cell: (row) => <span class="number">{count(row.joined)} <span class="faint">({share(row.joined, row.sessions)})</span></span> },
     { name: "garbage", title: "Unreadable", align: "right", cell: (row) => <span class={`number ${row.garbage > 0 ? "bad" : ""}`}>{count(row.garbage)} <span class="faint">({share(row.garbage, row.lines)})</span></span> },
-    { name: "offset", title: "Clock", align: "right", spare: 1, cell: (row) => <span class="number">{row.clock_offset_s == null ? "not learned" : `${row.clock_offset_s >= 0 ? "+" : "−"}${Math.abs(row.clock_offset_s).toFixed(1)} s`}</span> },
+    { name: "offset", title: "Clock", align: "right", spare: 1, cell: (row) => <span class="number">{row.clock_offset_s == null ? "not learned" : `${row.clock_offset_s >= 0 ? "+" : "−"}${Math.abs(row.clock_offset_s).toFixed(1)} s`}{row.clock_zone && <span class="bad" title="its stamps seem to be in this zone: say so by timezone"> {row.clock_zone}</span>}</span> },
     { name: "last", title: "Last line", cell: (row) => <Ago at={row.last} /> },
     { name: "why", title: "Last unreadable one", spare: 2, cell: (row) => (row.last_garbage ? <code class="cut" title={row.last_garbage}>{row.last_garbage}</code> : "–") },
   ];

@@ -41,7 +41,7 @@ function columns(most: number): Column<ServerSummary>[] {
     { name: "bar", title: "", spare: 2, width: "8rem", cell: (row) => <ImpactBar counts={row.resets} most={most} benign={current.benign} /> },
     { name: "aborted", title: "Aborted", sorts: true, align: "right", spare: 2, cell: (row) => <span class="number">{count(row.resets.aborted)}</span> },
     { name: "refused", title: "Refused", sorts: true, align: "right", spare: 2, cell: (row) => <span class="number">{count(row.resets.refused)}</span> },
-    { name: "clients", title: "Clients", sorts: true, align: "right", spare: 1, cell: (row) => <span class="number" title="about: counted to 3 %">{count(row.clients)}</span> },
+    { name: "clients", title: "Clients", align: "right", spare: 1, cell: (row) => <span class="number" title="about: counted to 3 %">{count(row.clients)}</span> },
     { name: "causes", title: "Mostly", spare: 1, cell: (row) => row.causes.slice(0, 2).map((cause) => <span key={cause.name} class="cause" title={meaning("cause", cause.name)}>{words(cause.name)} <span class="faint number">{count(total(cause))}</span></span>) },
     { name: "last", title: "Last", sorts: true, spare: 1, width: "6.5rem", cell: (row) => <Ago at={row.last} /> },
   ];

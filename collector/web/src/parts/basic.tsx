@@ -126,6 +126,11 @@ export function Empty(props: { children: ComponentChildren }) {
   return <p class="empty" role="status">{props.children}</p>;
 }
 
+/** A sentence of the collector: what stands between backticks is code. */
+export function Prose(props: { text: string }) {
+  return <>{props.text.split("`").map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))}</>;
+}
+
 /** Says that an answer is an old one because the newest could not be had. */
 export function Stale<T>(props: { answer: Answer<T> }) {
   if (!props.answer.error || props.answer.data === undefined) return null;

@@ -58,7 +58,7 @@ export function Ladder(props: { rungs: Rung[]; event: Event }) {
               {rung.is_judged && <rect x={0} y={at - 18} width={width} height={ROW} class="judged-row" />}
               <text x={4} y={at + 4} class="axis">{narrow ? "" : `+${span(rung.after_s)}`}</text>
               <line x1={start} y1={at} x2={end} y2={at} class={`arrow ${kind}`} marker-end={`url(#tip-${kind})`} />
-              <text x={middle} y={at - 5} class="rung middle">{label(rung, narrow)}</text>
+              <text x={middle} y={at - 6} class="rung middle">{label(rung, narrow)}</text>
               <text x={where} y={at + 4} class={`axis ${towardRight ? "end" : ""} ${isStrange ? "strange" : ""}`}>
                 {narrow ? `${rung.ttl}` : header(rung)}
                 <title>{isStrange ? `${header(rung)}: others of this side have TTL ${own}` : header(rung)}</title>

@@ -15,8 +15,11 @@ export function SpreadChart(props: { spread: Spread; label: string; unit: "s" | 
   const text = props.unit === "s" ? span : bytes;
   if (spread.count === 0) return <Empty>Nothing to measure in this time.</Empty>;
   const timers = (props.timers ?? []).filter((timer) => timer.count > 0);
-  const low = Math.min(shown[0]?.low ?? 1, ...timers.map((timer) => timer.seconds * 0.8));
-  const high = Math.max(shown.at(-1)?.high ?? 2, ...timers.map((timer) => timer.seconds * 1.2));
+  const least = Math.min(shown[0]?.low ?? 1, ...timers.map((timer) => timer.seconds * 0.8));
+  const greatest = Math.max(shown.at(-1)?.high ?? 2, ...timers.map((timer) => timer.seconds * 1.2));
+  // Few buckets do not fill the width: what lies within 19 % shall look narrow.
+  const room = Math.max(1, Math.sqrt(RATIO_LEAST / (greatest / least)));
+  const [low, high] = [least / room, greatest * room];
   const most = Math.max(1, ...shown.map((bar) => bar.count));
   const marks = ticks(most, 3);
   const top = marks.at(-1) ?? 1;
@@ -61,8 +64,11 @@ function summary(spread: Spread, text: (value: number) => string): string {
     return value === undefined ? "–" : text(value);
   };
   const zeros = spread.zeros > 0 ? `; ${count(spread.zeros)} at zero, not drawn` : "";
-  return `${count(spread.count)} resets; half within ${at(0.5)}, nine of ten within ${at(0.9)}, 99 % within ${at(0.99)}${zeros}`;
+  return `${count(spread.count)} ${spread.count === 1 ? "reset" : "resets"}; half within ${at(0.5)}, nine of ten within ${at(0.9)}, 99 % within ${at(0.99)}${zeros}`;
 }
+
+/** The ends of an axis are at least that far apart. */
+const RATIO_LEAST = 1000;
 
 const plain = (seconds: number): string => (seconds < 120 ? `${seconds} s` : seconds % 3600 === 0 ? `${seconds / 3600} h` : seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`);
 

@@ -92,7 +92,7 @@ export function Timeline(props: { series: Step[]; stepS: number; label: string; 
             return <rect key={`${index}-${layer}`} x={x} width={Math.max(1, stepWide - (stepWide > 4 ? 1 : 0))} y={upper} height={Math.max(1, bottom - upper)} class={layerClass(all, layer)} />;
           });
         })}
-        {series.map((item, index) => index % labels === 0 && (
+        {series.map((item, index) => index % labels === 0 && plot.left + index * stepWide < width - 36 && (
           <text key={item.time} x={plot.left + index * stepWide} y={height - 6} class="axis">{tick(instant(item.time), stepS, shown)}</text>
         ))}
         {at !== null && (
