@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use classifiers::{Cause, Context, Impact, Origin, Role, Ruling, Setting, decide};
 use events::{
-    Connections, ContextReport, Endpoint, GroupCount, Minute, Report, Resets, Share, Status,
-    UtcTime,
+    Connections, ContextReport, Endpoint, GroupCount, Report, Resets, Share, Status, UtcTime,
 };
 use flowtable::{TableCounts, Timestamp};
 use hashbrown::HashMap;
@@ -147,8 +146,8 @@ impl Exporter {
         beat(&mut status, self.clock.0);
         self.beaten = status;
         let snapshot = self.snapshot();
-        let minutes = self.minutes.as_mut().map(|minutes| minutes.rest(&snapshot));
-        tell_all(minutes.unwrap_or_default(), sink)
+        let Some(minutes) = &mut self.minutes else { return Ok(()) };
+        minutes.rest(&snapshot, &mut |minute| sink.minute(minute)).map_err(Error::Sink)
     }
 
     /// Takes in windows that end together.
@@ -187,9 +186,10 @@ impl Exporter {
     /// Tells minutes of which nothing more can come.
     fn tell_minutes(&mut self, sink: &mut dyn Sink) -> Result<(), Error> {
         let Some(mut minutes) = self.minutes.take() else { return Ok(()) };
-        let told = minutes.due(self.now(), || self.snapshot());
+        let (now, snapshot) = (self.now(), || self.snapshot());
+        let told = minutes.due(now, snapshot, &mut |minute| sink.minute(minute));
         self.minutes = Some(minutes);
-        tell_all(told, sink)
+        told.map_err(Error::Sink)
     }
 
     /// What is true now, for the end of a minute.
@@ -486,10 +486,6 @@ impl Exporter {
         });
         groups
     }
-}
-
-fn tell_all(minutes: Vec<Minute>, sink: &mut dyn Sink) -> Result<(), Error> {
-    minutes.iter().try_for_each(|minute| sink.minute(minute)).map_err(Error::Sink)
 }
 
 /// What windows that end together hold of one kind, as one worker would have told it.

@@ -33,6 +33,7 @@ mod tell;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::io;
 
 use events::{Connections, Minute, Status};
 use flowtable::Timestamp;
@@ -132,38 +133,43 @@ impl Minutes {
         }
     }
 
-    /// Packet time has come to `now`: the minutes of which nothing more can come, each in its parts.
+    /// Packet time has come to `now`: tells the minutes of which nothing more can come, each in its parts.
+    ///
+    /// # Errors
+    /// What `tell` said.
     pub(crate) fn due(
         &mut self,
         now: Timestamp,
         snapshot: impl FnOnce() -> Snapshot,
-    ) -> Vec<Minute> {
+        tell: Tell<'_>,
+    ) -> io::Result<()> {
         let is_new_minute = self.now.as_ref().is_none_or(|(then, _)| *then != number_of(now));
         if !is_new_minute && self.next_due(now).is_none() {
-            return Vec::new();
+            return Ok(());
         }
         let snapshot = snapshot();
         if is_new_minute {
             self.pass(number_of(now), &snapshot);
         }
-        let mut told = Vec::new();
         while let Some(number) = self.next_due(now) {
-            self.tell(number, &snapshot, &mut told);
+            self.tell(number, &snapshot, tell)?;
         }
-        told
+        Ok(())
     }
 
-    /// All that is left.
-    pub(crate) fn rest(&mut self, snapshot: &Snapshot) -> Vec<Minute> {
+    /// Tells all that is left.
+    ///
+    /// # Errors
+    /// What `tell` said.
+    pub(crate) fn rest(&mut self, snapshot: &Snapshot, tell: Tell<'_>) -> io::Result<()> {
         if let Some((number, _)) = self.now {
             // The minute under way ends with the run.
             self.pass(number, snapshot);
         }
-        let mut told = Vec::new();
         while let Some((&number, _)) = self.open.first_key_value() {
-            self.tell(number, snapshot, &mut told);
+            self.tell(number, snapshot, tell)?;
         }
-        told
+        Ok(())
     }
 
     /// The oldest minute, if nothing more can come for it, or there are too many.
@@ -200,13 +206,15 @@ impl Minutes {
         }
     }
 
-    fn tell(&mut self, number: u64, snapshot: &Snapshot, told: &mut Vec<Minute>) {
-        if let Some(open) = self.open.remove(&number) {
-            self.cells = self.cells.saturating_sub(open.cells());
-            self.telling.tell(number, open, snapshot, told);
-        }
+    fn tell(&mut self, number: u64, snapshot: &Snapshot, tell: Tell<'_>) -> io::Result<()> {
+        let Some(open) = self.open.remove(&number) else { return Ok(()) };
+        self.cells = self.cells.saturating_sub(open.cells());
+        self.telling.tell(number, open, snapshot, tell)
     }
 }
+
+/// Takes a part of a minute; one at a time, since large minutes are tens of megabytes.
+pub(crate) type Tell<'t> = &'t mut dyn FnMut(&Minute) -> io::Result<()>;
 
 /// The minute of a time.
 pub(crate) const fn number_of(time: Timestamp) -> u64 {

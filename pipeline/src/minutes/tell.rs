@@ -1,5 +1,8 @@
 //! From an open minute to what is told of it.
 
+use std::collections::BTreeMap;
+use std::io;
+
 use events::{
     Connections, LATE_PARTS, Minute, MinuteRow, SCHEMA, ServerRange, ServiceRow, UtcTime, event_id,
     minute_id,
@@ -8,7 +11,7 @@ use events::{
 use super::fact::Example;
 use super::open::Open;
 use super::row::{Key, Row};
-use super::{MINUTE_NS, MINUTE_S, Snapshot};
+use super::{MINUTE_NS, MINUTE_S, Snapshot, Tell};
 use crate::window::unpack;
 
 /// Who tells: what identifiers are made of.
@@ -29,63 +32,50 @@ impl Telling {
     }
 
     /// Tells a minute in as many parts as keep each below [`PART_BYTES`] or so.
+    ///
+    /// # Errors
+    /// What `tell` said.
     pub(super) fn tell(
         &mut self,
         number: u64,
         mut open: Open,
         now: &Snapshot,
-        told: &mut Vec<Minute>,
-    ) {
+        tell: Tell<'_>,
+    ) -> io::Result<()> {
         let is_late = self.latest.is_some_and(|latest| number <= latest);
         self.latest = self.latest.max(Some(number));
-        let start = UtcTime(number * MINUTE_NS);
-        let end = open.end.take();
-        let (status, losses) = match end {
+        let (status, losses) = match open.end.take() {
             Some(end) => (end.snapshot.status, end.losses),
-            None => (now.status.clone(), Default::default()),
+            None => (now.status.clone(), BTreeMap::new()),
         };
-        let mut part = Minute {
+        let blank = Minute {
             schema: SCHEMA,
-            start,
+            start: UtcTime(number * MINUTE_NS),
             span_s: MINUTE_S,
+            status,
+            ..Minute::default()
+        };
+        let first = Minute {
             scans: open.scans.told(),
             connections: open.connections,
             overflow: open.overflow,
             losses,
-            status: status.clone(),
-            ..Minute::default()
+            ..blank.clone()
         };
-        let (mut bytes, mut parts) = (0, Vec::new());
-        let mut make_room = |part: &mut Minute, more: usize| {
-            bytes += more;
-            if bytes > PART_BYTES {
-                bytes = more;
-                let next = Minute {
-                    schema: SCHEMA,
-                    start,
-                    span_s: MINUTE_S,
-                    status: status.clone(),
-                    ..Minute::default()
-                };
-                parts.push(std::mem::replace(part, next));
-            }
-        };
+        let number = if is_late { None } else { Some(0) };
+        let mut parts = Parts { telling: self, tell, blank, part: first, bytes: 0, number };
         for service in sorted(open.services) {
-            make_room(&mut part, SERVICE_BYTES);
-            part.services.push(service);
+            parts.make_room(SERVICE_BYTES)?;
+            parts.part.services.push(service);
         }
         let mut rows: Vec<(Key, Row)> = open.rows.into_iter().collect();
         rows.sort_unstable_by_key(|(key, _)| *key);
         for (key, row) in rows {
-            make_room(&mut part, row.told_bytes());
-            part.rows.push(self.row(&key, &row));
+            parts.make_room(row.told_bytes())?;
+            let row = parts.telling.row(&key, &row);
+            parts.part.rows.push(row);
         }
-        parts.push(part);
-        for (index, mut part) in (0..).zip(parts) {
-            part.part = if is_late { self.late_part() } else { index };
-            part.id = minute_id(&self.run, start, part.part);
-            told.push(part);
-        }
+        parts.end()
     }
 
     fn late_part(&mut self) -> u32 {
@@ -101,6 +91,43 @@ impl Telling {
             let run = file.map_or(self.run.as_str(), String::as_str);
             event_id(run, receipt.queue, receipt.frame, UtcTime(example.time.0))
         })
+    }
+}
+
+/// The parts of one minute, one after the other.
+struct Parts<'p> {
+    telling: &'p mut Telling,
+    tell: Tell<'p>,
+    /// What every part begins with.
+    blank: Minute,
+    part: Minute,
+    /// Of `part`, about.
+    bytes: usize,
+    /// Of `part`, if the minute is not late.
+    number: Option<u32>,
+}
+
+impl Parts<'_> {
+    fn make_room(&mut self, more: usize) -> io::Result<()> {
+        if self.bytes > 0 && self.bytes + more > PART_BYTES {
+            self.end()?;
+            self.part = self.blank.clone();
+            self.bytes = 0;
+        }
+        self.bytes += more;
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.part.part = match &mut self.number {
+            Some(number) => {
+                *number += 1;
+                *number - 1
+            }
+            None => self.telling.late_part(),
+        };
+        self.part.id = minute_id(&self.telling.run, self.part.start, self.part.part);
+        (self.tell)(&self.part)
     }
 }
 

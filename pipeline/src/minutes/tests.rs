@@ -15,6 +15,29 @@ fn minutes(options: MinuteOptions) -> Minutes {
     Minutes::new(options, &Names::Files(vec!["a.pcap".to_owned()]), "")
 }
 
+/// What is told at `now`.
+fn due(minutes: &mut Minutes, now: Timestamp, snapshot: impl FnOnce() -> Snapshot) -> Vec<Minute> {
+    let mut told = Vec::new();
+    minutes
+        .due(now, snapshot, &mut |minute| {
+            told.push(minute.clone());
+            Ok(())
+        })
+        .unwrap();
+    told
+}
+
+fn rest(minutes: &mut Minutes, snapshot: &Snapshot) -> Vec<Minute> {
+    let mut told = Vec::new();
+    minutes
+        .rest(snapshot, &mut |minute| {
+            told.push(minute.clone());
+            Ok(())
+        })
+        .unwrap();
+    told
+}
+
 fn fact(time_ms: u64, server: u8, client: u32, frame: u64) -> Fact {
     Fact {
         time: Timestamp(time_ms * 1_000_000),
@@ -120,10 +143,10 @@ proptest! {
         in_order.sort_by_key(|(fact, late_ms)| fact.time.0 / 1_000_000 + late_ms);
         let (mut minutes, mut told) = (minutes(MinuteOptions::default()), Vec::new());
         for (fact, late_ms) in &in_order {
-            told.extend(minutes.due(fact.time.plus_ns(late_ms * 1_000_000), Snapshot::default));
+            told.extend(due(&mut minutes, fact.time.plus_ns(late_ms * 1_000_000), Snapshot::default));
             minutes.add(fact);
         }
-        told.extend(minutes.rest(&Snapshot::default()));
+        told.extend(rest(&mut minutes, &Snapshot::default()));
         prop_assert!(minutes.open.is_empty());
         prop_assert_eq!(minutes.cells, 0);
 
@@ -149,13 +172,13 @@ fn a_minute_is_told_once_nothing_more_can_come_and_what_is_late_is_a_part_of_it(
     let at = |seconds: u64| Timestamp(seconds * 1_000_000_000);
     minutes.hold(at(59));
     minutes.add(&fact(10_000, 1, 1, 1));
-    assert!(minutes.due(at(75), Snapshot::default).is_empty(), "a finding of it is on hold");
+    assert!(due(&mut minutes, at(75), Snapshot::default).is_empty(), "a finding of it is on hold");
     minutes.release(at(59));
     minutes.add(&fact(59_000, 1, 2, 2));
-    let told = minutes.due(at(96), Snapshot::default);
+    let told = due(&mut minutes, at(96), Snapshot::default);
     assert_eq!((told.len(), told[0].rows[0].count, told[0].part), (1, 2, 0));
     minutes.add(&fact(20_000, 1, 3, 3));
-    let late = minutes.due(at(97), Snapshot::default);
+    let late = due(&mut minutes, at(97), Snapshot::default);
     assert_eq!((late.len(), late[0].rows[0].count, late[0].part), (1, 1, LATE_PARTS));
     assert_ne!(late[0].id, told[0].id);
 }
@@ -169,10 +192,10 @@ fn what_was_lost_and_what_expired_belongs_to_the_minute_in_which_it_did() {
         let connections = Connections { timed_out, still_open: 7, ..Connections::default() };
         Snapshot { status: Status { losses, ..Status::default() }, connections }
     };
-    assert!(minutes.due(at(1), || snapshot(1)).is_empty());
-    assert!(minutes.due(at(61), || snapshot(3)).is_empty());
-    let mut told = minutes.due(at(121), || snapshot(3));
-    told.extend(minutes.rest(&snapshot(4)));
+    assert!(due(&mut minutes, at(1), || snapshot(1)).is_empty());
+    assert!(due(&mut minutes, at(61), || snapshot(3)).is_empty());
+    let mut told = due(&mut minutes, at(121), || snapshot(3));
+    told.extend(rest(&mut minutes, &snapshot(4)));
     let said: Vec<_> = told
         .iter()
         .map(|minute| (minute.start.0 / MINUTE_NS, minute.connections.timed_out))
@@ -187,7 +210,8 @@ fn a_live_run_tells_empty_minutes_too() {
     let names = Names::Interfaces(vec!["eth1".to_owned()]);
     let mut minutes = Minutes::new(MinuteOptions::default(), &names, "run");
     let at = |seconds: u64| Timestamp(seconds * 1_000_000_000);
-    let told: usize = (0..600).map(|second| minutes.due(at(second), Snapshot::default).len()).sum();
+    let told: usize =
+        (0..600).map(|second| due(&mut minutes, at(second), Snapshot::default).len()).sum();
     assert_eq!(told, 9);
 }
 
@@ -209,7 +233,7 @@ fn a_scan_of_a_million_keys_stays_within_the_guard_and_pushes_no_server_out() {
     assert!(rows <= options.keys_max + 2, "{rows} rows");
     let cells_max = CELLS_MAX + CELLS_OVER + rows * Row::CELLS_LEAST;
     assert!(minutes.cells <= cells_max, "{} cells", minutes.cells);
-    let told = minutes.rest(&Snapshot::default());
+    let told = rest(&mut minutes, &Snapshot::default());
     let all = || told.iter().flat_map(|minute| &minute.rows);
     assert_eq!(all().map(|row| row.count).sum::<u64>(), 1_001_000, "none is lost");
     let is_real = |row: &&MinuteRow| row.stage == Stage::Later && row.server.prefix.is_none();
@@ -244,7 +268,7 @@ fn a_minute_of_rows_that_are_all_different_inside_is_bounded_too() {
     let rows: usize = minutes.open.values().map(Open::len).sum();
     let cells_max = CELLS_MAX + CELLS_OVER + rows * Row::CELLS_LEAST;
     assert!(minutes.cells <= cells_max, "{} cells", minutes.cells);
-    let told = minutes.rest(&Snapshot::default());
+    let told = rest(&mut minutes, &Snapshot::default());
     let sum: u64 = told.iter().flat_map(|minute| &minute.rows).map(|row| row.count).sum();
     assert_eq!(sum, 2_000_000);
 }
