@@ -116,8 +116,8 @@ fn a_torn_file_is_set_aside_and_the_rest_stays() {
     let store = Store::open_at(&options(directory.path()), now).unwrap();
     put(&store, &records(0..400, now), now);
     drop(store);
-    for (name, is_events) in [("main.sqlite", false), ("evidence.sqlite", false), ("events", true)]
-    {
+    let files = [(9, "main.sqlite", false), (10, "evidence.sqlite", false), (11, "events", true)];
+    for (session, name, is_events) in files {
         let torn = std::fs::read_dir(directory.path())
             .unwrap()
             .map(|entry| entry.unwrap().path())

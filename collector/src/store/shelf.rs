@@ -196,6 +196,8 @@ impl Shelf {
     pub(super) fn tidy(&mut self, now_s: u64) -> Result<(), StoreError> {
         let part_bytes_max = self.part_bytes_max();
         let today = now_s / 86_400;
+        // First what makes room: on a full disk nothing can be sealed.
+        self.forget(today)?;
         // An hour into the next day nothing of the last one is waited for any more.
         let over = (now_s.saturating_sub(3600)) / 86_400;
         for part in &mut self.open {
@@ -210,7 +212,7 @@ impl Shelf {
         }
         let excess = self.open.len().saturating_sub(OPEN_MAX);
         self.open.drain(..excess);
-        self.forget(today)
+        Ok(())
     }
 
     fn forget(&mut self, today: u64) -> Result<(), StoreError> {
