@@ -19,6 +19,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use collector::{
     ClickHouse, ClickHouseOptions, Gather, Keep, ReceiveState, Receivers, Store, StoreKind,
+    StoreOptions,
 };
 use events::{Status, thousands};
 use signal_hook::consts::SIGHUP;
