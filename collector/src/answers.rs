@@ -1,14 +1,19 @@
 //! What the API answers. Clients of this program read the same types.
 
+use std::collections::BTreeMap;
+
+use events::explain::Explanation;
 use events::{Endpoint, Event, Start, Status, UtcTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::delivery_state::DeliveryState;
 use crate::health::Health;
+use crate::history::EventDetail;
 use crate::impacts::ImpactCounts;
 
 /// `/api/v1/snapshot`: what a screen draws.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Snapshot {
     /// When it was taken.
     pub time: UtcTime,
@@ -41,7 +46,7 @@ pub struct Snapshot {
 }
 
 /// What is counted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CountedFrom {
     /// All since the start.
@@ -52,7 +57,7 @@ pub enum CountedFrom {
 }
 
 /// A name and its resets.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NameRow {
     /// Of an origin or a cause.
     pub name: String,
@@ -62,7 +67,7 @@ pub struct NameRow {
 }
 
 /// A server and its resets.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ServerRow {
     /// Which.
     pub server: Endpoint,
@@ -76,7 +81,7 @@ pub struct ServerRow {
 }
 
 /// What happened in one step of a series.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Second {
     /// Packets.
     pub packets: u64,
@@ -89,7 +94,7 @@ pub struct Second {
 }
 
 /// `/api/v1/events`: events in the order they were told.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EventPage {
     /// Names this run of the sensor: event numbers begin anew with another.
     pub run: String,
@@ -103,7 +108,7 @@ pub struct EventPage {
 }
 
 /// An event and its number in this run.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Numbered {
     /// From 1, in the order events were told.
     pub number: u64,
@@ -113,7 +118,7 @@ pub struct Numbered {
 }
 
 /// `/api/v1/events/{id}`: one event and what it says, for people.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EventSheet {
     /// Its number in this run.
     pub number: u64,
@@ -123,8 +128,30 @@ pub struct EventSheet {
     pub sheet: String,
 }
 
+/// `/api/v1/history/{id}`: one event of the store, whole and explained.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct FlowPage {
+    /// What the store knows of it; its fields stand beside the explanation in JSON.
+    #[serde(flatten)]
+    pub detail: EventDetail,
+    /// What it says, in parts.
+    pub explanation: Explanation,
+}
+
+/// `/api/v1/vocabulary`: names and what they mean, by the key that filters them.
+pub type Vocabulary = BTreeMap<String, Vec<Word>>;
+
+/// A name of a closed list.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Word {
+    /// As events bear it.
+    pub name: String,
+    /// What it means, in a sentence.
+    pub meaning: String,
+}
+
 /// `/api/v1/status`: how the run goes, without counts by name.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct StatusPage {
     /// Name of the sensor.
     pub sensor: String,
@@ -143,7 +170,7 @@ pub struct StatusPage {
 }
 
 /// `/api/v1/version`.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct VersionPage {
     /// Version of the program.
     pub version: String,
@@ -154,7 +181,7 @@ pub struct VersionPage {
 }
 
 /// Why a request was not answered, with a status from 400 on.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
     /// In a sentence, with what to do.
     pub error: String,

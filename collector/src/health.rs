@@ -1,11 +1,12 @@
 //! Whether the sensor works, and if not, why.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::receive::ReceiveState;
 
 /// Answers two questions that supervisors ask.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// The exporter beats: what arrives is judged and told. If not, start the process anew.
     pub is_alive: bool,

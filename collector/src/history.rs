@@ -7,6 +7,7 @@ use events::{
     Agreement, ClientCount, Connections, CorroborationItem, Endpoint, Event, Filter, ServerRange,
     Spread, Status, UtcTime,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::NameRow;
@@ -30,7 +31,7 @@ pub struct Ask {
 }
 
 /// `/api/v1/overview`: what happened, the denominator beside it.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Overview {
     /// From this whole step on.
     pub from: UtcTime,
@@ -59,7 +60,7 @@ pub struct Overview {
 }
 
 /// One step of a series.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Its first instant.
     pub time: UtcTime,
@@ -72,7 +73,7 @@ pub struct Step {
 }
 
 /// `/api/v1/servers`: servers, most harmful resets first.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ServerList {
     /// How many there are without limit and offset.
     pub total: u64,
@@ -81,7 +82,7 @@ pub struct ServerList {
 }
 
 /// A server in a list.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ServerSummary {
     /// Which.
     pub server: ServerRange,
@@ -89,7 +90,7 @@ pub struct ServerSummary {
     pub connections: Connections,
     /// Its resets.
     pub resets: ImpactCounts,
-    /// How many different clients were reset, about.
+    /// How many different clients were reset, about; beyond the first 500 of a list, how many at least.
     pub clients: u64,
     /// Its most frequent causes, three at most.
     pub causes: Vec<NameRow>,
@@ -98,7 +99,7 @@ pub struct ServerSummary {
 }
 
 /// `/api/v1/servers/{server}`: one server, whole.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ServerDetail {
     /// As in the list.
     pub summary: ServerSummary,
@@ -125,7 +126,7 @@ pub struct ServerDetail {
 }
 
 /// `/api/v1/idle`: silences before resets, and the timers they point to.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct IdleHistogram {
     /// All of them, seconds.
     pub spread: Spread,
@@ -134,7 +135,7 @@ pub struct IdleHistogram {
 }
 
 /// A well-known timer.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct IdleTimer {
     /// Seconds.
     pub seconds: u32,
@@ -145,7 +146,7 @@ pub struct IdleTimer {
 }
 
 /// `/api/v1/history`: events of the store, newest first.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EventList {
     /// Those asked for.
     pub rows: Vec<EventRow>,
@@ -154,7 +155,7 @@ pub struct EventList {
 }
 
 /// An event in a list.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EventRow {
     /// Identifier.
     pub id: String,
@@ -184,8 +185,37 @@ pub struct EventRow {
     pub has_evidence: bool,
 }
 
+impl EventRow {
+    /// The row of an event of which no store says more.
+    #[must_use]
+    pub fn of(sensor: &str, event: &Event) -> Self {
+        let verdict = &event.verdict;
+        let (origin, origin_confidence, cause, cause_confidence) = match &event.conclusion {
+            Some(told) => (told.origin, told.origin_confidence, told.cause, told.cause_confidence),
+            None => {
+                (verdict.origin, verdict.origin_confidence, verdict.cause, verdict.cause_confidence)
+            }
+        };
+        Self {
+            id: event.id.clone(),
+            sensor: sensor.to_owned(),
+            ts: event.ts,
+            client: event.client,
+            server: event.server,
+            origin: origin.name().to_owned(),
+            origin_confidence,
+            cause: cause.name().to_owned(),
+            cause_confidence,
+            impact: verdict.impact.name().to_owned(),
+            stage: verdict.stage.name().to_owned(),
+            agreement: event.corroboration.last().map(|item| item.agreement),
+            has_evidence: false,
+        }
+    }
+}
+
 /// `/api/v1/history/{id}`: one event, whole.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EventDetail {
     /// Whose.
     pub sensor: String,
@@ -200,7 +230,7 @@ pub struct EventDetail {
 }
 
 /// `/api/v1/bursts`: many connections of one server cut together.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BurstRow {
     /// When the first was seen.
     pub first: UtcTime,
@@ -217,7 +247,7 @@ pub struct BurstRow {
 }
 
 /// `/api/v1/devices`: boxes in the path that sent resets.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceRow {
     /// Whose sensor saw it.
     pub sensor: String,
@@ -238,7 +268,7 @@ pub struct DeviceRow {
 }
 
 /// `/api/v1/sensors`: who sends, and how each does.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SensorRow {
     /// Name.
     pub sensor: String,
@@ -255,7 +285,7 @@ pub struct SensorRow {
 }
 
 /// `/api/v1/disagreements`: sessions whose logged culprit is wrong, by rule.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DisagreementRow {
     /// Who wrote the log.
     pub source: String,
@@ -276,7 +306,7 @@ pub struct DisagreementRow {
 }
 
 /// `/api/v1/logs`: who writes logs to us, and how well they can be read.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LogSourceRow {
     /// Name of the machine.
     pub source: String,
@@ -296,6 +326,9 @@ pub struct LogSourceRow {
     pub last_garbage: Option<String>,
     /// By how much its clock is ahead of ours, seconds, as learned.
     pub clock_offset_s: Option<f64>,
+    /// The zone that its stamps seem to be in, as `+02:00`, where they are off by as much: say so by `timezone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_zone: Option<String>,
     /// When its last line came.
     pub last: UtcTime,
 }

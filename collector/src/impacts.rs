@@ -1,10 +1,11 @@
 //! A count for each impact: what every table and every curve is made of.
 
 use classifiers::Impact;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Primary resets by what they cost.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ImpactCounts {
     /// A live connection was cut.
     pub aborted: u64,

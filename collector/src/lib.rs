@@ -1,7 +1,7 @@
 //! Where events arrive: what is known of late, and who asks for it.
 //!
 //! ```text
-//! exporter's thread --> Recent <-- API's thread <-- HTTP: /api/v1/..., /metrics, /healthz, /readyz
+//! exporter's thread --> Recent <-- API's thread <-- HTTP: the page, /api/v1/..., /metrics, /healthz, /readyz
 //! ```
 //!
 //! Knows events and reports, not how they came about: the sensor embeds it, and so may anybody else.
@@ -13,6 +13,9 @@
 //! | `impacts.rs` | [`ImpactCounts`]: a count for each impact |
 //! | `answers.rs` | what the API answers, as types that clients read too |
 //! | `history.rs` | what the store answers, as types that clients read too |
+//! | `order.rs` | [`ServerOrder`]: in which order servers are listed |
+//! | `past.rs` | [`Past`]: what is asked of a store, whichever it is |
+//! | `logs/` | [`logs`]: what firewalls and servers log, joined with resets |
 //! | `archive/` | [`Archive`]: events of an hour in a Parquet file |
 //! | `clickhouse/` | [`ClickHouse`]: the store of a fleet |
 //! | `receive/` | [`Receivers`]: records of other sensors, by OTLP and NATS |
@@ -35,8 +38,11 @@ mod error;
 mod health;
 mod history;
 mod impacts;
+pub mod logs;
 mod metrics;
 mod options;
+mod order;
+mod past;
 mod receive;
 mod recent;
 mod server;
@@ -44,8 +50,8 @@ mod store;
 mod tls;
 
 pub use answers::{
-    CountedFrom, EventPage, EventSheet, NameRow, Numbered, Refusal, Second, ServerRow, Snapshot,
-    StatusPage, VersionPage,
+    CountedFrom, EventPage, EventSheet, FlowPage, NameRow, Numbered, Refusal, Second, ServerRow,
+    Snapshot, StatusPage, VersionPage, Vocabulary, Word,
 };
 pub use archive::{Archive, ArchiveError};
 pub use clickhouse::{ClickHouse, ClickHouseError, ClickHouseOptions};
@@ -59,14 +65,16 @@ pub use history::{
 };
 pub use impacts::ImpactCounts;
 pub use options::{Listen, Options, ProxyOptions};
+pub use order::{Ranked, ServerOrder};
+pub use past::{NoAnswer, Past};
 pub use receive::{
     Arrival, ArrivalKind, Gather, Keep, KeepError, Kept, NatsOptions, ReceiveError, ReceiveOptions,
     ReceiveState, ReceiverState, Receivers, RecordCount,
 };
 pub use recent::{Question, Recent, Sensor};
-pub use server::{Proof, Role, Server, SessionPage, serve};
+pub use server::{LiveStatus, LogRows, Offer, Proof, Role, Server, SessionPage, openapi, serve};
 pub use store::{
-    Incoming, Put, RecordKind, Store, StoreError, StoreKind, StoreOptions, StoreState, StoreSync,
-    Unreadable,
+    BackupReport, Incoming, Put, RecordKind, Store, StoreError, StoreKind, StoreOptions,
+    StoreState, StoreSync, Unreadable,
 };
 pub use tls::{ServerTls, ServerTlsOptions};

@@ -40,6 +40,9 @@ pub struct Options {
     /// frequent impact gives way, so that a flood of harmless resets does not push out the others.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub events_kept: usize,
+    /// Bytes of packets of the last resets that are kept to be fetched; the oldest give way.
+    #[schemars(range(max = 1_073_741_824))]
+    pub evidence_bytes: usize,
     /// Servers that are counted apart, about 100 bytes each. When there is no room, those with the fewest
     /// aborted connections are counted together: scans invent servers.
     #[schemars(range(min = 16, max = 1_000_000))]
@@ -81,6 +84,7 @@ impl Default for Options {
             proxy: ProxyOptions::default(),
             requests_per_s: 50,
             events_kept: 4096,
+            evidence_bytes: 8 << 20,
             servers_kept: 4096,
             connections: 64,
             header_timeout_s: 5,

@@ -78,7 +78,7 @@ fn what_cannot_be_meant_is_refused_in_json_with_a_way_out() {
     let server = serve(&anywhere(), &recent);
     let at = server.local_addr();
     for (path, status, expected) in [
-        ("/", 404, "/api/v1/status"),
+        ("/nowhere", 404, "/api/v1/openapi.json"),
         ("/api/v1/events/0123456789abcdef", 404, "events_kept"),
         ("/api/v1/events/..%2f..%2fetc%2fpasswd", 404, "no such event"),
         ("/api/v1/events?impact=lost", 400, "aborted, refused"),

@@ -1,12 +1,14 @@
 //! What logs of firewalls and servers say of a reset that was seen on the wire.
 
 use classifiers::{Cause, Origin};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::event::Event;
 use crate::time::UtcTime;
 
 /// One log line that speaks of the same connection.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CorroborationItem {
     /// What it does to the verdict.
     pub agreement: Agreement,
@@ -27,16 +29,34 @@ pub struct CorroborationItem {
     /// By how much its clock is ahead of ours, seconds; absent while that is not learned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_offset_s: Option<f64>,
-    /// Which addresses matched: `original`, `client_translated`, `server_translated`, `both_translated`.
+    /// Which addresses matched: `original`, `client_translated`, `server_translated`, `both_translated`; of a
+    /// proxy `front`, the connection that it accepted, or `back`, the one that it made.
     pub matched: String,
+    /// Community ID of the same connection by its other addresses, where they are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub community_id_nat: Option<String>,
     /// What follows, in a sentence.
     pub sentence: String,
     /// The line itself, cut at 1024 bytes.
     pub line: String,
 }
 
+impl CorroborationItem {
+    /// Whether the log names a culprit that the packets do not: it is contradicted, or it took for an endpoint's
+    /// what, by `origin`, the packets' verdict, was a device's or an attacker's.
+    #[must_use]
+    pub const fn is_culprit_wrong(&self, origin: Origin) -> bool {
+        let is_forged = origin.is_device() || matches!(origin, Origin::BlindAttacker);
+        match self.agreement {
+            Agreement::Contradicted => true,
+            Agreement::Refined => is_forged,
+            Agreement::Confirmed | Agreement::Neutral => false,
+        }
+    }
+}
+
 /// What a log line does to a verdict.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Agreement {
     /// It says the same.
@@ -50,18 +70,46 @@ pub enum Agreement {
 }
 
 /// What packets and logs say together. The passive verdict stands beside it, unchanged.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Conclusion {
     /// Who.
     #[serde(with = "crate::names::origin")]
+    #[schemars(with = "crate::names::origin::Names")]
     pub origin: Origin,
     /// Probability of `origin`.
     pub origin_confidence: f64,
     /// Why.
     #[serde(with = "crate::names::cause")]
+    #[schemars(with = "crate::names::cause::Names")]
     pub cause: Cause,
     /// Probability of `cause`.
     pub cause_confidence: f64,
     /// What follows, in a sentence.
     pub sentence: String,
+}
+
+/// What logs tell beside the packets, one line a sentence; last what both say together.
+pub(crate) fn sentences(event: &Event) -> Vec<String> {
+    let line = |item: &CorroborationItem| {
+        let word = match item.agreement {
+            Agreement::Confirmed => "Confirmed",
+            Agreement::Contradicted => "CONTRADICTED",
+            Agreement::Refined => "Refined",
+            Agreement::Neutral => "Beside it",
+        };
+        let known = item.community_id_nat.as_ref();
+        let known = known.map_or(String::new(), |id| format!(" Its other Community ID: {id}."));
+        format!("{word}: {}{known}", item.sentence)
+    };
+    let mut sentences: Vec<String> = event.corroboration.iter().map(line).collect();
+    sentences.extend(event.conclusion.as_ref().map(|said| {
+        format!(
+            "Packets and logs together: {} ({:.2}), {} ({:.2}).",
+            said.origin.name(),
+            said.origin_confidence,
+            said.cause.name(),
+            said.cause_confidence
+        )
+    }));
+    sentences
 }

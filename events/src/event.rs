@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
@@ -17,7 +18,7 @@ pub const SCHEMA: u32 = 1;
 ///
 /// The fields of [`VerdictFields`] stand beside the others in JSON (no nesting). Optional fields
 /// are left out where there is nothing to say; all others are always there.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Names this reset, see [`event_id`]; the provisional and the final event share it.
     pub id: String,
@@ -160,7 +161,7 @@ pub fn event_id(run: &str, queue: u16, sequence: u64, ts: UtcTime) -> String {
 }
 
 /// Whether a verdict may still change.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventStatus {
     /// Said at once; what follows the reset is still being watched.
@@ -170,7 +171,9 @@ pub enum EventStatus {
 }
 
 /// An address and a TCP port.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Endpoint {
     /// IP address.
     pub ip: IpAddr,
@@ -185,7 +188,7 @@ impl std::fmt::Display for Endpoint {
 }
 
 /// How it is known who opened the connection.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RoleSource {
     /// The SYN was seen.
@@ -197,7 +200,7 @@ pub enum RoleSource {
 }
 
 /// One end of a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// Who opened it.
@@ -227,7 +230,7 @@ impl Side {
 }
 
 /// The same fact of both ends.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct PerSide<T> {
     /// Of the client.
     pub client: T,
@@ -254,7 +257,7 @@ impl<T> PerSide<T> {
 }
 
 /// A tunnel and the number it separates tenants by.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TunnelFields {
     /// Which encapsulation: `gre`, `vxlan`, `geneve`, `gtp_u`, `ip_in_ip`, `l2tp`, `erspan`,
     /// `teredo` or `pppoe`.
@@ -264,7 +267,7 @@ pub struct TunnelFields {
 }
 
 /// The header fields of the reset.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ResetFields {
     /// Control bits as letters: `R`, `RA`, `RPA` ...
     pub flags: String,
@@ -301,7 +304,7 @@ pub struct ResetFields {
 }
 
 /// What the named sender's packets looked like before the reset.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Baseline {
     /// Last TTL or hop limit.
     pub ttl: u8,
@@ -325,7 +328,7 @@ pub struct Baseline {
 }
 
 /// How much of the connection was to be seen; what was not seen weakens the verdict.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CaptureQuality {
     /// Its beginning was missed.
     pub midstream: bool,

@@ -26,8 +26,10 @@
 //! | `minute/` | [`Minute`]: a minute of resets counted, and what became of all connections |
 //! | `evidence/` | [`Evidence`]: the packets that a verdict rests on |
 //! | `corroboration.rs` | what logs say of a reset |
+//! | `keyed.rs` | maps whose keys are numbers, read |
 //! | `record.rs` | [`Record`]: an event, a minute or evidence on its way to a collector |
-//! | `encode/` | an event in the words of others: OpenTelemetry |
+//! | `schema.rs` | [`record_schema`]: all of it as JSON Schema; shipped as `schema/record-1.json` |
+//! | `encode/` | an event in the words of others: OpenTelemetry, ECS, OCSF |
 //! | `context/` | [`ContextFields`], [`ContextReport`]: what other connections tell, as fields and in sentences |
 //!
 //! **Invariant:** how an event is sent, stored or coloured is not known here.
@@ -45,11 +47,13 @@ mod evidence;
 pub mod explain;
 mod fill;
 mod filter;
+mod keyed;
 mod minute;
 mod names;
 mod outcome;
 mod record;
 mod report;
+mod schema;
 mod sentence;
 mod status;
 mod steps;
@@ -69,7 +73,9 @@ pub use event::{
     Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
     SCHEMA, Side, TunnelFields, event_id,
 };
-pub use evidence::{Evidence, EvidencePacket, LadderRung, ethernet_headers, ladder_text};
+pub use evidence::{
+    Evidence, EvidencePacket, LadderRung, Pseudonyms, ethernet_headers, ladder_text,
+};
 pub use filter::{Facts, Filter};
 pub use minute::{
     ClientCount, Clients, EXAMPLES, LATE_PARTS, Minute, MinuteRow, ScanRow, ServerRange,
@@ -80,6 +86,7 @@ pub use report::{
     Connections, ControlReport, CpuTime, GroupCount, InputReport, Memory, MemoryItem, Report,
     Resets, Start, StartInput,
 };
+pub use schema::record_schema;
 pub use sentence::{sentence, thousands};
 pub use status::{Fibre, QueueStatus, Share, Status, TapFault, TapFaultKind, TapHealth};
 pub use time::UtcTime;

@@ -4,9 +4,29 @@
 macro_rules! by_name {
     ($($module:ident: $kind:ident;)+) => {$(
         pub(crate) mod $module {
+            use std::borrow::Cow;
+
             use classifiers::$kind;
+            use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
             use serde::de::Error as _;
             use serde::{Deserialize as _, Deserializer, Serializer};
+
+            /// The list as a schema: every name and what it means.
+            pub(crate) struct Names;
+
+            impl JsonSchema for Names {
+                fn schema_name() -> Cow<'static, str> {
+                    stringify!($kind).into()
+                }
+
+                fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                    let names = $kind::ALL.iter().map(|item| {
+                        serde_json::json!({ "const": item.name(), "description": item.meaning() })
+                    });
+                    let names: Vec<_> = names.collect();
+                    json_schema!({ "type": "string", "oneOf": names })
+                }
+            }
 
             pub(crate) fn serialize<S: Serializer>(
                 value: &$kind,

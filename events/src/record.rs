@@ -1,5 +1,6 @@
 //! What a sensor sends to a collector, one JSON object each.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
@@ -7,7 +8,7 @@ use crate::evidence::Evidence;
 use crate::minute::Minute;
 
 /// An event, a minute or evidence, and whose it is.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// Names the record for ever, however often it is sent: keep each once.
     pub uid: String,
@@ -24,7 +25,7 @@ pub struct Record {
 }
 
 /// What a record says; told apart by the field `record`.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "record", rename_all = "snake_case")]
 #[allow(clippy::large_enum_variant, reason = "there are never many at a time")]
 pub enum Body {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use classifiers::{Cause, Impact, Origin};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::context::ContextReport;
@@ -11,7 +12,7 @@ use crate::status::TapHealth;
 use crate::time::UtcTime;
 
 /// Said once, before the first packet.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Start {
     /// Where the memory goes; nothing is added later.
     pub memory: Memory,
@@ -22,7 +23,7 @@ pub struct Start {
 }
 
 /// An input at the start.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct StartInput {
     /// File or interface.
     pub name: String,
@@ -35,7 +36,7 @@ pub struct StartInput {
 }
 
 /// The sum of what is allocated before the first packet.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Memory {
     /// The parts, largest first or in the order of the packet path.
     pub items: Vec<MemoryItem>,
@@ -50,7 +51,7 @@ impl Memory {
 }
 
 /// One part of the memory.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct MemoryItem {
     /// What it is for.
     pub name: String,
@@ -59,7 +60,7 @@ pub struct MemoryItem {
 }
 
 /// Said once, at the end.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// Frames received.
     pub packets: u64,
@@ -103,7 +104,7 @@ pub struct Report {
 }
 
 /// What was left out on purpose, before the sensor saw it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ControlReport {
     /// Segments of a direction that were taken at once.
     pub first_packets: u8,
@@ -112,7 +113,7 @@ pub struct ControlReport {
 }
 
 /// Processor time of the sensor's threads, in seconds; 0 where it was not measured.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CpuTime {
     /// All workers together: reading, finding flows, judging.
     pub workers_s: f64,
@@ -138,7 +139,7 @@ impl Report {
 }
 
 /// What became of the connections that were seen.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Connections {
     /// A SYN was seen.
     pub opened: u64,
@@ -159,7 +160,7 @@ pub struct Connections {
 }
 
 /// Resets by their role.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Resets {
     /// Those that count.
     pub primary: u64,
@@ -170,16 +171,19 @@ pub struct Resets {
 }
 
 /// How many primary resets share origin, cause, impact and server.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct GroupCount {
     /// Who.
     #[serde(with = "crate::names::origin")]
+    #[schemars(with = "crate::names::origin::Names")]
     pub origin: Origin,
     /// Why.
     #[serde(with = "crate::names::cause")]
+    #[schemars(with = "crate::names::cause::Names")]
     pub cause: Cause,
     /// What it cost.
     #[serde(with = "crate::names::impact")]
+    #[schemars(with = "crate::names::impact::Names")]
     pub impact: Impact,
     /// To whom the connections went.
     pub server: Endpoint,
@@ -188,7 +192,7 @@ pub struct GroupCount {
 }
 
 /// What came of one input.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct InputReport {
     /// File or interface.
     pub name: String,

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::report::Connections;
 
 /// Said about once a second in live use. All counts are since the start.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// Seconds since the start.
     pub uptime_s: f64,
@@ -42,7 +43,7 @@ pub struct Status {
 }
 
 /// One receive queue. All counts are since the start of the run, however often its interface went away.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct QueueStatus {
     /// The interface.
     pub interface: String,
@@ -66,7 +67,9 @@ pub struct QueueStatus {
 }
 
 /// The two fibres of an optical tap: each carries one direction of the link.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Fibre {
     /// The first port.
@@ -77,7 +80,7 @@ pub enum Fibre {
 
 /// What the tap shows of the traffic, over the last minute or so. A tap that shows half of a conversation,
 /// or all of it twice, makes verdicts wrong.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct TapHealth {
     /// Connections of which only one direction comes, of those seen long enough to tell.
     pub one_sided: Share,
@@ -105,7 +108,7 @@ impl TapHealth {
 }
 
 /// So many of so many.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Share {
     /// So many.
     pub part: u64,
@@ -122,7 +125,7 @@ impl Share {
 }
 
 /// Something wrong with the tap.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TapFault {
     /// What.
     pub kind: TapFaultKind,
@@ -131,7 +134,9 @@ pub struct TapFault {
 }
 
 /// What can be wrong with a tap.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum TapFaultKind {
     /// Only one direction of many connections comes.

@@ -1,8 +1,10 @@
 //! Instants as users read them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -41,6 +43,20 @@ impl fmt::Display for UtcTime {
         // 2^64 ns end in the year 2554, well inside what RFC 3339 can write.
         let instant = UNIX_EPOCH + Duration::from_nanos(self.0);
         humantime::format_rfc3339_nanos(instant).fmt(f)
+    }
+}
+
+impl JsonSchema for UtcTime {
+    fn schema_name() -> Cow<'static, str> {
+        "UtcTime".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "date-time",
+            "description": "An instant in UTC, RFC 3339 with nine decimals.",
+        })
     }
 }
 

@@ -4,19 +4,22 @@ use classifiers::{
     Alternative, Cause, Clue, Declared, Effect, Evidence, Impact, Origin, Reaction, Reception,
     Role, Shape, Stage, Terminator, Verdict,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::PerSide;
 use crate::sentence::value_text;
 
 /// A [`Verdict`] as owned data; its fields stand directly in the event's JSON.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct VerdictFields {
     /// What it cost: the field to filter by.
     #[serde(with = "crate::names::impact")]
+    #[schemars(with = "crate::names::impact::Names")]
     pub impact: Impact,
     /// Who really sent it.
     #[serde(with = "crate::names::origin")]
+    #[schemars(with = "crate::names::origin::Names")]
     pub origin: Origin,
     /// Probability of `origin`, three decimals.
     pub origin_confidence: f64,
@@ -24,9 +27,11 @@ pub struct VerdictFields {
     pub origin_decibans: f64,
     /// Whether a front end speaks for the server.
     #[serde(with = "crate::names::terminator")]
+    #[schemars(with = "crate::names::terminator::Names")]
     pub terminator: Terminator,
     /// Why.
     #[serde(with = "crate::names::cause")]
+    #[schemars(with = "crate::names::cause::Names")]
     pub cause: Cause,
     /// Probability of `cause`, three decimals.
     pub cause_confidence: f64,
@@ -42,28 +47,34 @@ pub struct VerdictFields {
     pub alternatives: Vec<AlternativeItem>,
     /// What it did to its receiver.
     #[serde(with = "crate::names::effect")]
+    #[schemars(with = "crate::names::effect::Names")]
     pub effect: Effect,
     /// What the receiver's stack should have done with it (RFC 5961).
     #[serde(with = "crate::names::reception")]
+    #[schemars(with = "crate::names::reception::Names")]
     pub effect_expected: Reception,
     /// By what that is expected: half a sentence about the reset.
     pub effect_because: String,
     /// What was seen of the receiver afterwards.
     #[serde(with = "crate::names::reaction")]
+    #[schemars(with = "crate::names::reaction::Names")]
     pub effect_seen: Reaction,
     /// Whether the receiver did otherwise than expected.
     #[serde(default, skip_serializing_if = "is_false")]
     pub effect_contradiction: bool,
     /// How far the connection had come.
     #[serde(with = "crate::names::stage")]
+    #[schemars(with = "crate::names::stage::Names")]
     pub stage: Stage,
     /// How it relates to other resets of its flow.
     #[serde(with = "crate::names::role")]
+    #[schemars(with = "crate::names::role::Names")]
     pub role: Role,
     /// Whether `role` is `secondary`: the question most filters ask.
     pub secondary: bool,
     /// Its shape by the grammar of the stacks.
     #[serde(with = "crate::names::shape")]
+    #[schemars(with = "crate::names::shape::Names")]
     pub shape: Shape,
     /// Payload bytes of each side that were in flight, not acknowledged, when it came; null where
     /// that could not be seen, for example because one direction was not captured.
@@ -125,13 +136,15 @@ impl From<&Verdict> for VerdictFields {
 }
 
 /// Another reading of the same packets.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AlternativeItem {
     /// Who.
     #[serde(with = "crate::names::origin")]
+    #[schemars(with = "crate::names::origin::Names")]
     pub origin: Origin,
     /// Why.
     #[serde(with = "crate::names::cause")]
+    #[schemars(with = "crate::names::cause::Names")]
     pub cause: Cause,
     /// Its probability, three decimals.
     pub confidence: f64,
@@ -148,7 +161,7 @@ impl From<&Alternative> for AlternativeItem {
 }
 
 /// A reason that the sender wrote into the reset.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeclaredItem {
     /// Where it was written.
     pub carrier: String,
@@ -172,10 +185,11 @@ impl From<&Declared> for DeclaredItem {
 }
 
 /// One clue: what was seen, what the named sender would have shown, and what that is worth.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EvidenceItem {
     /// Which clue.
     #[serde(with = "crate::names::clue")]
+    #[schemars(with = "crate::names::clue::Names")]
     pub clue: Clue,
     /// The outcome of the clue, by its name in the table of weights; absent for what bears on the
     /// cause only.

@@ -4,6 +4,7 @@ mod sample;
 
 use classifiers::{Alternative, Cause, Impact, Origin, Verdict};
 use events::encode::otel::{Envelope, log_record};
+use events::encode::{Encoding, Source};
 use events::{Event, explain};
 use sample::{event, verdict};
 
@@ -92,4 +93,25 @@ fn every_cause_and_origin_makes_a_sheet_without_gaps() {
             }
         }
     }
+}
+
+#[test]
+fn a_full_event_in_the_words_of_ecs() {
+    insta::assert_snapshot!(document(Encoding::Ecs));
+}
+
+#[test]
+fn a_full_event_in_the_words_of_ocsf() {
+    insta::assert_snapshot!(document(Encoding::Ocsf));
+}
+
+fn document(encoding: Encoding) -> String {
+    let source = Source {
+        sensor: Some("east-1"),
+        version: "1.2.3",
+        record: Some(("00000000000000ab-7", 7)),
+        is_test: false,
+    };
+    let document = encoding.document(&event(&verdict()), &source).unwrap();
+    serde_json::to_string_pretty(&document).unwrap()
 }

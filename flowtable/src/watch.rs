@@ -44,6 +44,8 @@ pub struct Watch {
     pub deadline: Timestamp,
     /// The caller's note of where the packet was received; carried, never read.
     pub receipt: [u64; 2],
+    /// The caller's note of what was kept of its packets; carried, never read. 0 for nothing.
+    pub trail: u32,
     slot: Option<Slot>,
     next_of_flow: u32,
     next_due: u32,
@@ -144,6 +146,17 @@ impl WatchPool {
             aftermath.observe(before, reset, *sender, direction, segment);
             link = watch.next_of_flow;
         }
+    }
+
+    /// What the caller noted of the packets of each watched reset of a flow, the latest first.
+    pub fn trails(&self, record: &FlowRecord) -> impl Iterator<Item = u32> {
+        let mut link = record.watch;
+        let step = move || {
+            let watch = self.watches.get(link.checked_sub(1)? as usize)?;
+            link = watch.next_of_flow;
+            Some(watch.trail)
+        };
+        std::iter::from_fn(step).take(usize::from(WATCHES_PER_FLOW)).filter(|&trail| trail != 0)
     }
 
     /// The latest watched reset of a flow, as context for the next one.
@@ -293,6 +306,7 @@ impl Watch {
             clock_step: Ticks(0),
             deadline: reset.time.plus_ns(deadline_ns(&before)),
             receipt: [0; 2],
+            trail: 0,
             slot: None,
             next_of_flow: 0,
             next_due: 0,

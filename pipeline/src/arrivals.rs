@@ -97,7 +97,7 @@ mod tests {
 
     /// Ends of `workers` exchanges, and where each worker says how far it is.
     fn crew(workers: usize) -> (Vec<(Outbox, Arc<AtomicU64>)>, Vec<Inbox>) {
-        let telling = Telling { provisional: false, notes: false, minutes: false };
+        let telling = Telling { provisional: false, notes: false, minutes: false, evidence: false };
         (0..workers)
             .map(|_| {
                 let (mut outbox, inbox) = exchange(1, Patience::Wait, telling);

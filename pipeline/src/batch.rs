@@ -8,6 +8,7 @@ use xdp::prefetch;
 
 use crate::shard::Staged;
 use crate::source::{BATCH_MAX, Frame};
+use crate::trail::Head;
 
 /// The segments of one turn, in the order they came. Fixed in size, written in place.
 pub(crate) struct Batch {
@@ -19,6 +20,9 @@ pub(crate) struct Batch {
     wholes_len: usize,
     /// Segments on their way to another place of the batch.
     pub(crate) moving: Box<[Short; BATCH_MAX]>,
+    /// First bytes of segments that other workers have received, as many as [`Batch::wholes`]; none if no
+    /// packets are kept.
+    pub(crate) heads: Box<[Head]>,
     /// For a plain segment that has to be read as a whole after all.
     pub(crate) spare: Box<Staged>,
 }
@@ -53,12 +57,13 @@ pub(crate) struct Seen {
 }
 
 impl Batch {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(keeps_packets: bool) -> Self {
         Self {
             shorts: Box::new([Short::BLANK; BATCH_MAX]),
             len: 0,
             wholes: vec![Staged::blank(); BATCH_MAX].into_boxed_slice(),
             wholes_len: 0,
+            heads: vec![Head::EMPTY; if keeps_packets { BATCH_MAX } else { 0 }].into_boxed_slice(),
             moving: Box::new([Short::BLANK; BATCH_MAX]),
             spare: Box::new(Staged::blank()),
         }
@@ -107,11 +112,18 @@ impl Batch {
         self.wholes.get_mut(self.wholes_len)
     }
 
-    pub(crate) fn push_whole(&mut self, table: &FlowTable) {
+    /// The same for a segment that another worker has received, and a place for its bytes.
+    pub(crate) fn next_received(&mut self) -> Option<(&mut Staged, Option<&mut Head>)> {
+        let head = self.heads.get_mut(self.wholes_len);
+        self.wholes.get_mut(self.wholes_len).map(|place| (place, head))
+    }
+
+    /// `index` is that of its frame, if it has one in the batch.
+    pub(crate) fn push_whole(&mut self, index: usize, table: &FlowTable) {
         let staged = &self.wholes[self.wholes_len];
         if let Some(place) = self.shorts.get_mut(self.len) {
             prefetch(table.set(staged.hash));
-            place.hash = staged.hash;
+            (place.hash, place.index) = (staged.hash, index as u8);
             place.whole = Some(self.wholes_len as u8);
             self.wholes_len += 1;
             self.len += 1;

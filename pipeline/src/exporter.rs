@@ -21,6 +21,7 @@ use crate::outbox::Inbox;
 use crate::sink::Sink;
 use crate::tap::{Shape, Tap};
 use crate::telling::Teller;
+use crate::trail::HeldTrails;
 use crate::window::{Counts, Finding, Window};
 
 /// The exporter of one run.
@@ -40,6 +41,7 @@ pub(crate) struct Exporter {
     has_context: bool,
     budget: Budget,
     held: Held,
+    trails: HeldTrails,
     tap: Tap,
     /// If anybody wants any.
     minutes: Option<Minutes>,
@@ -86,9 +88,16 @@ impl Exporter {
             has_context,
             budget: Budget::default(),
             held: Held::new(),
+            trails: HeldTrails::new(0),
             clock: (Timestamp(0), Instant::now()),
             started: Instant::now(),
         }
+    }
+
+    /// The same with packets to tell, of which so many bytes of payload.
+    pub(crate) fn with_payload(mut self, payload_max: usize) -> Self {
+        self.trails = HeldTrails::new(payload_max);
+        self
     }
 
     /// The same for traffic that comes in this way.
@@ -145,9 +154,12 @@ impl Exporter {
     /// Takes in windows that end together.
     fn take(
         &mut self,
-        windows: Vec<(usize, Box<Window>)>,
+        mut windows: Vec<(usize, Box<Window>)>,
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
+        if sink.wants_events() {
+            windows.iter_mut().for_each(|(_, window)| self.trails.take_in(window));
+        }
         for (_, window) in &windows {
             self.set_clock(window);
         }
@@ -281,9 +293,25 @@ impl Exporter {
         self.emit(finding, setting, sink)
     }
 
-    fn emit(&self, finding: &Finding, setting: &Setting, sink: &mut dyn Sink) -> Result<(), Error> {
-        if sink.wants_events() {
-            sink.emit(&self.teller.event(finding, setting)).map_err(Error::Sink)?;
+    fn emit(
+        &mut self,
+        finding: &Finding,
+        setting: &Setting,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
+        if !sink.wants_events() {
+            return Ok(());
+        }
+        let event = self.teller.event(finding, setting);
+        sink.emit(&event).map_err(Error::Sink)?;
+        if finding.trail == 0 {
+            return Ok(());
+        }
+        // Other connections may have made it the echo of another reset.
+        if event.verdict.role != Role::Primary {
+            self.trails.forget(finding.trail);
+        } else if let Some(evidence) = self.trails.evidence(finding.trail, &finding.watch, &event) {
+            sink.evidence(&evidence).map_err(Error::Sink)?;
         }
         Ok(())
     }
@@ -389,6 +417,9 @@ impl Exporter {
             ("resets_beyond_flow_share", self.counts.resets_beyond_share),
             ("findings_without_window", self.counts.findings_lost),
             ("notes_without_window", self.counts.notes_lost),
+            ("evidence_without_room", self.counts.trails_refused),
+            ("evidence_without_window", self.counts.trails_lost),
+            ("evidence_dropped_on_hold", self.trails.dropped()),
             ("names_not_read", self.counts.names.unread),
             ("names_without_window", self.counts.names.lost),
             ("findings_told_before_context", self.held.cut_short()),

@@ -5,6 +5,7 @@ use xdp::{Capture, Ration};
 
 use crate::minutes::MinuteOptions;
 use crate::names::NamesKept;
+use crate::trail::EvidenceOptions;
 
 /// How the sensor remembers and tells; the same for captures and interfaces.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Options {
     pub provisional: bool,
     /// Judge by other connections too; else by the connection of a reset alone, and at once.
     pub context: bool,
+    /// What is kept of packets, to be told as evidence.
+    pub evidence: EvidenceOptions,
     /// What bounds minutes, if the sink wants any.
     pub minutes: MinuteOptions,
 }
@@ -54,6 +57,7 @@ impl Default for Options {
             names: NamesKept::default(),
             provisional: false,
             context: true,
+            evidence: EvidenceOptions::default(),
             minutes: MinuteOptions::default(),
         }
     }

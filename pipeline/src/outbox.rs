@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use classifiers::{Setting, decide};
+use classifiers::{Role, Setting, decide};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use flowtable::{NameNote, Note, TableCounts, Watch};
 
 use crate::options::Options;
 use crate::sink::Sink;
+use crate::trail::{Head, PACKETS_MAX, Packets};
 use crate::window::{
     FINDINGS_LIVE, FINDINGS_REPLAYED, Finding, NAMES_MAX, NOTES_MAX, WINDOWS_PER_WORKER, Window,
 };
@@ -28,6 +29,23 @@ impl Patience {
         match self {
             Self::Wait => FINDINGS_REPLAYED,
             Self::GoOn => FINDINGS_LIVE,
+        }
+    }
+}
+
+impl Telling {
+    /// Bytes of a window.
+    pub(crate) const fn window_bytes(self, inputs: usize, patience: Patience) -> usize {
+        let (findings_max, packets_max) = (patience.findings_max(), self.packets_max(patience));
+        Window::memory_bytes(inputs, findings_max, packets_max, self.minutes)
+    }
+
+    /// Packets that a window holds.
+    const fn packets_max(self, patience: Patience) -> usize {
+        match patience {
+            _ if !self.evidence => 0,
+            Patience::Wait => FINDINGS_REPLAYED * PACKETS_MAX,
+            Patience::GoOn => PACKETS_LIVE,
         }
     }
 }
@@ -53,6 +71,8 @@ pub(crate) struct Telling {
     pub(crate) notes: bool,
     /// What became of connections, minute by minute.
     pub(crate) minutes: bool,
+    /// The packets of a reset.
+    pub(crate) evidence: bool,
 }
 
 impl Telling {
@@ -61,6 +81,7 @@ impl Telling {
             provisional: options.provisional,
             notes: options.context,
             minutes: sink.wants_minutes(),
+            evidence: options.evidence.packets > 0,
         }
     }
 }
@@ -77,12 +98,12 @@ pub(crate) fn exchange(inputs: usize, patience: Patience, telling: Telling) -> (
     let (full_sender, full) = bounded(WINDOWS_PER_WORKER);
     let (empty, empty_receiver) = bounded(WINDOWS_PER_WORKER);
     let findings_max = patience.findings_max();
+    let packets_max = telling.packets_max(patience);
+    let window = || Box::new(Window::new(inputs, findings_max, packets_max, telling.minutes));
     for _ in 1..WINDOWS_PER_WORKER {
-        empty
-            .send(Box::new(Window::new(inputs, findings_max, telling.minutes)))
-            .expect("the channel holds every window");
+        empty.send(window()).expect("the channel holds every window");
     }
-    let window = Box::new(Window::new(inputs, findings_max, telling.minutes));
+    let window = window();
     let (full_end, empty_end) = (full_sender, empty_receiver);
     let outbox =
         Outbox { window, full: full_end, empty: empty_end, patience, telling, walked: None };
@@ -109,7 +130,12 @@ impl Outbox {
     pub(crate) fn provisional(&mut self, watch: &Watch) {
         if self.telling.provisional {
             let ruling = decide(watch, false, &Setting::NONE);
-            self.push(Finding { watch: *watch, ruling, is_final: false, was_watched: false });
+            let (packets, trail) = (Packets::default(), 0);
+            let (is_final, was_watched) = (false, false);
+            self.push(
+                Finding { watch: *watch, ruling, is_final, was_watched, packets, trail },
+                &[],
+            );
         }
     }
 
@@ -119,13 +145,16 @@ impl Outbox {
     }
 
     /// Judges a reset for good. `was_watched` says whether its watch ran its course; if not, what
-    /// became of its receiver is not known.
-    pub(crate) fn finish(&mut self, watch: &Watch, was_watched: bool) {
+    /// became of its receiver is not known. `heads` are its packets, of which the reset is `judged`.
+    pub(crate) fn finish(&mut self, watch: &Watch, was_watched: bool, heads: &[Head], judged: u8) {
         // By its connection alone: what others tell is added where all workers meet.
         let ruling = decide(watch, was_watched, &Setting::NONE);
         // Counted even if it finds no room: the loss has a name of its own.
         self.window.counts.roles[ruling.role as usize] += 1;
-        self.push(Finding { watch: *watch, ruling, is_final: true, was_watched });
+        let heads = if ruling.role == Role::Primary { heads } else { &[] };
+        let packets = Packets { judged, ..Packets::default() };
+        let (watch, is_final, trail) = (*watch, true, 0);
+        self.push(Finding { watch, ruling, is_final, was_watched, packets, trail }, heads);
     }
 
     /// Whether anybody listens to notes.
@@ -171,11 +200,23 @@ impl Outbox {
 
     /// Inlined, so that a finding of 700 bytes is written where it stays.
     #[inline]
-    fn push(&mut self, finding: Finding) {
+    fn push(&mut self, finding: Finding, heads: &[Head]) {
         if self.has_room(|window| !window.is_full()) {
+            let judged = finding.packets.judged;
             self.window.findings.push(finding);
+            if !heads.is_empty() {
+                self.add_packets(heads, judged);
+            }
         } else {
             self.window.counts.findings_lost += 1;
+        }
+    }
+
+    /// Puts its packets beside the finding pushed last.
+    fn add_packets(&mut self, heads: &[Head], judged: u8) {
+        match (self.window.add_packets(heads, judged), self.window.findings.last_mut()) {
+            (Some(packets), Some(finding)) => finding.packets = packets,
+            _ => self.window.counts.trails_lost += 1,
         }
     }
 
@@ -204,3 +245,6 @@ impl Outbox {
         }
     }
 }
+
+/// Packets in one window of a live worker: those of 480 resets.
+const PACKETS_LIVE: usize = 8_192;

@@ -55,7 +55,8 @@ pub fn replay_queues<S: Source + Send>(
     let trusts_queues = count > 1 && sharding == Sharding::ByQueue;
     let shape = Shape { has_fibres: vec![has_fibres], trusts_queues };
     let minutes = telling.minutes.then_some(options.minutes);
-    let exporter = Exporter::new(teller, inboxes, 1, options.context, minutes);
+    let exporter = Exporter::new(teller, inboxes, 1, options.context, minutes)
+        .with_payload(options.evidence.payload_bytes);
     let mut exporter = exporter.of_shape(shape);
     let work = |_, worker: Worker<S>| worker.run(stop);
     let (_, cpu) = run_crew(workers, work, &mut exporter, stop, sink, |_, _| {})?;
@@ -75,9 +76,11 @@ fn workers<S: Source>(
     // One secret for all: every worker must find the same owner for a flow.
     let table = table_options(options, count);
     let (mut workers, mut inboxes, mut ring_bytes) = (Vec::new(), Vec::new(), 0);
-    for (source, handover) in sources.into_iter().zip(Handover::mesh(count, sharding)) {
+    for (source, handover) in
+        sources.into_iter().zip(Handover::mesh(count, sharding, options.evidence.packets > 0))
+    {
         ring_bytes += handover.memory_bytes() as u64;
-        let shard = Shard::new(&table, options.watches.div_ceil(count));
+        let shard = Shard::new(&table, options.watches.div_ceil(count)).keeping(&options.evidence);
         let (outbox, inbox) = exchange(1, Patience::Wait, telling);
         let names = NameReader::new(options.names_read(), table.seed, NAMES_PER_TURN);
         workers.push(Worker::new(source, shard, outbox, handover, names, options.key_scope));

@@ -24,7 +24,8 @@ use crate::sink::Sink;
 use crate::source::{BATCH_MAX, Source};
 use crate::tap::Sampler;
 use crate::telling::{Names, Teller};
-use crate::window::{WINDOWS_PER_WORKER, Window};
+use crate::trail::HeldTrails;
+use crate::window::WINDOWS_PER_WORKER;
 use crate::worker::Worker;
 
 /// Reads captures to their ends, or until `stop` is set, merged by time, and tells `sink` what was
@@ -135,7 +136,9 @@ fn replay_by_all<S: Source + Send>(
     let telling = Telling::of(options, sink);
     let mut memory = Memory::default();
     for (walked, source) in sources {
-        let shard = Shard::new(&table, options.watches).rationed(options.first_packets());
+        let shard = Shard::new(&table, options.watches)
+            .rationed(options.first_packets())
+            .keeping(&options.evidence);
         memory = memory_of_all(count, &shard, source_bytes, names.len(), telling, options);
         let (mut outbox, inbox) = exchange(names.len(), Patience::Wait, telling);
         if let Some(walked) = walked {
@@ -157,7 +160,8 @@ fn replay_by_all<S: Source + Send>(
         tap: CaptureQuality::default(),
     };
     let minutes = telling.minutes.then_some(options.minutes);
-    let mut exporter = Exporter::new(teller, inboxes, names.len(), options.context, minutes);
+    let mut exporter = Exporter::new(teller, inboxes, names.len(), options.context, minutes)
+        .with_payload(options.evidence.payload_bytes);
     let work = |_, worker: Worker<S>| worker.run(stop);
     let (sources, cpu) = run_crew(workers, work, &mut exporter, stop, sink, |_, _| {})?;
     let mut report = exporter.report();
@@ -230,8 +234,8 @@ fn memory_of_all(
     telling: Telling,
     options: &Options,
 ) -> Memory {
-    let findings_max = Patience::Wait.findings_max();
-    let windows = WINDOWS_PER_WORKER * Window::memory_bytes(inputs, findings_max, telling.minutes);
+    let window = telling.window_bytes(inputs, Patience::Wait);
+    let windows = WINDOWS_PER_WORKER * window;
     let minutes = if telling.minutes { Minutes::memory_bytes(&options.minutes) } else { 0 };
     let parts = shard
         .memory_bytes()
@@ -243,6 +247,7 @@ fn memory_of_all(
         ])
         .map(|(name, bytes)| (name, workers * bytes))
         .chain([("capture buffers", source_bytes), ("minutes", minutes)])
+        .chain([("packets on hold", HeldTrails::memory_bytes(telling.evidence))])
         .filter(|&(_, bytes)| bytes > 0);
     memory_of(parts.chain(Exporter::memory_bytes()))
 }

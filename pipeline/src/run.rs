@@ -28,7 +28,8 @@ use crate::sink::Sink;
 use crate::source::BATCH_MAX;
 use crate::tap::{Sampler, Shape};
 use crate::telling::{Names, Teller};
-use crate::window::{WINDOWS_PER_WORKER, Window};
+use crate::trail::HeldTrails;
+use crate::window::WINDOWS_PER_WORKER;
 use crate::worker::Worker;
 
 /// What to watch, and how.
@@ -93,8 +94,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     let telling = Telling::of(&options.options, sink);
     let hired = Hired::of(options, opened.queues, &table, inputs, telling);
     let mut parts = hired.parts;
-    let findings_max = Patience::GoOn.findings_max();
-    let window = Window::memory_bytes(inputs, findings_max, telling.minutes);
+    let window = telling.window_bytes(inputs, Patience::GoOn);
     let minutes = telling.minutes.then_some(options.options.minutes);
     parts.push(("windows", worker_count * WINDOWS_PER_WORKER * window));
     parts.push(("frames of the queues", opened.frame_bytes));
@@ -102,6 +102,7 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
     parts.push(("budgets of the XDP programs", inputs * budgets));
     parts.push(("minutes", minutes.as_ref().map_or(0, Minutes::memory_bytes)));
     parts.extend(Exporter::memory_bytes());
+    parts.push(("packets on hold", HeldTrails::memory_bytes(telling.evidence)));
     let memory = summed(parts);
     lock_memory(options.lock_memory);
     keeper.serve(hired.ends);
@@ -118,7 +119,8 @@ pub fn run(options: &RunOptions, stop: &AtomicBool, sink: &mut dyn Sink) -> Resu
         has_fibres: links.ports().iter().map(|port| port.port.fibre.is_some()).collect(),
         trusts_queues: worker_count > 1 && options.sharding == Sharding::ByQueue,
     };
-    let exporter = Exporter::new(teller, hired.inboxes, inputs, options.options.context, minutes);
+    let exporter = Exporter::new(teller, hired.inboxes, inputs, options.options.context, minutes)
+        .with_payload(options.options.evidence.payload_bytes);
     let mut exporter = exporter.of_shape(shape);
     let work = |index, worker: Worker<LiveSource>| {
         if options.pin {
@@ -174,13 +176,17 @@ impl Hired {
         let count = queues.len();
         let shares = count > 1 && *sharding == Sharding::ByHash;
         let sharding = if shares { Sharding::ByHash } else { Sharding::ByQueue };
+        let keeps_packets = options.evidence.packets > 0;
         let (workers, inboxes, ends, parts) = Default::default();
         let mut hired = Self { workers, inboxes, ends, flows_max: 0, parts };
-        for (queues, handover) in queues.into_iter().zip(Handover::mesh(count, sharding)) {
+        for (queues, handover) in
+            queues.into_iter().zip(Handover::mesh(count, sharding, keeps_packets))
+        {
             let (end, arrivals) = unbounded();
             let source = LiveSource::new(queues, arrivals, *wait, shares);
             let shard = Shard::new(table, options.watches.div_ceil(count))
-                .rationed(options.first_packets());
+                .rationed(options.first_packets())
+                .keeping(&options.evidence);
             let (outbox, inbox) = exchange(inputs, Patience::GoOn, telling);
             hired.flows_max += shard.table().capacity() as u64;
             hired.parts.extend(shard.memory_bytes());

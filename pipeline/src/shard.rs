@@ -13,6 +13,7 @@ use crate::batch::Short;
 use crate::minutes::{Tally, number_of};
 use crate::outbox::Outbox;
 use crate::source::Receipt;
+use crate::trail::{EARLY_MAX, EvidenceOptions, Head, Kept, Raw, Trail};
 use crate::window::pack;
 
 /// A segment on its way to its shard: everything that is left of the packet.
@@ -64,13 +65,27 @@ pub(crate) struct Shard {
     clock: ClockStep,
     /// In control mode: packets of a direction before any may be left out.
     first_packets: Option<u8>,
+    /// The last packets, if they are kept.
+    trail: Option<Trail>,
 }
 
 impl Shard {
     pub(crate) fn new(table: &TableOptions, watches: usize) -> Self {
         let table = FlowTable::on_pages(table, &mut HugePages);
         let watches = WatchPool::new(watches);
-        Self { table, watches, clock: ClockStep::new(), first_packets: None }
+        Self { table, watches, clock: ClockStep::new(), first_packets: None, trail: None }
+    }
+
+    /// Keeps the last packets of connections, if it shall.
+    pub(crate) fn keeping(mut self, options: &EvidenceOptions) -> Self {
+        self.trail = Trail::new(options);
+        self
+    }
+
+    /// Whether packets are kept, so that it has to be shown each.
+    #[inline(always)]
+    pub(crate) const fn keeps_packets(&self) -> bool {
+        self.trail.is_some()
     }
 
     /// Of connections only a ration is seen: the first so many packets of a direction at least.
@@ -83,7 +98,7 @@ impl Shard {
         &self.table
     }
 
-    pub(crate) fn memory_bytes(&self) -> [(&'static str, usize); 2] {
+    pub(crate) fn memory_bytes(&self) -> [(&'static str, usize); 3] {
         let records = self.table.records();
         let on_huge_pages = xdp::bytes_on_huge_pages(records).unwrap_or(0);
         // But for its edges.
@@ -92,7 +107,11 @@ impl Shard {
         } else {
             "flow table"
         };
-        [(name, self.table.memory_bytes()), ("reset watches", self.watches.memory_bytes())]
+        [
+            (name, self.table.memory_bytes()),
+            ("reset watches", self.watches.memory_bytes()),
+            ("kept packets", self.trail.as_ref().map_or(0, Trail::memory_bytes)),
+        ]
     }
 
     /// The short road of a plain segment; false if it has to go the whole one, [`Shard::take`].
@@ -125,14 +144,42 @@ impl Shard {
     fn note_time(&mut self, time: Timestamp, outbox: &mut Outbox) {
         self.clock.observe(time);
         // To the packet, not to the batch: what comes after a watch is over must not be seen by it.
-        self.watches.expire(time, &mut self.table, |watch| outbox.finish(watch, true));
+        let trail = &mut self.trail;
+        self.watches.expire(time, &mut self.table, |watch| finish(watch, trail, outbox));
+    }
+
+    /// Keeps the bytes of a plain segment.
+    #[inline(always)]
+    pub(crate) fn keep_plain(&mut self, short: &Short, raw: Raw<'_>) {
+        let Short { hash, time, direction, .. } = *short;
+        if let Some(trail) = &mut self.trail {
+            trail.push_plain(&Kept { hash, time, direction, raw });
+        }
+    }
+
+    /// Keeps the bytes of any segment, before its record takes it in.
+    #[inline(never)]
+    fn keep(&mut self, slot: Option<Slot>, staged: &Staged, raw: Raw<'_>) {
+        let Some(trail) = &mut self.trail else { return };
+        let Staged { hash, direction, segment, .. } = *staged;
+        let packet = Kept { hash, time: segment.time, direction, raw };
+        let record = slot.map(|slot| self.table.record(slot));
+        let is_early = record.is_none_or(|record| record.side(direction).packets < EARLY_MAX);
+        trail.push(&packet, &segment, is_early);
+        if let Some(record) = record.filter(|record| record.is_watched()) {
+            self.watches.trails(record).for_each(|link| trail.follow(link, &packet));
+        }
     }
 
     /// The road of one segment: find its flow, judge it if it is a reset, let the flow remember.
-    pub(crate) fn take(&mut self, staged: &Staged, outbox: &mut Outbox) {
+    /// `raw` is its frame, for a shard that keeps packets.
+    pub(crate) fn take(&mut self, staged: &Staged, raw: Option<Raw<'_>>, outbox: &mut Outbox) {
         let Staged { segment, direction, .. } = staged;
         self.note_time(segment.time, outbox);
         let slot = self.table.place(staged.hash, staged.slot, segment.time);
+        if let Some(raw) = raw {
+            self.keep(slot, staged, raw);
+        }
         // Earlier resets of the flow see this segment before it starts a watch of its own.
         if let Some(record) = slot.map(|slot| self.table.record(slot)).filter(|r| r.is_watched()) {
             self.watches.observe(record, *direction, segment);
@@ -165,7 +212,8 @@ impl Shard {
 
     /// Tells what is due and forgets what is old.
     pub(crate) fn advance(&mut self, now: Timestamp, outbox: &mut Outbox) {
-        self.watches.expire(now, &mut self.table, |watch| outbox.finish(watch, true));
+        let trail = &mut self.trail;
+        self.watches.expire(now, &mut self.table, |watch| finish(watch, trail, outbox));
         self.table.sweep(now);
     }
 
@@ -173,7 +221,8 @@ impl Shard {
     pub(crate) fn finish(&mut self, outbox: &mut Outbox) {
         outbox.be_patient();
         // The end of what there is to see: nothing contradicted the reset until then.
-        self.watches.expire_all(&mut self.table, |watch| outbox.finish(watch, true));
+        let trail = &mut self.trail;
+        self.watches.expire_all(&mut self.table, |watch| finish(watch, trail, outbox));
     }
 
     fn judge(&mut self, slot: Option<Slot>, staged: &Staged, outbox: &mut Outbox) {
@@ -212,10 +261,15 @@ impl Shard {
             return;
         }
         outbox.provisional(&watch);
+        if let Some(trail) = self.trail.as_mut().filter(|_| may_be_primary(&watch)) {
+            watch.trail = trail.keep(staged.hash);
+            outbox.window().counts.trails_refused += u64::from(watch.trail == 0);
+        }
         let place = slot.map(|slot| (slot, &mut self.table));
         if self.watches.start(&watch, place).is_none() {
             outbox.window().counts.unwatched += 1;
-            outbox.finish(&watch, false);
+            let (packets, judged) = taken(&watch, &mut self.trail);
+            outbox.finish(&watch, false, packets, judged);
         }
     }
 
@@ -308,6 +362,22 @@ impl Shard {
             });
         }
     }
+}
+
+/// Tells a reset whose watch ran its course, with its packets.
+fn finish(watch: &Watch, trail: &mut Option<Trail>, outbox: &mut Outbox) {
+    let (packets, judged) = taken(watch, trail);
+    outbox.finish(watch, true, packets, judged);
+}
+
+/// The packets that were kept for a watch, and which of them is the reset.
+fn taken<'t>(watch: &Watch, trail: &'t mut Option<Trail>) -> (&'t [Head], u8) {
+    trail.as_mut().map_or((&[], 0), |trail| trail.take(watch.trail))
+}
+
+/// Echoes of an earlier reset are shown by what that one is shown by.
+fn may_be_primary(watch: &Watch) -> bool {
+    watch.earlier.is_none_or(|earlier| earlier.had_no_effect)
 }
 
 /// Whether this SYN/ACK ends a handshake in which one side had to ask again.

@@ -8,6 +8,7 @@ use crate::minutes::Tallies;
 use crate::names::NameCounts;
 use crate::source::Receipt;
 use crate::tap::{SAMPLES_MAX, TapSample};
+use crate::trail::{Head, Packets};
 
 /// One span of a worker's work. Fixed in size; travels to the exporter and comes back empty.
 #[derive(Debug)]
@@ -21,6 +22,9 @@ pub(crate) struct Window {
     pub(crate) names: Vec<NameNote>,
     /// What some connections show of the tap; never more than it was made for.
     pub(crate) samples: Vec<TapSample>,
+    /// Packets of the resets among the findings; never more than it was made for.
+    pub(crate) packets: Vec<Head>,
+    packets_max: usize,
     /// What became of connections by server and minute, if anybody asks.
     pub(crate) tallies: Tallies,
     /// What was counted.
@@ -43,6 +47,10 @@ pub(crate) struct Finding {
     pub(crate) is_final: bool,
     /// Its watch ran its course.
     pub(crate) was_watched: bool,
+    /// Its packets in the window.
+    pub(crate) packets: Packets,
+    /// The number under which the exporter holds them; 0 for none.
+    pub(crate) trail: u64,
 }
 
 impl Finding {
@@ -79,6 +87,10 @@ pub(crate) struct Counts {
     pub(crate) resets_beyond_share: u64,
     /// Findings for which no window had room.
     pub(crate) findings_lost: u64,
+    /// Resets whose packets could not be kept beside their watch.
+    pub(crate) trails_refused: u64,
+    /// Findings for whose packets no window had room.
+    pub(crate) trails_lost: u64,
     /// Notes for which no window had room.
     pub(crate) notes_lost: u64,
     /// What became of the names that clients asked for.
@@ -90,13 +102,20 @@ pub(crate) struct Counts {
 }
 
 impl Window {
-    pub(crate) fn new(inputs: usize, findings_max: usize, tallies: bool) -> Self {
+    pub(crate) fn new(
+        inputs: usize,
+        findings_max: usize,
+        packets_max: usize,
+        tallies: bool,
+    ) -> Self {
         Self {
             findings: Vec::with_capacity(findings_max),
             findings_max,
             notes: Vec::with_capacity(NOTES_MAX),
             names: Vec::with_capacity(NAMES_MAX),
             samples: Vec::with_capacity(SAMPLES_MAX),
+            packets: Vec::with_capacity(packets_max),
+            packets_max,
             tallies: Tallies::new(tallies),
             counts: Counts::default(),
             input_frames: vec![0; inputs].into_boxed_slice(),
@@ -107,8 +126,14 @@ impl Window {
     }
 
     /// Bytes of one window.
-    pub(crate) const fn memory_bytes(inputs: usize, findings_max: usize, tallies: bool) -> usize {
+    pub(crate) const fn memory_bytes(
+        inputs: usize,
+        findings_max: usize,
+        packets_max: usize,
+        tallies: bool,
+    ) -> usize {
         findings_max * size_of::<Finding>()
+            + packets_max * size_of::<Head>()
             + NOTES_MAX * size_of::<Note>()
             + NAMES_MAX * size_of::<NameNote>()
             + SAMPLES_MAX * size_of::<TapSample>()
@@ -119,6 +144,16 @@ impl Window {
 
     pub(crate) const fn is_full(&self) -> bool {
         self.findings.len() >= self.findings_max
+    }
+
+    /// Takes in the packets of a finding; `None` if there is no room for them.
+    pub(crate) fn add_packets(&mut self, heads: &[Head], judged: u8) -> Option<Packets> {
+        let (start, len) = (self.packets.len() as u32, heads.len() as u8);
+        if self.packets.len() + heads.len() > self.packets_max {
+            return None;
+        }
+        self.packets.extend_from_slice(heads);
+        Some(Packets { start, len, judged })
     }
 
     pub(crate) const fn is_blank(&self) -> bool {
@@ -133,6 +168,7 @@ impl Window {
         self.notes.clear();
         self.names.clear();
         self.samples.clear();
+        self.packets.clear();
         self.tallies.clear();
         self.counts = Counts::default();
         self.input_frames.fill(0);
@@ -184,6 +220,8 @@ impl Counts {
         self.resets_beyond_share += other.resets_beyond_share;
         self.findings_lost += other.findings_lost;
         self.notes_lost += other.notes_lost;
+        self.trails_refused += other.trails_refused;
+        self.trails_lost += other.trails_lost;
         self.names.add(&other.names);
         self.handover_lost += other.handover_lost;
         self.first = match (self.first, other.first) {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use flowtable::{FlowKey, KeyScope, Plain, ResetNote, Segment, Timestamp};
-use wire::parse;
+use wire::{LinkType, parse};
 
 use crate::batch::{Batch, Seen};
 use crate::handover::Handover;
@@ -12,6 +12,7 @@ use crate::outbox::Outbox;
 use crate::shard::{Shard, Staged};
 use crate::source::{Frame, Received, Source, SourceError};
 use crate::tap::Sampler;
+use crate::trail::Raw;
 
 /// One core's pipeline: its source, its shard, its window. Shares nothing.
 pub(crate) struct Worker<S> {
@@ -38,12 +39,12 @@ impl<S: Source> Worker<S> {
     ) -> Self {
         Self {
             source,
+            batch: Batch::new(shard.keeps_packets()),
             shard,
             outbox,
             handover,
             names,
             tap: Sampler::new(),
-            batch: Batch::new(),
             key_scope,
             now: Timestamp(0),
             handed_over: Timestamp(0),
@@ -84,7 +85,10 @@ impl<S: Source> Worker<S> {
                 self.batch.untangle();
             }
             self.batch.look_up(self.shard.table());
-            self.take();
+            match self.shard.keeps_packets() {
+                true => self.take::<KEEP_FRAMES>(),
+                false => self.take::<KEEP_NOTHING>(),
+            }
         } else if let Some(clock) = self.source.clock() {
             self.now = now_after(self.now, clock);
         }
@@ -156,19 +160,25 @@ impl<S: Source> Worker<S> {
             }
         }
         if self.handover.is_ours(place.hash) {
-            self.batch.push_whole(self.shard.table());
-        } else if !self.handover.send(place) {
+            self.batch.push_whole(index, self.shard.table());
+        } else if !self.handover.send(place, raw(&frame)) {
             self.outbox.window().counts.handover_lost += 1;
         }
     }
 
-    /// The road of each staged segment into its flow, in the order they came.
+    /// The road of each staged segment into its flow, in the order they came. `KEEP` says which bytes
+    /// of it are kept: a constant, so that keeping none costs nothing.
     #[inline(never)]
-    fn take(&mut self) {
+    fn take<const KEEP: u8>(&mut self) {
         for place in 0..self.batch.len() {
             let short = &self.batch.shorts[place];
             match short.whole {
-                None if self.shard.take_plain(short, &mut self.outbox) => {}
+                None if self.shard.take_plain(short, &mut self.outbox) => {
+                    if KEEP == KEEP_FRAMES {
+                        let frame = self.source.frame(usize::from(short.index));
+                        self.shard.keep_plain(short, raw(&frame));
+                    }
+                }
                 None => self.take_as_whole(place),
                 Some(whole) => {
                     let staged = &mut self.batch.wholes[usize::from(whole)];
@@ -176,7 +186,16 @@ impl<S: Source> Worker<S> {
                     if self.tap.wants(staged.hash.0) {
                         self.tap.see(staged);
                     }
-                    self.shard.take(staged, &mut self.outbox);
+                    let frame;
+                    let raw = match KEEP {
+                        KEEP_FRAMES => {
+                            frame = self.source.frame(usize::from(short.index));
+                            Some(raw(&frame))
+                        }
+                        KEEP_RECEIVED => Some(self.batch.heads[usize::from(whole)].raw()),
+                        _ => None,
+                    };
+                    self.shard.take(staged, raw, &mut self.outbox);
                 }
             }
         }
@@ -191,7 +210,8 @@ impl<S: Source> Worker<S> {
         let shard = &self.shard;
         if whole(&frame, self.key_scope, shard, &mut self.outbox, staged).is_some() {
             staged.slot = short.slot;
-            self.shard.take(staged, &mut self.outbox);
+            let raw = self.shard.keeps_packets().then(|| raw(&frame));
+            self.shard.take(staged, raw, &mut self.outbox);
         }
     }
 
@@ -201,12 +221,12 @@ impl<S: Source> Worker<S> {
         while left > 0 {
             self.batch.clear();
             let mut is_of_two_ports = false;
-            while let Some(place) = self.batch.next_whole()
-                && self.handover.receive(place)
+            while let Some((place, head)) = self.batch.next_received()
+                && self.handover.receive(place, head)
             {
                 self.now = now_after(self.now, place.segment.time);
                 is_of_two_ports |= place.segment.port.0 != 0;
-                self.batch.push_whole(self.shard.table());
+                self.batch.push_whole(0, self.shard.table());
             }
             if self.batch.len() == 0 {
                 break;
@@ -216,7 +236,10 @@ impl<S: Source> Worker<S> {
                 self.batch.untangle();
             }
             self.batch.look_up(self.shard.table());
-            self.take();
+            match self.shard.keeps_packets() {
+                true => self.take::<KEEP_RECEIVED>(),
+                false => self.take::<KEEP_NOTHING>(),
+            }
         }
     }
 
@@ -264,6 +287,14 @@ fn whole<'b>(
     Some(packet.payload)
 }
 
+/// The bytes of a frame, for whoever keeps them.
+#[inline(always)]
+fn raw<'b>(frame: &Frame<'b>) -> Raw<'b> {
+    // Nothing comes out of a frame of an unknown link.
+    let link = frame.link.unwrap_or(LinkType::Ethernet);
+    Raw { link, len: frame.bytes.len() as u32, bytes: frame.bytes }
+}
+
 /// Packet time after a frame.
 #[inline(always)]
 pub(crate) fn now_after(now: Timestamp, frame: Timestamp) -> Timestamp {
@@ -274,3 +305,7 @@ pub(crate) fn now_after(now: Timestamp, frame: Timestamp) -> Timestamp {
 const WINDOW_NS: u64 = 1_000_000_000;
 /// Further back than any reordering: the clock was set, or one frame bore a nonsensical time.
 const CLOCK_BACK_NS: u64 = 10_000_000_000;
+/// Which bytes of packets are kept: none, those of the frames at hand, those that came with the segments.
+const KEEP_NOTHING: u8 = 0;
+const KEEP_FRAMES: u8 = 1;
+const KEEP_RECEIVED: u8 = 2;

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use benches::{CaptureWriter, Mix, Traffic};
 use events::Event;
-use pipeline::{Options, Sink};
+use pipeline::{EvidenceOptions, Options, Sink};
 
 struct Counting;
 
@@ -63,6 +63,17 @@ impl Sink for Told {
 
 /// Allocations of all other threads while a capture of this kind is read, and events told.
 fn allocations(folder: &Path, packets: usize, mix: Mix, resets_per_mille: u64) -> (u64, u64) {
+    keeping(EvidenceOptions::default(), folder, packets, mix, resets_per_mille)
+}
+
+/// The same with packets kept.
+fn keeping(
+    evidence: EvidenceOptions,
+    folder: &Path,
+    packets: usize,
+    mix: Mix,
+    resets_per_mille: u64,
+) -> (u64, u64) {
     let path = folder.join("capture.pcap");
     let traffic = benches::Options { mix, resets_per_mille, flows: 5_000, ..Default::default() };
     let mut traffic = Traffic::new(&traffic);
@@ -74,8 +85,13 @@ fn allocations(folder: &Path, packets: usize, mix: Mix, resets_per_mille: u64) -
         capture.frame(time_ns, &frame).unwrap();
     }
     drop(capture.finish().unwrap());
-    let options =
-        Options { flows: 1 << 14, seed: Some(1), provisional: true, ..Default::default() };
+    let options = Options {
+        flows: 1 << 14,
+        seed: Some(1),
+        provisional: true,
+        evidence,
+        ..Default::default()
+    };
     let others = || ALL.load(Ordering::Relaxed) - OWN.get();
     let (before, mut told) = (others(), Told(0));
     let report =
@@ -98,6 +114,11 @@ fn the_worker_allocates_nothing_per_packet_and_nothing_per_reset() {
     let (many, told) = allocations(folder.path(), 400_000, Mix::Small, 50);
     println!("{many} for 400,000 packets and {told} events");
     assert!(told > 2_048 * 8, "several windows were exchanged");
+    assert!(many <= few + SLACK, "{many} allocations for {told} events, not {few}");
+    let evidence = EvidenceOptions { packets: 1 << 14, payload_bytes: 0 };
+    let (few, _) = keeping(evidence, folder.path(), 20_000, Mix::Small, 0);
+    let (many, told) = keeping(evidence, folder.path(), 400_000, Mix::Small, 50);
+    println!("{many} for 400,000 packets and {told} events with packets kept");
     assert!(many <= few + SLACK, "{many} allocations for {told} events, not {few}");
 }
 

@@ -114,6 +114,25 @@ fn two_workers_with_rings_tell_what_one_worker_tells() {
 }
 
 #[test]
+fn the_owner_of_a_connection_keeps_the_packets_that_another_worker_received() {
+    let frames = Arc::new(conversations());
+    let evidence = pipeline::EvidenceOptions { packets: 1 << 12, payload_bytes: 0 };
+    let options = pipeline::Options { evidence, ..support::options() };
+    let (alone, _) = support::read_files(&[support::capture(&frames)], &options);
+    let (mut two, stop) = (Kept::default(), AtomicBool::new(false));
+    let queues = by_direction(&frames);
+    pipeline::replay_queues(queues, "memory", Sharding::ByHash, &options, &stop, &mut two).unwrap();
+    let packets = |kept: &Kept| {
+        let mut all: Vec<_> =
+            kept.evidence.iter().map(|(_, it)| (it.ts, it.packets.clone(), it.omitted)).collect();
+        all.sort_by_key(|(ts, ..)| *ts);
+        all
+    };
+    assert!(alone.evidence.len() >= 60, "{}", alone.evidence.len());
+    assert_eq!(packets(&two), packets(&alone));
+}
+
+#[test]
 fn without_queues_there_is_nothing_to_run() {
     let (mut sink, stop) = (Kept::default(), AtomicBool::new(false));
     let none: Vec<InStep> = Vec::new();

@@ -1,23 +1,32 @@
 //! The local API of a live run.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use collector::{Options, Recent, Sensor, Server};
+use collector::logs::Logs;
+use collector::{LogRows, Offer, Options, Past, Recent, Sensor, Server};
 use events::{MemoryItem, Start};
 
 /// What is known of late, and the API that tells it while this lives.
 pub(crate) struct Api {
     recent: Arc<Recent>,
     memory_bytes: usize,
-    _server: Server,
+    server: Server,
 }
 
 impl Api {
     /// Offers the API; `None` if it is switched off, or nobody asked for it and its usual port is taken.
-    pub(crate) fn offer(options: &Options, sensor: Sensor) -> anyhow::Result<Option<Self>> {
+    pub(crate) fn offer(
+        options: &Options,
+        sensor: Sensor,
+        past: Option<Arc<dyn Past>>,
+        logs: Option<Arc<Logs>>,
+    ) -> anyhow::Result<Option<Self>> {
         let recent = Arc::new(Recent::new(options, sensor));
-        let server = match collector::serve(options, Arc::clone(&recent)) {
+        let logs = logs.map(|logs| -> LogRows { Arc::new(move || logs.sources()) });
+        let offer = Offer { recent: Arc::clone(&recent), past, logs };
+        let server = match collector::serve(options, offer) {
             Err(error) if options.listen.is_none() && error.is_port_taken() => {
                 tracing::warn!("{error}; going on without API and metrics");
                 None
@@ -25,7 +34,12 @@ impl Api {
             server => server.context("offer the local API")?,
         };
         let memory_bytes = Recent::memory_bytes(options);
-        Ok(server.map(|server| Self { recent, memory_bytes, _server: server }))
+        Ok(server.map(|server| Self { recent, memory_bytes, server }))
+    }
+
+    /// Where it is offered.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.server.local_addr()
     }
 
     /// What it knows.

@@ -12,8 +12,12 @@ use crate::collect::CollectArguments;
 use crate::condition::Condition;
 use crate::config::ConfigArguments;
 use crate::doctor::DoctorArguments;
+use crate::evidence::EvidenceArguments;
 use crate::explain::FlowName;
+use crate::logs::LogsArguments;
+use crate::query::QueryArguments;
 use crate::sink::SinkArguments;
+use crate::store::StoreChoice;
 use crate::top::TopArguments;
 
 /// Says for every TCP reset who really sent it and why, from a capture or a live tap.
@@ -57,6 +61,10 @@ pub(crate) enum Command {
     Config(ConfigArguments),
     /// Where events go: what waits, whether receivers answer, a test event
     Sink(SinkArguments),
+    /// What firewalls and servers log: where it disagrees with the packets, who writes, what a line is read as
+    Logs(LogsArguments),
+    /// What was seen before: counts with what they are a part of, servers, events, devices, sensors
+    Query(QueryArguments),
     /// Collect what the sensors of a fleet send, by OTLP or NATS: store, API and page without a sensor
     Collect(CollectArguments),
     /// Read capture files and tell every reset in them
@@ -64,6 +72,8 @@ pub(crate) enum Command {
     Read(ReadArguments),
     /// The proof sheet: who, why, how sure, what was seen, what would disprove it, what to do
     Explain(ExplainArguments),
+    /// The last packets of a reset connection as pcapng, with the verdict and its reasons as comments
+    Evidence(EvidenceArguments),
     /// Make ten different resets with real kernels and judge them live (root); else replay them.
     /// Exits with 3 if fewer than nine verdicts are right
     Demo(DemoArguments),
@@ -82,6 +92,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the JSON Schema of what sensors send to collectors: events, minutes, evidence
+    Schema,
     /// Print a completion script
     Completions {
         /// For which shell
@@ -120,6 +132,9 @@ pub(crate) struct RunArguments {
     /// Where the local API, /metrics and /healthz are offered, or off; 127.0.0.1:9477 if that port is free
     #[arg(long, value_name = "ADDRESS:PORT|off")]
     pub(crate) api: Option<collector::Listen>,
+    /// Keep history in this directory, or "off" [default: /var/lib/rstscope/store]
+    #[arg(long, value_name = "DIR|off", value_parser = StoreChoice::parse)]
+    pub(crate) store: Option<StoreChoice>,
     #[command(flatten)]
     pub(crate) link: LinkArguments,
     #[command(flatten)]
@@ -240,6 +255,19 @@ pub(crate) struct ReadArguments {
     /// stage and impact, and what became of all connections
     #[arg(long, conflicts_with_all = ["summary", "format"])]
     pub(crate) minutes: bool,
+    /// Write the last packets of each primary reset into this folder, a pcapng file each, named by the
+    /// event, with the verdict and its reasons as comments
+    #[arg(long, value_name = "DIR")]
+    pub(crate) evidence: Option<PathBuf>,
+    /// With --evidence: files at most; what is left out is counted
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "evidence")]
+    pub(crate) evidence_max: u64,
+    /// With --evidence: bytes of payload to keep of each packet; a packet is kept up to 128 bytes in all
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "evidence")]
+    pub(crate) payload_bytes: usize,
+    /// With --evidence: write other addresses, by the key in this file (64 hexadecimal digits)
+    #[arg(long, value_name = "KEYFILE", requires = "evidence")]
+    pub(crate) pseudonymise: Option<PathBuf>,
     /// Say on standard error what the run cost: processor time, packets a second of it
     #[arg(long)]
     pub(crate) stats: bool,
@@ -275,6 +303,12 @@ pub(crate) struct DemoArguments {
     /// Replay the stored capture even if the live demo could run
     #[arg(long)]
     pub(crate) replay: bool,
+    /// Offer the page at the end even if standard output is no terminal
+    #[arg(long)]
+    pub(crate) page: bool,
+    /// End with the results; no page
+    #[arg(long, conflicts_with = "page")]
+    pub(crate) no_page: bool,
     /// When to use colours
     #[arg(long, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
     pub(crate) color: When,
@@ -439,6 +473,10 @@ pub(crate) enum Format {
     Table,
     /// One JSON object a line
     Json,
+    /// One document of the Elastic Common Schema a line
+    Ecs,
+    /// One event of OCSF a line: class 4001, Network Activity
+    Ocsf,
     /// Comma-separated values with a header; new columns are added at the end
     Csv,
     /// Nothing: for a service whose sinks and API tell everything

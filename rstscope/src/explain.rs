@@ -11,13 +11,14 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, bail};
 use classifiers::{Cause, Impact, Origin, Role};
-use events::{Endpoint, Event, EventStatus, explain};
+use events::{Endpoint, Event, EventStatus, Evidence, explain, ladder_text};
 use pipeline::Sink;
 
 use crate::Outcome;
 use crate::cli::ExplainArguments;
 use crate::output::warn;
-use crate::{sensor, summary, terminal};
+use crate::sensor::{self, Reading};
+use crate::{evidence, summary, terminal};
 
 /// Prints one proof sheet for each reset that is meant, as they come.
 pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<Outcome> {
@@ -26,17 +27,14 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<Outcome> {
         stdout: BufWriter::new(io::stdout()),
         width: terminal::width().min(WIDTH_MAX),
         told: 0,
+        last: None,
         others: 0,
         kinds: BTreeMap::new(),
     };
-    let report = sensor::read(
-        &arguments.files,
-        &arguments.sensor,
-        false,
-        None,
-        &AtomicBool::new(false),
-        &mut sheets,
-    )?;
+    let reading = Reading { workers: 1, provisional: false, evidence: evidence::kept(0) };
+    let (files, sensor) = (&arguments.files, &arguments.sensor);
+    let never = AtomicBool::new(false);
+    let report = sensor::read_by(reading, files, sensor, None, &never, &mut sheets)?;
     sheets.write_alike().context("write to standard output")?;
     warn(&report);
     if sheets.told == 0 && sheets.others > 0 {
@@ -57,6 +55,8 @@ struct Sheets<'a> {
     stdout: BufWriter<Stdout>,
     width: usize,
     told: u64,
+    /// The event whose sheet was written last, while its packets may follow.
+    last: Option<String>,
     others: u64,
     kinds: BTreeMap<Kind, Alike>,
 }
@@ -149,6 +149,7 @@ impl Sink for Sheets<'_> {
         if event.status == EventStatus::Provisional {
             return Ok(());
         }
+        self.last = None;
         if !self.is_meant(event) {
             self.others += 1;
             return Ok(());
@@ -160,7 +161,19 @@ impl Sink for Sheets<'_> {
             writeln!(self.stdout, "\n{}\n", "─".repeat(self.width))?;
         }
         self.told += 1;
+        self.last = Some(event.id.clone());
         self.stdout.write_all(explain::proof_sheet(event, self.width).as_bytes())
+    }
+
+    fn evidence(&mut self, evidence: &Evidence) -> io::Result<()> {
+        if self.last.take().is_none_or(|event| event != evidence.event) {
+            return Ok(());
+        }
+        let ladder = ladder_text(&evidence.ladder(), evidence.client, evidence.server);
+        if ladder.is_empty() {
+            return Ok(());
+        }
+        write!(self.stdout, "\nPackets.\n{ladder}")
     }
 }
 

@@ -1,4 +1,4 @@
-//! What packages need: completions, the manual page, the version.
+//! What packages need: completions, the manual page, the version, the schema of events.
 
 use std::io::Write as _;
 
@@ -45,6 +45,12 @@ pub(crate) fn version(json: bool) -> anyhow::Result<Outcome> {
     } else {
         format!("rstscope {}", env!("CARGO_PKG_VERSION"))
     };
+    print(format!("{text}\n").as_bytes())
+}
+
+/// The JSON Schema of what sensors send.
+pub(crate) fn schema() -> anyhow::Result<Outcome> {
+    let text = serde_json::to_string_pretty(&events::record_schema())?;
     print(format!("{text}\n").as_bytes())
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use classifiers::Role;
+use events::encode::{Encoding, Source};
 use events::{Event, EventStatus, Minute, Report, Resets, Start, Status};
 use pipeline::Sink;
 
@@ -35,7 +36,7 @@ pub(crate) struct Output<'a> {
 enum Form {
     Nothing,
     Table(Table),
-    Json,
+    Json(Encoding),
     Csv { is_begun: bool },
 }
 
@@ -47,7 +48,9 @@ impl<'a> Output<'a> {
             _ if arguments.summary => Form::Nothing,
             Format::None => Form::Nothing,
             Format::Table => Form::Table(Table::new(terminal::width(), colours)),
-            Format::Json => Form::Json,
+            Format::Json => Form::Json(Encoding::Canonical),
+            Format::Ecs => Form::Json(Encoding::Ecs),
+            Format::Ocsf => Form::Json(Encoding::Ocsf),
             Format::Csv => Form::Csv { is_begun: false },
         };
         Self {
@@ -113,7 +116,7 @@ impl<'a> Output<'a> {
             rows::write_header(&mut self.stdout)?;
         }
         match (self.arguments.summary, self.arguments.format) {
-            (true, Format::Json) => {
+            (true, Format::Json | Format::Ecs | Format::Ocsf) => {
                 serde_json::to_writer(&mut self.stdout, report)?;
                 self.stdout.write_all(b"\n")?;
             }
@@ -156,8 +159,13 @@ impl Sink for Output<'_> {
         match &mut self.form {
             Form::Nothing => {}
             Form::Table(table) => table.write(&mut self.stdout, event)?,
-            Form::Json => {
+            Form::Json(Encoding::Canonical) => {
                 serde_json::to_writer(&mut self.stdout, event)?;
+                self.stdout.write_all(b"\n")?;
+            }
+            Form::Json(encoding) => {
+                let source = Source { version: env!("CARGO_PKG_VERSION"), ..Source::default() };
+                serde_json::to_writer(&mut self.stdout, &encoding.document(event, &source)?)?;
                 self.stdout.write_all(b"\n")?;
             }
             Form::Csv { is_begun } => {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use events::Report;
 use pipeline::{
-    AttachMode, Capture, Clock, HugePages, KeyScope, Link, NamesKept, Options, Others, Ration,
-    RunOptions, Sharding, Sink, Timeouts, Wait, ZeroCopy,
+    AttachMode, Capture, Clock, EvidenceOptions, HugePages, KeyScope, Link, NamesKept, Options,
+    Others, Ration, RunOptions, Sharding, Sink, Timeouts, Wait, ZeroCopy,
 };
 
 use crate::cli::{
@@ -27,22 +27,33 @@ pub(crate) fn read(
     stop: &AtomicBool,
     sink: &mut dyn Sink,
 ) -> anyhow::Result<Report> {
-    read_by(1, files, arguments, provisional, progress, stop, sink)
+    let reading = Reading { workers: 1, provisional, evidence: EvidenceOptions::default() };
+    read_by(reading, files, arguments, progress, stop, sink)
 }
 
-/// [`read`] by so many workers.
+/// How captures are read.
+pub(crate) struct Reading {
+    /// By so many workers.
+    pub(crate) workers: usize,
+    /// Provisional verdicts too.
+    pub(crate) provisional: bool,
+    /// What is kept of packets.
+    pub(crate) evidence: EvidenceOptions,
+}
+
+/// [`read`] in another way.
 pub(crate) fn read_by(
-    workers: usize,
+    reading: Reading,
     files: &[PathBuf],
     arguments: &SensorArguments,
-    provisional: bool,
     progress: Option<Arc<AtomicU64>>,
     stop: &AtomicBool,
     sink: &mut dyn Sink,
 ) -> anyhow::Result<Report> {
     let capture = CaptureSection::of(arguments);
+    let Reading { workers, provisional, evidence } = reading;
     let sensor = SensorSection::of(arguments, provisional);
-    let options = Options { read_workers: workers, ..options(&capture, &sensor) };
+    let options = Options { read_workers: workers, evidence, ..options(&capture, &sensor) };
     pipeline::read(files, &options, progress, stop, sink).context("read captures")
 }
 
@@ -60,7 +71,11 @@ fn run_options(config: &Config) -> RunOptions {
     let capture = &config.capture;
     let mut run = RunOptions {
         links: config.link.iter().map(link_of).collect(),
-        options: options(capture, &config.sensor),
+        options: Options {
+            minutes: config.minutes.options(),
+            evidence: config.evidence.options(),
+            ..options(capture, &config.sensor)
+        },
         pin: capture.pin,
         wait: wait_of(capture.wait),
         sharding: if capture.symmetric_queues { Sharding::ByQueue } else { Sharding::ByHash },

@@ -26,13 +26,17 @@ fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["turn", capture, from, slots, sink] => {
+        ["turn", capture, from, slots, sink, kept] => {
             let from = from.parse().context("first frame that the worker is measured by")?;
             let slots = slots.parse().context("flow slots of the table")?;
-            turn::measure(Path::new(capture), from, slots, sink == "events")
+            let has_evidence = kept == "packets";
+            turn::measure(Path::new(capture), from, slots, sink == "events", has_evidence)
         }
         ["walk", capture] => walk::measure(Path::new(capture)),
-        _ => bail!("usage: subject turn CAPTURE FROM SLOTS events|summary, subject walk CAPTURE"),
+        _ => bail!(
+            "usage: subject turn CAPTURE FROM SLOTS events|summary packets|no-packets, \
+             subject walk CAPTURE"
+        ),
     }
 }
 

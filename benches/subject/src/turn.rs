@@ -5,16 +5,23 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use events::{Event, Start, Status};
-use pipeline::{Options, Sink};
+use pipeline::{EvidenceOptions, Options, Sink};
 
 use crate::frames::Frames;
 use crate::{measured_part_begins, measured_part_ends};
 
 /// Runs the sensor once and tells what the counts are to be divided by.
-pub(crate) fn measure(path: &Path, from: u64, slots: usize, events: bool) -> anyhow::Result<()> {
+pub(crate) fn measure(
+    path: &Path,
+    from: u64,
+    slots: usize,
+    events: bool,
+    has_evidence: bool,
+) -> anyhow::Result<()> {
     let frames = Frames::load(path, from)?;
     let (all, measured, bytes) = (frames.len(), frames.measured(), frames.memory_bytes());
-    let options = Options { flows: slots, seed: Some(1), ..Options::default() };
+    let evidence = if has_evidence { EvidenceOptions::usual() } else { EvidenceOptions::default() };
+    let options = Options { flows: slots, seed: Some(1), evidence, ..Options::default() };
     let mut sink = Discard { events };
     let stop = AtomicBool::new(false);
     let (_, report) =

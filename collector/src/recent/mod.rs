@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `kept.rs` | the last events, whole |
+//! | `evidence.rs` | the packets of the last resets |
 //! | `counts.rs` | resets by cause, origin and impact |
 //! | `servers.rs` | resets by server |
 //! | `series.rs` | the last minutes in steps |
@@ -10,6 +11,7 @@
 //! | `questions.rs` | what is asked, answered from copies |
 
 mod counts;
+mod evidence;
 mod histogram;
 mod kept;
 mod questions;
@@ -20,9 +22,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use events::{Event, Report, Start, Status};
+use events::{Event, Evidence, Report, Start, Status};
 
 pub(crate) use counts::Counts;
+use evidence::KeptEvidence;
 pub(crate) use histogram::{Buckets, Histogram};
 use histogram::{IDLE_BOUNDS_S, TIME_TO_RESET_BOUNDS_S};
 use kept::{EVENT_BYTES, KeptEvents};
@@ -68,6 +71,7 @@ struct State {
     /// When that status was heard, or when the run began.
     heard: Instant,
     kept: KeptEvents,
+    evidence: KeptEvidence,
     counts: Counts,
     servers: Servers,
     series: Series,
@@ -97,6 +101,7 @@ impl Recent {
             status: Status::default(),
             heard: Instant::now(),
             kept: KeptEvents::new(options.events_kept),
+            evidence: KeptEvidence::new(options.evidence_bytes),
             counts: Counts::new(),
             servers: Servers::new(options.servers_kept),
             series,
@@ -112,7 +117,9 @@ impl Recent {
     /// Bytes that it holds at most.
     #[must_use]
     pub const fn memory_bytes(options: &Options) -> usize {
-        options.events_kept * EVENT_BYTES + Servers::memory_bytes(options.servers_kept)
+        options.events_kept * EVENT_BYTES
+            + options.evidence_bytes
+            + Servers::memory_bytes(options.servers_kept)
     }
 
     /// Told once, before the first packet.
@@ -123,11 +130,11 @@ impl Recent {
         state.heard = Instant::now();
     }
 
-    /// Told for every reset.
+    /// Told for every reset, and again for one that logs have more to say of, which counts once.
     pub fn event(&self, event: &Event) {
         let copy = Arc::new(event.clone());
         let mut state = self.state();
-        if event.counts() {
+        if event.counts() && event.revision == 0 {
             let verdict = &event.verdict;
             let impact = verdict.impact;
             state.counts.add(verdict.cause, verdict.origin, impact);
@@ -144,6 +151,18 @@ impl Recent {
         drop(state);
         // Freed without the lock: an event is some twenty allocations.
         drop(gone);
+    }
+
+    /// Told the packets of an event, right after it.
+    pub fn evidence(&self, evidence: Evidence) {
+        let evidence = Arc::new(evidence);
+        self.state().evidence.push(evidence);
+    }
+
+    /// The packets of an event, if they are still kept.
+    #[must_use]
+    pub fn evidence_of(&self, id: &str) -> Option<Arc<Evidence>> {
+        self.state().evidence.of_event(id)
     }
 
     /// Told about once a second.

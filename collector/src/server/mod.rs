@@ -6,14 +6,26 @@
 //! | file | what |
 //! |---|---|
 //! | `access/` | who may ask, and for what: tokens, sessions, proxies, certificates, rates |
-//! | `routes.rs` | what can be asked |
-//! | `query.rs` | filters, numbers and limits in the address |
+//! | `routes.rs` | what can be asked: the table of all addresses |
+//! | `late.rs`, `live.rs` | answers of late, from memory; the same as they come |
+//! | `past.rs` | answers of the past, from a store |
+//! | `query.rs`, `ask.rs`, `range.rs` | filters, numbers, times and servers in the address |
+//! | `shape.rs`, `openapi.rs` | the interface described for machines |
+//! | `page.rs` | the page for people, made of `web/` |
 //! | `refusal.rs` | errors as JSON |
 
 mod access;
+mod ask;
+mod late;
+mod live;
+mod openapi;
+mod page;
+mod past;
 mod query;
+pub(crate) mod range;
 mod refusal;
 mod routes;
+mod shape;
 
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
@@ -34,11 +46,55 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::error::Error;
+use crate::history::LogSourceRow;
 use crate::options::Options;
+use crate::past::Past;
 use crate::recent::Recent;
 use crate::tls::ServerTls;
 use access::{Access, Peer};
 pub use access::{Proof, Role, SessionPage};
+use live::Listeners;
+pub use live::LiveStatus;
+pub use openapi::document as openapi;
+
+/// What is offered.
+#[derive(Clone)]
+pub struct Offer {
+    /// What is known of late.
+    pub recent: Arc<Recent>,
+    /// The store of the past, if any.
+    pub past: Option<Arc<dyn Past>>,
+    /// Who writes logs to us, if anybody listens.
+    pub logs: Option<LogRows>,
+}
+
+/// Tells of every source of logs; called in the API's thread, so it does not wait.
+pub type LogRows = Arc<dyn Fn() -> Vec<LogSourceRow> + Send + Sync>;
+
+impl From<Arc<Recent>> for Offer {
+    fn from(recent: Arc<Recent>) -> Self {
+        Self { recent, past: None, logs: None }
+    }
+}
+
+/// What all answers are made of.
+#[derive(Clone)]
+pub(crate) struct Known {
+    offer: Offer,
+    /// Turns at the store.
+    places: Arc<Semaphore>,
+    listeners: Listeners,
+}
+
+impl Known {
+    fn of(offer: Offer) -> Self {
+        Self {
+            offer,
+            places: Arc::new(Semaphore::new(past::PLACES)),
+            listeners: Listeners::default(),
+        }
+    }
+}
 
 /// The API while it is offered; ends when dropped.
 #[derive(Debug)]
@@ -48,12 +104,12 @@ pub struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Offers what `recent` knows on [`Options::address`]; the port is bound when this returns. `None` if the
+/// Offers what is known on [`Options::address`]; the port is bound when this returns. `None` if the
 /// options say "off".
 ///
 /// # Errors
 /// The address cannot be bound, is not loopback while there is no token, or the token cannot be read.
-pub fn serve(options: &Options, recent: Arc<Recent>) -> Result<Option<Server>, Error> {
+pub fn serve(options: &Options, offer: impl Into<Offer>) -> Result<Option<Server>, Error> {
     let Some(address) = options.address() else { return Ok(None) };
     let tls = ServerTls::new(&options.tls, &["http/1.1"])?;
     let access = Access::new(options, address, tls.as_ref())?;
@@ -61,7 +117,7 @@ pub fn serve(options: &Options, recent: Arc<Recent>) -> Result<Option<Server>, E
     let listener = StdListener::bind(address).map_err(bound)?;
     listener.set_nonblocking(true).map_err(bound)?;
     let address = listener.local_addr().map_err(bound)?;
-    let routes = routes::router(recent, access);
+    let routes = routes::router(Known::of(offer.into()), access);
     let limits = Limits::of(options);
     let (stop, stopped) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread()

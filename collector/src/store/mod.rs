@@ -25,11 +25,14 @@
 //! | `ledger.rs` | what has come, what is missing |
 //! | `shelf.rs`, `part.rs`, `row.rs`, `sieve.rs` | events: all parts, one of them, its columns |
 //! | `ring.rs` | packets |
-//! | `library.rs`, `sums.rs`, `tally.rs`, `search.rs` | questions: open files, counts, events |
+//! | `library.rs`, `sums.rs`, `tally.rs`, `search.rs`, `devices.rs` | questions: open files, counts, events |
 //! | `files.rs`, `words.rs`, `bytes.rs` | SQLite files, words as numbers, numbers as bytes |
+//! | `backup.rs` | a copy while it is written |
 
+mod backup;
 mod bytes;
 mod detail;
+mod devices;
 mod error;
 mod facts;
 mod files;
@@ -62,6 +65,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use events::{Event, Evidence, ServerRange, UtcTime};
 use serde::{Deserialize, Serialize};
 
+pub use backup::BackupReport;
 pub use error::StoreError;
 pub use incoming::{Incoming, Put, RecordKind, Unreadable};
 pub use options::{StoreKind, StoreOptions, StoreSync};
@@ -70,6 +74,7 @@ use crate::history::{
     Ask, BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, IdleHistogram, Overview,
     SensorRow, ServerDetail, ServerList,
 };
+use crate::order::ServerOrder;
 use library::{Deadline, Library};
 use writer::Writer;
 
@@ -187,7 +192,15 @@ impl Store {
     /// # Errors
     /// As [`Store::overview`].
     pub fn servers(&self, ask: &Ask) -> Result<ServerList, StoreError> {
-        self.reading().servers(ask)
+        self.servers_by(ask, &ServerOrder::default())
+    }
+
+    /// Servers in an order of one's own.
+    ///
+    /// # Errors
+    /// As [`Store::overview`].
+    pub fn servers_by(&self, ask: &Ask, order: &ServerOrder) -> Result<ServerList, StoreError> {
+        self.reading().servers(ask, order)
     }
 
     /// One server, whole; `None` if nothing is known of it in that time.
@@ -310,6 +323,14 @@ impl Store {
         self.library.close(main);
         rows.sort_by(|left, right| left.sensor.cmp(&right.sensor));
         Ok(rows)
+    }
+
+    /// Copies the store into a new directory, while it is written; the copy is a store.
+    ///
+    /// # Errors
+    /// The directory exists, or a file cannot be copied.
+    pub fn backup(&self, to: &Path) -> Result<BackupReport, StoreError> {
+        backup::copy(&self.library.directory, to)
     }
 
     /// How the store does; only sizes where it is only read.

@@ -17,13 +17,14 @@ use super::group::{Group, Named};
 use super::levels::{Level, Plan, Span, at, of_at};
 use super::library::{Deadline, Volume};
 use super::matrix;
-use super::tally::{Series, ServerTally, Tally, worst_first};
+use super::tally::{Series, ServerTally, Tally};
 use super::total::Total;
 use super::writer;
 use super::{Reading, search};
 use crate::history::{
     Ask, IdleHistogram, IdleTimer, Overview, ServerDetail, ServerList, ServerSummary,
 };
+use crate::order::ServerOrder;
 
 /// What a question about counts needs.
 struct Question<'q> {
@@ -103,6 +104,7 @@ impl Question<'_> {
                             if self.wants(named, server) {
                                 tally.add(named.cause, named.impact, *count);
                                 tally.last_minute = tally.last_minute.max(cell.last_minute);
+                                tally.clients_least = tally.clients_least.max(cell.clients_least);
                             }
                         }
                     },
@@ -151,22 +153,27 @@ impl Question<'_> {
         Ok(clients.count())
     }
 
-    /// Servers in the order of harm, with what is shown of each.
+    /// Servers in an order, with what is shown of each.
     fn ranked(
         &self,
         servers: &HashMap<ServerRange, ServerTally, Hasher>,
+        order: &ServerOrder,
         offset: usize,
         limit: usize,
     ) -> Result<(u64, Vec<ServerSummary>), StoreError> {
-        let mut ranked: Vec<_> =
-            servers.iter().filter(|(_, tally)| tally.resets.total() > 0).collect();
+        let is_meant = |(server, tally): &(&ServerRange, &ServerTally)| {
+            tally.resets.total() > 0 && order.holds(server)
+        };
+        let mut ranked: Vec<_> = servers.iter().filter(is_meant).collect();
         let total = ranked.len() as u64;
         ranked.sort_unstable_by(|left, right| {
-            worst_first(&left.1.resets, &right.1.resets).then_with(|| left.0.cmp(right.0))
+            order.compare(left.1.ranked(left.0), right.1.ranked(right.0))
         });
-        let shown = ranked.into_iter().skip(offset).take(limit);
-        let rows =
-            shown.map(|(server, tally)| Ok(tally.summary(*server, self.clients_of(*server)?)));
+        let shown = ranked.into_iter().skip(offset).take(limit).enumerate();
+        let rows = shown.map(|(place, (server, tally))| {
+            let exact = (place < COUNTED_MAX).then(|| self.clients_of(*server)).transpose()?;
+            Ok(tally.summary(*server, exact.unwrap_or(tally.clients_least)))
+        });
         Ok((total, rows.collect::<Result<_, StoreError>>()?))
     }
 }
@@ -194,7 +201,14 @@ impl Reading<'_> {
                 }
             }
             let worst = if question.is_of_minutes() {
-                question.ranked(&servers, 0, ask.limit.min(OVERVIEW_SERVERS_MAX))?.1
+                question
+                    .ranked(
+                        &servers,
+                        &ServerOrder::default(),
+                        0,
+                        ask.limit.min(OVERVIEW_SERVERS_MAX),
+                    )?
+                    .1
             } else {
                 Vec::new()
             };
@@ -217,11 +231,11 @@ impl Reading<'_> {
 
     /// # Errors
     /// The store cannot be read, or not in time.
-    pub(super) fn servers(&self, ask: &Ask) -> Result<ServerList, StoreError> {
+    pub(super) fn servers(&self, ask: &Ask, order: &ServerOrder) -> Result<ServerList, StoreError> {
         self.with_counts(ask, |question| {
             let servers = question.servers()?;
             let (total, rows) =
-                question.ranked(&servers, ask.offset, ask.limit.min(SERVERS_MAX))?;
+                question.ranked(&servers, order, ask.offset, ask.limit.min(SERVERS_MAX))?;
             Ok(ServerList { total, rows })
         })
     }
@@ -460,5 +474,8 @@ const ANY_KIND: Named = Named {
 
 const OVERVIEW_SERVERS_MAX: usize = 10;
 /// Servers of one answer at most.
-const SERVERS_MAX: usize = 1000;
+const SERVERS_MAX: usize = 100_000;
+/// Servers whose clients are counted over the whole time; of the others of a long list it is told how many there
+/// were at least.
+const COUNTED_MAX: usize = 500;
 const NS: u64 = 1_000_000_000;

@@ -11,6 +11,7 @@ use super::levels::Span;
 use crate::answers::NameRow;
 use crate::history::{ServerSummary, Step};
 use crate::impacts::ImpactCounts;
+use crate::order::Ranked;
 
 /// Resets by each of the words that lists show.
 #[derive(Clone, Debug, Default)]
@@ -103,9 +104,15 @@ pub(super) struct ServerTally {
     /// Few: a server has resets of some kinds only.
     causes: Vec<(Cause, ImpactCounts)>,
     pub(super) last_minute: u64,
+    pub(super) clients_least: u64,
 }
 
 impl ServerTally {
+    pub(super) const fn ranked<'r>(&'r self, server: &'r ServerRange) -> Ranked<'r> {
+        let (resets, connections) = (&self.resets, &self.connections);
+        Ranked { server, resets, connections, last: self.last_minute }
+    }
+
     pub(super) fn add(&mut self, cause: Cause, impact: Impact, count: u64) {
         self.resets.add(impact, count);
         match self.causes.iter_mut().find(|(known, _)| *known == cause) {

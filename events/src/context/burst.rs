@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use classifiers::{Burst, BurstFacts, BurstKind};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Endpoint;
@@ -10,7 +11,7 @@ use crate::sentence::{counted, percent, span_text, thousands};
 use crate::time::UtcTime;
 
 /// The burst that a reset belongs to, as far as it was known when the reset was told.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BurstFields {
     /// Its number in this run.
     pub id: u32,
@@ -37,7 +38,7 @@ pub struct BurstFields {
 }
 
 /// A burst of the run.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BurstItem {
     /// Its number in this run.
     pub id: u32,

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use classifiers::{Desync, Flood, FoundFlood, Guesses, ShapedBy, Shaping, Sibling};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Endpoint;
@@ -10,7 +11,7 @@ use crate::sentence::{counted, span_text};
 use crate::time::UtcTime;
 
 /// What goes on at a server, within the last minute.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FloodFields {
     /// The server.
     pub server: IpAddr,
@@ -60,7 +61,7 @@ impl FloodFields {
 }
 
 /// A flood as the report tells it.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FloodItem {
     /// First reset that belongs to it.
     pub first: UtcTime,
@@ -90,7 +91,7 @@ impl FloodItem {
 }
 
 /// One client's connections to many servers are reset by a device.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ShapingFields {
     /// Its servers that were hit within a minute.
     pub servers: u32,
@@ -142,7 +143,7 @@ impl ShapingFields {
 }
 
 /// A lone segment that fits a known connection but for one of its ends.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DesyncFields {
     /// The end that both have in common.
     pub client: Endpoint,
@@ -174,7 +175,7 @@ impl DesyncFields {
 }
 
 /// The connection for whose sake a handshake was given up.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SiblingFields {
     /// Whom it leads to.
     pub server: Endpoint,
@@ -204,7 +205,7 @@ impl SiblingFields {
 }
 
 /// Guesses at other connections of the same hosts.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct GuessFields {
     /// Connections that were aimed at within a minute, and live on.
     pub connections: u32,

@@ -1,6 +1,7 @@
 //! A device in the path, as it is told.
 
 use classifiers::{DeviceFacts, IdLineFacts};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Side;
@@ -8,7 +9,7 @@ use crate::sentence::{counted, span_text};
 use crate::time::UtcTime;
 
 /// A device that resets in others' names.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceItem {
     /// Its number in this run, from 1.
     pub id: u32,
@@ -105,7 +106,7 @@ fn at_least(count: u8, noun: &str) -> String {
 }
 
 /// One IP-ID counter behind resets in several names.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct IdLineItem {
     /// Resets on it.
     pub resets: u32,

@@ -22,6 +22,7 @@ mod source;
 mod timers;
 
 use classifiers::{Context, Setting};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Endpoint;
@@ -39,7 +40,7 @@ pub use source::{
 pub use timers::{TimerFields, TimerReport};
 
 /// What other connections tell of one reset; only what is known is there.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ContextFields {
     /// The service that the reset names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -145,7 +146,7 @@ impl ContextFields {
 }
 
 /// What connections tell of each other over a whole run; most telling first in each list.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ContextReport {
     /// Services that restarted, died or moved, in the order of time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -1,12 +1,13 @@
 //! Resets by the name that was asked for, as they are told.
 
 use classifiers::{BlockedName, NameFacts};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::sentence::{counted, percent};
 
 /// How connections of a server fare, with the name of this one and with others.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NamesItem {
     /// Keyed hash of the name, 16 hexadecimal digits.
     pub hash: String,
@@ -77,7 +78,7 @@ impl NamesItem {
 }
 
 /// A name that is reset while others on the same servers pass.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BlockedNameItem {
     /// Keyed hash of the name, 16 hexadecimal digits.
     pub hash: String,

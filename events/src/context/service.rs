@@ -1,13 +1,14 @@
 //! The service that a reset names, as its other connections show it.
 
 use classifiers::ServiceFacts;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::burst::seconds;
 use crate::sentence::{counted, percent, span_text};
 
 /// What other connections of the same service did around the reset.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceFields {
     /// Seconds since it last accepted a connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]

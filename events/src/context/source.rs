@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use classifiers::{Axis, Cause, Checker, Context, FoundLimit, Limit, Manner, Rhythm, Scan};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Endpoint;
@@ -12,7 +13,7 @@ use crate::sentence::{counted, percent, span_text};
 use crate::time::UtcTime;
 
 /// A scan.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ScanFields {
     /// Who scans.
     pub source: IpAddr,
@@ -85,7 +86,7 @@ impl ScanFields {
 }
 
 /// The beat of a health check.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HealthCheckFields {
     /// Seconds from one probe to the next.
     pub every_s: f64,
@@ -126,7 +127,7 @@ fn every_text(every_s: f64) -> String {
 }
 
 /// Health checks of one service.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HealthCheckItem {
     /// What is checked.
     pub service: Endpoint,
@@ -166,7 +167,7 @@ impl HealthCheckItem {
 }
 
 /// One that checks.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CheckerItem {
     /// Who.
     pub source: IpAddr,
@@ -202,7 +203,7 @@ impl HealthCheckItem {
 }
 
 /// A limit on connections that a refusal fits.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LimitFields {
     /// Connections of the client that the service held at the fewest when it refused.
     pub at: u32,
@@ -237,7 +238,7 @@ impl LimitFields {
 }
 
 /// A limit as the report tells it.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LimitItem {
     /// Who is limited.
     pub source: IpAddr,

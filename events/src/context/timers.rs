@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use classifiers::{Relation, TimerFacts, TimerFound, TimerKind, TimerOwner, TimerScope};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Endpoint;
@@ -12,7 +13,7 @@ use crate::sentence::{capitalised, thousands};
 use crate::timers::{Holder, Product, Question, products};
 
 /// An idle timer that several connections show.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TimerFields {
     /// The best guess, seconds.
     pub seconds: f64,
@@ -175,7 +176,7 @@ impl TimerFields {
 }
 
 /// An idle timer of the run, and whose connections show it.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TimerReport {
     /// The server, if one alone shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,6 +9,7 @@ use classifiers::Impact;
 use super::otlp::{AnyValue, ArrayValue, KeyValue, LogRecord, Value};
 use crate::event::{Event, EventStatus, PerSide, RoleSource};
 use crate::explain::headline;
+use crate::record::Body;
 use crate::sentence::sentence;
 use crate::verdict::EvidenceItem;
 
@@ -44,6 +45,39 @@ pub fn log_record(event: &Event, envelope: &Envelope<'_>) -> LogRecord {
         body: Some(AnyValue::text(headline(event))),
         attributes: attributes.0,
         event_name: EVENT_NAME.to_owned(),
+    }
+}
+
+/// A record as our own collector takes it: the record itself as JSON text, and little beside it.
+#[must_use]
+pub fn canonical_record(body: &Body, json: String, envelope: &Envelope<'_>) -> LogRecord {
+    let mut attributes = Attributes(Vec::with_capacity(4));
+    attributes.text("log.record.uid", envelope.uid);
+    let (time, name, text) = match body {
+        Body::Event(event) => (event.ts.0, EVENT_NAME, headline(event)),
+        Body::Minute(minute) => (
+            minute.start.0,
+            MINUTE_NAME,
+            format!("minute {}: {} rows", minute.id, minute.rows.len()),
+        ),
+        Body::Evidence(evidence) => {
+            let packets = evidence.packets.len();
+            (evidence.ts.0, EVIDENCE_NAME, format!("{packets} packets of event {}", evidence.event))
+        }
+    };
+    let severity = match body {
+        Body::Event(event) => severity(event.verdict.impact),
+        Body::Minute(_) | Body::Evidence(_) => (9, "INFO"),
+    };
+    attributes.text(RECORD_KEY, json);
+    LogRecord {
+        time_unix_nano: time,
+        observed_time_unix_nano: envelope.observed_ns,
+        severity_number: severity.0,
+        severity_text: severity.1.to_owned(),
+        body: Some(AnyValue::text(text)),
+        attributes: attributes.0,
+        event_name: name.to_owned(),
     }
 }
 
@@ -247,3 +281,10 @@ fn sides<T>(facts: &PerSide<T>) -> [(&'static str, &T); 2] {
 
 /// Which kind of event this is, to whoever takes logs of many kinds.
 const EVENT_NAME: &str = "tcp.reset";
+
+/// A minute and evidence to our own collector.
+const MINUTE_NAME: &str = "rstscope.minute";
+const EVIDENCE_NAME: &str = "rstscope.evidence";
+
+/// The attribute that bears a whole record as JSON text.
+pub const RECORD_KEY: &str = "rst.record";

@@ -179,7 +179,7 @@ impl KeyValue {
 }
 
 /// The form that the JSON encoding of Protocol Buffers gives to numbers of 64 bits.
-fn as_text<T: std::fmt::Display, S: Serializer>(
+pub(super) fn as_text<T: std::fmt::Display, S: Serializer>(
     number: &T,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

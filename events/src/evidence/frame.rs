@@ -7,26 +7,35 @@ use wire::{Landmark, LinkType, Packet, landmarks, parse};
 ///
 /// Of links that are not Ethernet the innermost IP packet is kept, behind an Ethernet header that holds
 /// no addresses. A frame whose TCP header was cut off is kept as it is: there is no payload in it.
-/// `None` if no TCP segment was ever in it.
+/// `None` if no TCP segment was ever in it. With it comes the length of the frame on the wire, of which
+/// `captured_len` bytes were received; by the IP length, if that says more.
 #[must_use]
-pub fn ethernet_headers(link: LinkType, frame: &[u8], payload_max: usize) -> Option<Vec<u8>> {
+pub fn ethernet_headers(
+    link: LinkType,
+    frame: &[u8],
+    captured_len: u32,
+    payload_max: usize,
+) -> Option<(Vec<u8>, u32)> {
     let (mut ip, mut end) = (None, None);
     let result = landmarks(link, frame, |what, at| match what {
         Landmark::Ip => ip = Some(at),
         Landmark::Payload => end = Some(at),
         Landmark::Ethernet | Landmark::Tcp => {}
     });
-    match (result.err(), end) {
-        (None, Some(_)) | (Some(wire::Skip::Truncated), _) => {}
+    let payload_len = match (result, end) {
+        (Ok(packet), Some(_)) => packet.payload_len,
+        (Err(wire::Skip::Truncated), _) => 0,
         _ => return None,
-    }
+    };
+    let len = captured_len.max(end.map_or(0, |end| payload_len.saturating_add(end as u32)));
     let end = end.map_or(frame.len(), |end| end.saturating_add(payload_max).min(frame.len()));
     if link == LinkType::Ethernet {
-        return frame.get(..end).map(<[u8]>::to_vec);
+        return frame.get(..end).map(|kept| (kept.to_vec(), len));
     }
     let packet = frame.get(ip?..end)?;
+    let len = len.saturating_sub(ip? as u32).saturating_add(14);
     let ether_type: [u8; 2] = if packet.first()? >> 4 == 6 { [0x86, 0xdd] } else { [0x08, 0x00] };
-    Some([&[0; 12][..], &ether_type, packet].concat())
+    Some(([&[0; 12][..], &ether_type, packet].concat(), len))
 }
 
 /// The headers of a kept packet; `None` if its TCP header was not kept.
@@ -67,26 +76,27 @@ pub(super) mod tests {
     #[test]
     fn payload_is_cut_and_headers_stay() {
         let whole = frame(true, 0x18, [1, 2], 64, 100);
-        let kept = ethernet_headers(LinkType::Ethernet, &whole, 0).unwrap();
-        assert_eq!(kept, whole[..54]);
-        let kept = ethernet_headers(LinkType::Ethernet, &whole, 7).unwrap();
-        assert_eq!(kept.len(), 61);
+        let kept = ethernet_headers(LinkType::Ethernet, &whole, 154, 0).unwrap();
+        assert_eq!(kept, (whole[..54].to_vec(), 154));
+        let (kept, len) = ethernet_headers(LinkType::Ethernet, &whole[..80], 80, 7).unwrap();
+        assert_eq!((kept.len(), len), (61, 154), "the wire had more than the capture");
         assert_eq!(headers(&kept).unwrap().payload_len, 100, "the length is the wire's");
     }
 
     #[test]
     fn a_bare_ip_packet_gets_an_ethernet_header() {
         let whole = frame(true, 0x18, [1, 2], 64, 100);
-        let kept = ethernet_headers(LinkType::RawIp, &whole[14..], 0).unwrap();
-        assert_eq!((kept.len(), &kept[12..]), (54, &whole[12..54]));
+        let (kept, len) = ethernet_headers(LinkType::RawIp, &whole[14..], 140, 0).unwrap();
+        assert_eq!((kept.len(), &kept[12..], len), (54, &whole[12..54], 154));
     }
 
     #[test]
     fn a_cut_frame_stays_and_what_is_no_segment_goes() {
         let whole = frame(true, 0x18, [1, 2], 64, 100);
-        assert_eq!(ethernet_headers(LinkType::Ethernet, &whole[..40], 0).unwrap(), whole[..40]);
+        let (kept, len) = ethernet_headers(LinkType::Ethernet, &whole[..40], 154, 0).unwrap();
+        assert_eq!((kept, len), (whole[..40].to_vec(), 154));
         let mut arp = whole;
         arp[13] = 6;
-        assert_eq!(ethernet_headers(LinkType::Ethernet, &arp, 0), None);
+        assert_eq!(ethernet_headers(LinkType::Ethernet, &arp, 154, 0), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::{Packet, SeqNumber};
 
@@ -11,7 +12,7 @@ use crate::event::{Endpoint, Side};
 use crate::sentence::thousands;
 
 /// One packet of a ladder.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LadderRung {
     /// Seconds since the first one.
     pub after_s: f64,

@@ -6,22 +6,27 @@
 //! | `ladder.rs` | packets as a ladder, in rows and as text |
 //! | `comments.rs` | what a verdict says beside which packet |
 //! | `pcapng.rs` | packets and comments as a capture file |
+//! | `pseudonyms.rs`, `renamed.rs` | other addresses in place of the true ones, in packets and comments |
 
 mod comments;
 mod frame;
 mod ladder;
 mod pcapng;
+mod pseudonyms;
+mod renamed;
 
 pub use frame::ethernet_headers;
 pub use ladder::{LadderRung, ladder_text};
+pub use pseudonyms::Pseudonyms;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Endpoint, Side};
 use crate::time::UtcTime;
 
 /// The first and the last packets of a connection that was reset, in the order they came.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// [`crate::SCHEMA`].
     pub schema: u32,
@@ -44,7 +49,7 @@ pub struct Evidence {
 }
 
 /// One packet, from its Ethernet header on.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EvidencePacket {
     /// When it was received.
     pub ts: UtcTime,
@@ -54,6 +59,7 @@ pub struct EvidencePacket {
     pub len: u32,
     /// The bytes that were kept; without payload unless it was asked for.
     #[serde(with = "base64_bytes")]
+    #[schemars(with = "String", extend("contentEncoding" = "base64"))]
     pub bytes: Vec<u8>,
     /// Whether it is the reset that was judged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

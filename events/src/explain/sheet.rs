@@ -1,6 +1,7 @@
 //! The proof sheet: an explanation in lines.
 
 use super::{Explanation, Reading, explanation, share};
+use crate::corroboration;
 use crate::event::Event;
 
 /// Everything an event says, for people; wrapped to `width` columns, ends with a line feed.
@@ -13,6 +14,7 @@ pub fn proof_sheet(event: &Event, width: usize) -> String {
     sheet.text.push('\n');
     sheet.rows("Why", &told.why);
     sheet.rows("Others", &told.others);
+    sheet.rows("Logs", &corroboration::sentences(event));
     sheet.row("Effect", &told.effect);
     sheet.row("Cost", &told.cost);
     sheet.title(&told.proof);

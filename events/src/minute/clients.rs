@@ -1,9 +1,11 @@
 //! How many different clients there were, in a kilobyte at most.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -117,6 +119,21 @@ impl Clients {
             clients.raise(index, entry[2]);
         }
         Some(clients)
+    }
+}
+
+impl JsonSchema for Clients {
+    fn schema_name() -> Cow<'static, str> {
+        "Clients".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "contentEncoding": "base64",
+            "description": "A HyperLogLog of addresses with 1024 registers: all of them, or those above 0 as \
+                            index high, index low, rank.",
+        })
     }
 }
 

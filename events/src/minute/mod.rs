@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use classifiers::{Cause, Impact, Origin, Stage};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Endpoint, event_id};
@@ -26,7 +27,7 @@ pub use clients::Clients;
 pub use spread::Spread;
 
 /// What one sensor saw in one minute of packet time.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Minute {
     /// [`crate::SCHEMA`].
     pub schema: u32,
@@ -62,21 +63,25 @@ pub struct Minute {
 }
 
 /// Resets that share server, origin, cause, stage and impact.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MinuteRow {
     /// To whom the connections went.
     pub server: ServerRange,
     /// Who.
     #[serde(with = "crate::names::origin")]
+    #[schemars(with = "crate::names::origin::Names")]
     pub origin: Origin,
     /// Why.
     #[serde(with = "crate::names::cause")]
+    #[schemars(with = "crate::names::cause::Names")]
     pub cause: Cause,
     /// How far the connections had come.
     #[serde(with = "crate::names::stage")]
+    #[schemars(with = "crate::names::stage::Names")]
     pub stage: Stage,
     /// What it cost.
     #[serde(with = "crate::names::impact")]
+    #[schemars(with = "crate::names::impact::Names")]
     pub impact: Impact,
     /// How many resets.
     pub count: u64,
@@ -95,14 +100,20 @@ pub struct MinuteRow {
     /// Payload bytes of both sides before the reset.
     pub bytes_before: Spread,
     /// Silences that fit a well-known timer: its seconds and how many.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "crate::keyed::deserialize",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub idle_timers: BTreeMap<u32, u64>,
     /// Identifiers of events that stand for the row, drawn at random.
     pub examples: Vec<String>,
 }
 
 /// One server and port, or what is too scattered to be told apart.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, JsonSchema,
+)]
 pub struct ServerRange {
     /// Its address, or the first of the range.
     pub ip: IpAddr,
@@ -121,7 +132,7 @@ impl From<Endpoint> for ServerRange {
 }
 
 /// A client and how often.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ClientCount {
     /// Who.
     pub ip: IpAddr,
@@ -130,7 +141,7 @@ pub struct ClientCount {
 }
 
 /// What became of the connections of one server.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceRow {
     /// Which.
     pub server: ServerRange,
@@ -140,7 +151,7 @@ pub struct ServiceRow {
 }
 
 /// A source that tries many servers or ports.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ScanRow {
     /// Who.
     pub client: IpAddr,

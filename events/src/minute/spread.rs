@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An exponential histogram of base 2^(1/4), as OpenTelemetry calls scale 2: bucket `i` holds what is
 /// above `2^(i/4)` and at most `2^((i+1)/4)`, so that a value is known to 19 %. Two can be merged.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Spread {
     /// How many values.
     pub count: u64,
@@ -16,6 +17,7 @@ pub struct Spread {
     #[serde(default)]
     pub zeros: u64,
     /// How many in each bucket that holds any.
+    #[serde(deserialize_with = "crate::keyed::deserialize")]
     pub buckets: BTreeMap<i16, u64>,
 }
 

@@ -187,8 +187,7 @@ fn a_live_run_tells_empty_minutes_too() {
     let names = Names::Interfaces(vec!["eth1".to_owned()]);
     let mut minutes = Minutes::new(MinuteOptions::default(), &names, "run");
     let at = |seconds: u64| Timestamp(seconds * 1_000_000_000);
-    let told: usize =
-        (0..600).map(|second| minutes.due(at(second), Snapshot::default).len()).sum();
+    let told: usize = (0..600).map(|second| minutes.due(at(second), Snapshot::default).len()).sum();
     assert_eq!(told, 9);
 }
 

@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn one_connection_that_is_all_the_traffic_costs_no_more_than_its_second() {
-        let (mut sampler, mut window) = (Sampler::new(), Window::new(1, 1, false));
+        let (mut sampler, mut window) = (Sampler::new(), Window::new(1, 1, 0, false));
         let mut staged = Staged::blank();
         staged.segment.time = Timestamp(1);
         let looked = (0..1_000_000).take_while(|_| {

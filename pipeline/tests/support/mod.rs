@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use benches::{CaptureWriter, Frame};
-use events::{Event, EventStatus, Report, Start};
+use events::{Event, EventStatus, Evidence, Report, Start};
 use pipeline::{Options, Sink};
 
 /// A frame and its time.
@@ -132,6 +132,8 @@ pub(crate) fn capture(frames: &[Timed]) -> Vec<u8> {
 pub(crate) struct Kept {
     pub(crate) start: Option<Start>,
     pub(crate) events: Vec<Event>,
+    /// Each behind its event, with how many events were told before.
+    pub(crate) evidence: Vec<(usize, Evidence)>,
 }
 
 impl Sink for Kept {
@@ -142,6 +144,11 @@ impl Sink for Kept {
 
     fn emit(&mut self, event: &Event) -> io::Result<()> {
         self.events.push(event.clone());
+        Ok(())
+    }
+
+    fn evidence(&mut self, evidence: &Evidence) -> io::Result<()> {
+        self.evidence.push((self.events.len(), evidence.clone()));
         Ok(())
     }
 }

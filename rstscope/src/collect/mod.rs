@@ -3,10 +3,14 @@
 //! | file | what |
 //! |---|---|
 //! | `mod.rs` | the command: store, receivers, API, until it is told to stop |
+//! | `kept.rs` | where records are kept |
+//! | `joined.rs` | events beside logs of firewalls and servers |
 //! | `hourly.rs` | the thread that writes Parquet files |
 //! | `notify.rs` | what the service manager is told |
 
 mod hourly;
+mod joined;
+mod kept;
 mod notify;
 
 use std::io::Write as _;
@@ -17,14 +21,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
-use collector::{
-    ClickHouse, ClickHouseOptions, Gather, Keep, ReceiveState, Receivers, Store, StoreKind,
-    StoreOptions,
-};
+use collector::{ClickHouse, ClickHouseOptions, ReceiveState, Receivers, StoreKind};
 use events::{Status, thousands};
 use signal_hook::consts::SIGHUP;
 
-use self::hourly::Hourly;
+use self::kept::Kept;
 use self::notify::Notify;
 use crate::api::Api;
 use crate::config::{Config, check, load};
@@ -66,8 +67,9 @@ pub(crate) fn run(arguments: &CollectArguments) -> anyhow::Result<Outcome> {
     let stop = stop::upon_signals()?;
     let reload = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(SIGHUP, Arc::clone(&reload)).context("watch for SIGHUP")?;
-    let api = Api::offer(&config.api, identity::sensor(&config, Vec::new()))?;
-    let kept = Kept::open(&config.store)?;
+    let kept = Kept::open(&config)?;
+    let named = identity::sensor(&config, Vec::new());
+    let api = Api::offer(&config.api, named, kept.past, kept.logs)?;
     let receivers = Receivers::start(&config.collect, kept.keep, kept.gather)?;
     if !arguments.quiet {
         greet(&config, &receivers)?;
@@ -92,32 +94,6 @@ pub(crate) fn run(arguments: &CollectArguments) -> anyhow::Result<Outcome> {
     drop((receivers, kept.hourly));
     tracing::info!("stopped; {}", text_of(&state));
     Ok(Outcome::Good)
-}
-
-/// Where records are kept.
-struct Kept {
-    keep: Arc<dyn Keep>,
-    /// How many at a time.
-    gather: Gather,
-    /// Writes Parquet files beside.
-    hourly: Option<Hourly>,
-}
-
-impl Kept {
-    fn open(options: &StoreOptions) -> anyhow::Result<Self> {
-        if options.kind == StoreKind::Clickhouse {
-            let ClickHouseOptions { records_least, wait_s, .. } = options.clickhouse;
-            let gather = Gather { records_least, wait: Duration::from_secs_f64(wait_s) };
-            let keep = Arc::new(ClickHouse::open(&options.clickhouse)?);
-            return Ok(Self { keep, gather, hourly: None });
-        }
-        let store = Arc::new(Store::open(options).context("open the store")?);
-        let hourly = match options.parquet {
-            true => Some(Hourly::start(Arc::clone(&store), options)?),
-            false => None,
-        };
-        Ok(Self { keep: store, gather: Gather::AT_ONCE, hourly })
-    }
 }
 
 fn configured(arguments: &CollectArguments) -> anyhow::Result<Config> {

@@ -14,7 +14,10 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     links(config)?;
     capture(&config.capture)?;
     sensor(&config.sensor)?;
+    within("minutes.keys_max", config.minutes.keys_max, 256, 1_000_000)?;
+    crate::evidence::check(&config.evidence)?;
     api(&config.api)?;
+    logs(&config.logs)?;
     config.store.clickhouse.check().map_err(|why| anyhow::anyhow!("store.clickhouse: {why}"))?;
     config.collect.check().map_err(anyhow::Error::msg)?;
     delivery::Options { spool: config.spool.clone(), sinks: config.sink.clone() }.check()?;
@@ -23,11 +26,20 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
 
 fn api(api: &collector::Options) -> anyhow::Result<()> {
     within("api.events_kept", api.events_kept, 1, 1_000_000)?;
+    within("api.evidence_bytes", api.evidence_bytes, 0, 1 << 30)?;
     within("api.servers_kept", api.servers_kept, 16, 1_000_000)?;
     within("api.connections", api.connections, 1, 4096)?;
     within("api.header_timeout_s", api.header_timeout_s, 1, 3600)?;
     within("api.requests_per_s", api.requests_per_s, 1, 1_000_000)?;
     within("api.connection_s", api.connection_s, 1, 86_400)
+}
+
+fn logs(logs: &collector::logs::LogOptions) -> anyhow::Result<()> {
+    within("logs.events_kept", logs.events_kept, 1, 1_000_000)?;
+    within("logs.sessions_kept", logs.sessions_kept, 1, 1_000_000)?;
+    within("logs.event_wait_s", logs.event_wait_s, 60, 86_400)?;
+    within("logs.line_wait_s", logs.line_wait_s, 60, 86_400)?;
+    within("logs.connections", logs.connections, 1, 4096)
 }
 
 fn links(config: &Config) -> anyhow::Result<()> {

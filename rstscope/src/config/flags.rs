@@ -11,6 +11,9 @@ pub(crate) fn for_run(mut config: Config, arguments: &RunArguments) -> Config {
     config.capture.lay_over(&arguments.sensor);
     config.capture.lay_over_link(&arguments.link);
     config.api.listen = arguments.api.or(config.api.listen);
+    if let Some(store) = &arguments.store {
+        store.apply(&mut config.store);
+    }
     config.sensor.provisional |= arguments.output.provisional;
     config.sensor.lay_over(&arguments.sensor);
     // A sink that takes them needs somebody who makes them.

@@ -110,7 +110,10 @@ fn merge(table: &mut Table, over: Table) {
 }
 
 /// What a variable can name without a key.
-const SECTIONS: [&str; 7] = ["link", "capture", "sensor", "service", "api", "spool", "sink"];
+const SECTIONS: [&str; 12] = [
+    "link", "capture", "sensor", "minutes", "evidence", "service", "api", "store", "spool", "sink",
+    "logs", "collect",
+];
 /// What the names of all our variables begin with.
 const PREFIX: &str = "RSTSCOPE_";
 /// Names the file.

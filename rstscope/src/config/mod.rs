@@ -6,6 +6,7 @@
 //! | file | what |
 //! |---|---|
 //! | `mod.rs` | [`Config`]: the sections of the file |
+//! | `minutes.rs` | the section of minutes |
 //! | `load.rs` | file and environment into a [`Config`] |
 //! | `flags.rs` | flags over a [`Config`] |
 //! | `check.rs` | what the form of the file cannot say: limits that contradict each other |
@@ -16,6 +17,7 @@ mod command;
 mod commented;
 mod flags;
 mod load;
+mod minutes;
 
 use std::path::PathBuf;
 
@@ -23,11 +25,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{CaptureChoice, ClockChoice, KeyPart, NamesChoice, WaitChoice, ZeroCopyChoice};
+use crate::evidence::EvidenceSection;
 
 pub(crate) use check::check;
 pub(crate) use command::{ConfigArguments, run};
 pub(crate) use flags::for_run;
 pub(crate) use load::{Loaded, load};
+pub(crate) use minutes::MinutesSection;
 
 /// Everything that can be set.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -39,16 +43,22 @@ pub(crate) struct Config {
     pub(crate) capture: CaptureSection,
     /// How the sensor remembers and judges.
     pub(crate) sensor: SensorSection,
+    /// Resets and connections counted by the minute.
+    pub(crate) minutes: MinutesSection,
+    /// The last packets of connections, kept for those that are reset.
+    pub(crate) evidence: EvidenceSection,
     /// How the process runs.
     pub(crate) service: ServiceSection,
     /// The local API, metrics and health.
     pub(crate) api: collector::Options,
-    /// Where events wait until they are delivered.
+    /// What is kept of the past, and how long.
+    pub(crate) store: collector::StoreOptions,
+    /// Logs of firewalls and servers.
+    pub(crate) logs: collector::logs::LogOptions,
+    /// Where records wait until they are delivered.
     pub(crate) spool: delivery::SpoolOptions,
     /// To whom events are delivered.
     pub(crate) sink: Vec<delivery::SinkOptions>,
-    /// What a collector keeps of the past, and how long.
-    pub(crate) store: collector::StoreOptions,
     /// Where records of other sensors arrive: `rstscope collect`.
     pub(crate) collect: collector::ReceiveOptions,
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use events::{Event, Start};
+use events::{Body, Event, Evidence, Minute, Start};
 use lab::{Lab, Options, Scenario};
 use pipeline::Sink;
 
@@ -28,7 +28,7 @@ pub(crate) fn play() -> anyhow::Result<Played> {
     let stop = AtomicBool::new(false);
     let seen = Mutex::new(Vec::new());
     let (sender, ready) = channel();
-    let mut sink = Collector { seen: &seen, ready: sender };
+    let mut sink = Collector { seen: &seen, beside: Vec::new(), ready: sender };
     let done = std::thread::scope(|scope| {
         let _stop_at_the_end = StopOnDrop(&stop);
         let sensing = scope.spawn(|| {
@@ -48,8 +48,9 @@ pub(crate) fn play() -> anyhow::Result<Played> {
         sensed.context("enter the tap's namespace")??;
         Ok::<_, anyhow::Error>(done)
     })?;
+    let beside = sink.beside;
     let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok((done, seen))
+    Ok(Played { done, seen, beside })
 }
 
 /// Plays the ten scenarios at once and says on standard error how it goes.
@@ -99,6 +100,8 @@ fn note(text: &str) {
 /// Keeps what the sensor says; the demo makes a few dozen resets.
 struct Collector<'a> {
     seen: &'a Mutex<Vec<Event>>,
+    /// Minutes and packets.
+    beside: Vec<Body>,
     ready: Sender<()>,
 }
 
@@ -114,6 +117,20 @@ impl Sink for Collector<'_> {
 
     fn emit(&mut self, event: &Event) -> io::Result<()> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+        Ok(())
+    }
+
+    fn wants_minutes(&self) -> bool {
+        true
+    }
+
+    fn minute(&mut self, minute: &Minute) -> io::Result<()> {
+        self.beside.push(Body::Minute(minute.clone()));
+        Ok(())
+    }
+
+    fn evidence(&mut self, evidence: &Evidence) -> io::Result<()> {
+        self.beside.push(Body::Evidence(evidence.clone()));
         Ok(())
     }
 }

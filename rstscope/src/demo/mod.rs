@@ -2,22 +2,24 @@
 
 mod judge;
 mod live;
+mod page;
 mod replay;
 
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 
-use events::Event;
+use events::{Body, Event};
 
 use crate::Outcome;
 use crate::cli::DemoArguments;
 use crate::terminal;
 use judge::Done;
+use page::Page;
 
 /// Plays live if it can, else replays the stored capture of the same and says so loudly.
 ///
 /// Fewer than [`RIGHT_MIN`] right verdicts are told by the exit code, so that a script may use it.
 pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<Outcome> {
-    let (title, (done, seen)) = if arguments.replay {
+    let (title, Played { done, seen, beside }) = if arguments.replay {
         (replay::TITLE.to_owned(), replay::play()?)
     } else {
         match live::play() {
@@ -39,11 +41,27 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<Outcome> {
         terminal::colours(arguments.color),
     )?;
     out.flush()?;
+    if arguments.page || (io::stdout().is_terminal() && !arguments.no_page) {
+        show(&mut out, seen, beside)?;
+    }
     Ok(if right < RIGHT_MIN { Outcome::ConditionMet } else { Outcome::Good })
 }
 
+/// Offers the page with all of it until the user has seen enough.
+fn show(out: &mut impl io::Write, seen: Vec<Event>, beside: Vec<Body>) -> anyhow::Result<()> {
+    let page = Page::offer(seen.into_iter().map(Body::Event).chain(beside).collect())?;
+    writeln!(out, "\nOpen {} to see each of them with its proof; Ctrl-C ends it.", page.url())?;
+    out.flush()?;
+    page.wait()
+}
+
 /// What was done, and what the sensor said.
-type Played = (Vec<Done>, Vec<Event>);
+struct Played {
+    done: Vec<Done>,
+    seen: Vec<Event>,
+    /// Minutes and packets.
+    beside: Vec<Body>,
+}
 
 /// Of ten.
 const RIGHT_MIN: usize = 9;

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context as _;
-use events::Event;
+use events::{Body, Event, Evidence, Minute};
 use pipeline::Sink;
 
 use super::Played;
@@ -21,7 +21,7 @@ pub(crate) fn play() -> anyhow::Result<Played> {
     let mut file = tempfile::NamedTempFile::new().context("make a temporary file")?;
     file.write_all(CAPTURE).context("write the stored capture")?;
     file.flush().context("write the stored capture")?;
-    let mut seen = Collector(Vec::new());
+    let mut sink = Collector::default();
     let path = file.path().to_owned();
     sensor::read(
         &[path],
@@ -29,25 +29,44 @@ pub(crate) fn play() -> anyhow::Result<Played> {
         false,
         None,
         &AtomicBool::new(false),
-        &mut seen,
+        &mut sink,
     )?;
     let labels = csv::Reader::from_reader(LABELS).into_deserialize::<Done>();
     let done: Vec<Done> = labels.collect::<Result<_, _>>().context("read the stored labels")?;
     let mut done: Vec<(Option<usize>, Done)> =
         done.into_iter().map(|done| (place(&done.scenario), done)).collect();
     done.sort_by_key(|(place, _)| *place);
-    Ok((done.into_iter().map(|(_, done)| done).collect(), seen.0))
+    let done = done.into_iter().map(|(_, done)| done).collect();
+    Ok(Played { done, seen: sink.seen, beside: sink.beside })
 }
 
 fn place(scenario: &str) -> Option<usize> {
     lab::Scenario::DEMO.iter().position(|item| item.name() == scenario)
 }
 
-struct Collector(Vec<Event>);
+#[derive(Default)]
+struct Collector {
+    seen: Vec<Event>,
+    beside: Vec<Body>,
+}
 
 impl Sink for Collector {
     fn emit(&mut self, event: &Event) -> io::Result<()> {
-        self.0.push(event.clone());
+        self.seen.push(event.clone());
+        Ok(())
+    }
+
+    fn wants_minutes(&self) -> bool {
+        true
+    }
+
+    fn minute(&mut self, minute: &Minute) -> io::Result<()> {
+        self.beside.push(Body::Minute(minute.clone()));
+        Ok(())
+    }
+
+    fn evidence(&mut self, evidence: &Evidence) -> io::Result<()> {
+        self.beside.push(Body::Evidence(evidence.clone()));
         Ok(())
     }
 }

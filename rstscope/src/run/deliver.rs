@@ -35,7 +35,8 @@ struct Made {
 }
 
 impl Deliver {
-    /// Opens the spool and begins to send.
+    /// Opens the spool and begins to send. `own` are sinks that no configuration names: where nobody else
+    /// wants a spool and none can be opened, they are left out, and that is told.
     ///
     /// # Errors
     /// An option cannot be as it is, or the spool cannot be opened.
@@ -43,8 +44,15 @@ impl Deliver {
         let options = options_of(config);
         let identity = identity(config);
         let has_privileges = !config.service.drop_privileges;
-        let delivery =
-            Arc::new(begun(&options, &identity, &own, has_privileges).context("open the spool")?);
+        let (delivery, own) = match begun(&options, &identity, &own, has_privileges) {
+            Ok(delivery) => (delivery, own),
+            Err(error) if options.sinks.is_empty() && !own.is_empty() => {
+                tracing::warn!("{error}; going on without history");
+                (begun(&options, &identity, &[], has_privileges)?, Vec::new())
+            }
+            Err(error) => return Err(error).context("open the spool"),
+        };
+        let delivery = Arc::new(delivery);
         Ok(Self { delivery, options, own, next: None, not_kept: 0, is_over: false, has_privileges })
     }
 

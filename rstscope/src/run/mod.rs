@@ -4,18 +4,24 @@
 //! |---|---|
 //! | `told.rs` | whoever is told what is found |
 //! | `deliver.rs` | events to the sinks |
+//! | `corroborate.rs` | events beside logs of firewalls and servers |
 //! | `reload.rs` | SIGHUP: the configuration is read anew |
 //! | `supervisor.rs` | what a service manager is told |
 //! | `privileges.rs` | capabilities given up |
 
+mod corroborate;
 mod deliver;
 mod privileges;
 mod reload;
 mod supervisor;
 mod told;
 
-use anyhow::ensure;
+use std::sync::Arc;
 
+use anyhow::ensure;
+use collector::Past;
+
+use self::corroborate::Corroborate;
 use self::deliver::Deliver;
 use self::reload::Reload;
 use self::supervisor::Supervisor;
@@ -23,8 +29,9 @@ use self::told::Told;
 use crate::Outcome;
 use crate::api::Api;
 use crate::cli::RunArguments;
+use crate::evidence::Shipping;
 use crate::output::Output;
-use crate::{config, identity, log, sensor, stop};
+use crate::{config, identity, log, sensor, stop, store};
 
 /// Watches until SIGINT or SIGTERM; a second signal ends the process at once.
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
@@ -40,11 +47,20 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
     );
     let stop = stop::upon_signals()?;
     let interfaces = config.link.iter().flat_map(|link| link.interfaces.clone()).collect();
-    let sensor_name = identity::sensor(&config, interfaces);
+    let named = identity::sensor(&config, interfaces);
     let keeps = !config.service.drop_privileges;
+    let store = privileges::without(keeps, || store::open(&config.store, false))?;
+    let own = store.iter().map(|kept| store::sink(kept, &config.store.directory)).collect();
+    let start = || Corroborate::start(&config.logs, &named.name);
+    let corroborate = privileges::without(keeps, start)?;
+    let logs = corroborate.as_ref().map(|corroborate| Arc::clone(corroborate.logs()));
+    let past = store.map(|store| store as Arc<dyn Past>);
+    let shipping = Shipping::of(&config.evidence)?;
     let mut told = Told {
-        api: privileges::without(keeps, || Api::offer(&config.api, sensor_name))?,
-        deliver: Deliver::start(&config, Vec::new())?,
+        shipping,
+        api: privileges::without(keeps, || Api::offer(&config.api, named.clone(), past, logs))?,
+        deliver: Deliver::start(&config, own)?,
+        corroborate,
         output: Output::new(&arguments.output, true),
         supervisor: Supervisor::from_environment(),
         reload: Reload::upon_signal(arguments, config.clone())?,

@@ -5,18 +5,23 @@ use std::io;
 use events::{Event, Evidence, Minute, Start, Status};
 use pipeline::Sink;
 
+use super::corroborate::Corroborate;
 use super::deliver::{Deliver, state_of};
 use super::privileges;
 use super::reload::Reload;
 use super::supervisor::Supervisor;
 use crate::api::Api;
+use crate::evidence::Shipping;
 use crate::log;
 use crate::output::Output;
 
-/// One sink for everybody: standard output, the local API, the sinks and the service manager.
+/// One sink for everybody: standard output, the local API, the sinks, the join with logs and the service
+/// manager.
 pub(super) struct Told<'a> {
     pub(super) api: Option<Api>,
     pub(super) deliver: Deliver,
+    pub(super) corroborate: Option<Corroborate>,
+    pub(super) shipping: Shipping,
     pub(super) output: Output<'a>,
     pub(super) supervisor: Supervisor,
     pub(super) reload: Reload<'a>,
@@ -25,6 +30,17 @@ pub(super) struct Told<'a> {
 }
 
 impl Told<'_> {
+    /// Tells events anew that logs have more to say of; they go to sinks and to the page, not to standard output.
+    fn tell_revised(&mut self) {
+        let Some(corroborate) = &self.corroborate else { return };
+        for event in corroborate.revised() {
+            if let Some(api) = &self.api {
+                api.recent().event(&event);
+            }
+            self.deliver.emit(&event);
+        }
+    }
+
     fn reload(&mut self) {
         self.supervisor.reloading();
         if let Some(change) = self.reload.read() {
@@ -64,15 +80,26 @@ impl Sink for Told<'_> {
     }
 
     fn wants_events(&self) -> bool {
-        self.api.is_some() || self.deliver.is_wanted() || self.output.wants_events()
+        self.api.is_some()
+            || self.corroborate.is_some()
+            || self.deliver.is_wanted()
+            || self.output.wants_events()
     }
 
     fn emit(&mut self, event: &Event) -> io::Result<()> {
         if let Some(api) = &self.api {
             api.recent().event(event);
         }
+        self.shipping.event(event);
         self.deliver.emit(event);
+        if let Some(corroborate) = &self.corroborate {
+            corroborate.event(event);
+        }
         if self.output.wants_events() { self.output.emit(event) } else { Ok(()) }
+    }
+
+    fn wants_minutes(&self) -> bool {
+        self.deliver.is_wanted()
     }
 
     fn minute(&mut self, minute: &Minute) -> io::Result<()> {
@@ -81,7 +108,13 @@ impl Sink for Told<'_> {
     }
 
     fn evidence(&mut self, evidence: &Evidence) -> io::Result<()> {
-        self.deliver.evidence(evidence);
+        let evidence = self.shipping.prepared(evidence);
+        if self.shipping.is_sent() {
+            self.deliver.evidence(&evidence);
+        }
+        if let Some(api) = &self.api {
+            api.recent().evidence(evidence);
+        }
         Ok(())
     }
 
@@ -89,6 +122,7 @@ impl Sink for Told<'_> {
         if self.reload.is_wanted() {
             self.reload();
         }
+        self.tell_revised();
         let delivery = self.deliver.status();
         let mut status = status.clone();
         status.losses.extend(delivery.losses());

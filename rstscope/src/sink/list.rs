@@ -9,6 +9,7 @@ use events::thousands;
 
 use crate::Outcome;
 use crate::config::Config;
+use crate::store;
 
 /// Prints the spool and all sinks, configured or known from earlier.
 pub(super) fn run(config: &Config, json: bool) -> anyhow::Result<Outcome> {
@@ -20,6 +21,7 @@ pub(super) fn run(config: &Config, json: bool) -> anyhow::Result<Outcome> {
     };
     status.spool.bytes_max = config.spool.bytes_max;
     status.sinks = all(&config.sink, status.sinks);
+    name_store(config, &mut status.sinks);
     let mut out = std::io::stdout().lock();
     let written = if json {
         serde_json::to_writer(&mut out, &status).map_err(Into::into).and_then(|()| writeln!(out))
@@ -43,6 +45,15 @@ fn all(configured: &[SinkOptions], mut known: Vec<SinkStatus>) -> Vec<SinkStatus
     }
     sinks.extend(known);
     sinks
+}
+
+/// The embedded store has a place in the spool too, and no section `[[sink]]`.
+fn name_store(config: &Config, sinks: &mut [SinkStatus]) {
+    let is_store = |sink: &&mut SinkStatus| sink.name == store::NAME && sink.kind.is_empty();
+    if let Some(sink) = sinks.iter_mut().find(is_store).filter(|_| config.store.enabled) {
+        sink.kind = "store".to_owned();
+        sink.target = config.store.directory.display().to_string();
+    }
 }
 
 fn spool_text(config: &Config, status: &Status) -> String {
@@ -90,7 +101,8 @@ fn table(sinks: &[SinkStatus]) -> Table {
 mod tests {
     use delivery::{NdjsonOptions, SinkOptions, SinkStatus};
 
-    use super::{all, table};
+    use super::{all, name_store, table};
+    use crate::config::Config;
 
     #[test]
     fn sinks_are_told_in_the_order_of_the_configuration_and_forgotten_ones_last() {
@@ -108,6 +120,9 @@ mod tests {
             sinks.iter().map(|s| (s.name.as_str(), s.sent, s.kind.as_str())).collect();
         assert_eq!(told, [("b", 0, "ndjson"), ("a", 1234, "ndjson"), ("old", 1234, "")]);
         let text = table(&sinks).to_string();
+        let mut embedded = [SinkStatus { name: "store".to_owned(), ..SinkStatus::default() }];
+        name_store(&Config::default(), &mut embedded);
+        assert_eq!(embedded[0].kind, "store");
         assert!(text.contains("1,234") && text.contains("(not configured)"), "{text}");
     }
 }

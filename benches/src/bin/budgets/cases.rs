@@ -22,6 +22,8 @@ pub(crate) struct Case {
     pub(crate) slots: usize,
     /// Make every event, as without `--summary`.
     pub(crate) events: bool,
+    /// Keep the last packets of connections, as evidence.
+    pub(crate) evidence: bool,
 }
 
 /// Where nothing else is said: established connections that the table holds with ease.
@@ -33,10 +35,11 @@ const USUAL: Case = Case {
     start: Start::Handshakes,
     slots: 1 << 16,
     events: false,
+    evidence: false,
 };
 
 /// All of them, the longest first.
-pub(crate) const CASES: [Case; 16] = [
+pub(crate) const CASES: [Case; 19] = [
     Case { name: "small, 1 M flows, 2 M slots", slots: 1 << 21, ..MILLION },
     Case { name: "small, 1 M flows, 16 M slots", slots: 1 << 24, ..MILLION },
     Case { name: "small, 49 k flows, 64 k slots", flows: 49_152, ..USUAL },
@@ -44,8 +47,17 @@ pub(crate) const CASES: [Case; 16] = [
     Case { name: "small, no resets", resets_per_mille: 0, ..USUAL },
     Case { name: "small, 5 % resets", resets_per_mille: 50, ..USUAL },
     Case { name: "small, with events", events: true, ..USUAL },
+    Case { name: "small, packets kept", events: true, evidence: true, ..USUAL },
+    Case { name: "small, no resets, packets kept", resets_per_mille: 0, evidence: true, ..USUAL },
     Case { name: "imix", mix: Mix::Imix, ..USUAL },
     Case { name: "imix, no resets", mix: Mix::Imix, resets_per_mille: 0, ..USUAL },
+    Case {
+        name: "imix, no resets, packets kept",
+        mix: Mix::Imix,
+        resets_per_mille: 0,
+        evidence: true,
+        ..USUAL
+    },
     Case { name: "elephants", mix: Mix::Elephants, ..USUAL },
     Case { name: "churn", mix: Mix::Churn, ..USUAL },
     Case { name: "syn-flood", mix: Mix::SynFlood, ..USUAL },

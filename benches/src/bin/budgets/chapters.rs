@@ -54,7 +54,8 @@ fn turn(counts: &Counts) -> Chapter {
         title: "Whole turn".to_owned(),
         text: "Instructions a packet. 20,000 flows, a table of 65,536 slots and 2 % resets where \
                nothing else is\nsaid; `with events` makes every event, all others only count, as \
-               `read --summary` does.\nCounts say nothing of cache misses: for those see \
+               `read --summary` does;\n`packets kept` remembers the last packets of all connections. \
+               Counts say nothing of cache misses: for those see \
                `cargo bench -p benches --bench tables`."
             .to_owned(),
         columns: columns(&["case", "worker", "exporter"]),

@@ -121,6 +121,7 @@ fn count(
         from.to_string(),
         case.slots.to_string(),
         if case.events { "events" } else { "summary" }.to_owned(),
+        if case.evidence { "packets" } else { "no-packets" }.to_owned(),
     ];
     let run = callgrind::run(subject, &arguments, folder)?;
     let spent = |thread: u32| {

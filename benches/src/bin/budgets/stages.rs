@@ -101,6 +101,8 @@ const STAGES: [(&str, &[&str]); 11] = [
             "pipeline/src/source",
             "pipeline/src/tap/sampler",
             "pipeline/src/untangle",
+            "pipeline/src/trail/mod",
+            "pipeline/src/trail/ring",
         ],
     ),
     ("parse", &["wire/"]),

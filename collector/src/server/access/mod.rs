@@ -20,6 +20,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::refusal::refuse;
@@ -34,7 +35,9 @@ pub(crate) use sessions::{begin, end, who};
 use tokens::Tokens;
 
 /// What a client may do.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// See everything but packets.
@@ -44,7 +47,7 @@ pub enum Role {
 }
 
 /// How a client came to its role.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Proof {
     /// It is on this machine, and nothing else is asked for.
@@ -167,7 +170,6 @@ pub(crate) async fn check(
 }
 
 /// Lets a request through that [`check`] gave the role of an administrator.
-#[expect(dead_code, reason = "for packets and copies of the store")]
 pub(crate) async fn admin_only(request: Request, next: Next) -> Response {
     match request.extensions().get::<Role>() {
         Some(Role::Admin) => next.run(request).await,

@@ -12,12 +12,13 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Access, Proof, Role, answer, peer};
 
 /// `/api/v1/session`: who the server takes the client for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SessionPage {
     /// What it may do; nothing if absent: a token is required.
     pub role: Option<Role>,

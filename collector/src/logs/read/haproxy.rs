@@ -1,0 +1,232 @@
+//! HAProxy: the `log-format` of `deploy/config/logs/haproxy.cfg`, `option tcplog` and `option httplog`.
+//!
+//! Source: HAProxy 2.6 configuration manual, sections 8.2 and 8.5. Our format tells both connections, that of
+//! the client and that to the server; the usual ones tell only the client's address. A termination state is two
+//! letters: who or what ended it (capital: at once, small: a timer), and in which phase.
+
+use std::collections::HashMap;
+
+use events::Endpoint;
+
+use super::Context;
+use super::fields::{address, endpoint, pairs, told};
+use super::header::Header;
+use super::stamp::{self, MILLISECOND_NS};
+use crate::logs::session::{End, Garbage, Kind, LogSession, LogTuple, Matched, Product, Reading};
+
+/// What our format begins with.
+pub(crate) const MARK: &str = "rstscope_haproxy ";
+
+/// Where a message begins: after our mark, or after the name of the program.
+pub(crate) fn begins_at(line: &str) -> Option<usize> {
+    if let Some(at) = line.find(MARK) {
+        return Some(at);
+    }
+    let at = line.find("haproxy[")?;
+    Some(at + line[at..].find("]: ")? + 3)
+}
+
+/// Reads a message.
+pub(crate) fn read(
+    message: &str,
+    header: &Header<'_>,
+    context: &Context<'_>,
+) -> Result<Reading, Garbage> {
+    let source = header.host.unwrap_or(context.source);
+    match message.strip_prefix(MARK) {
+        Some(fields) => ours(&pairs(fields), source),
+        None => usual(message, source, context),
+    }
+}
+
+/// `ci=… cp=… fi=… fp=… bi=… bp=… si=… sp=… ts=SD t0=1700000000.123 tt=5007 ft=front b=back s=srv bytes=212`.
+fn ours(fields: &HashMap<&str, &str>, source: &str) -> Result<Reading, Garbage> {
+    let of = |key: &str| fields.get(key).copied().unwrap_or("");
+    let broken = |key: &str| Garbage::new(format!("HAProxy: field {key} is {:?}", of(key)));
+    let client = endpoint(of("ci"), of("cp")).ok_or_else(|| broken("ci or cp"))?;
+    let front = endpoint(of("fi"), of("fp")).ok_or_else(|| broken("fi or fp"))?;
+    let mut tuples = vec![LogTuple { client, server: Some(front), matched: Matched::Front }];
+    // What was never reached has no addresses.
+    if let (Some(from), Some(to)) = (endpoint(of("bi"), of("bp")), endpoint(of("si"), of("sp"))) {
+        let is_real = !from.ip.is_unspecified() && from.port > 0 && to.port > 0;
+        if is_real {
+            tuples.push(LogTuple { client: from, server: Some(to), matched: Matched::Back });
+        }
+    }
+    let begun = stamp::epoch(of("t0")).ok_or_else(|| broken("t0"))?;
+    let total_ms = milliseconds(of("tt")).ok_or_else(|| broken("tt"))?;
+    let state = of("ts");
+    let mut session = session(source, state, tuples)?;
+    // Of later requests of a connection it is the request's begin.
+    session.is_begun_exact = of("mode") == "tcp";
+    session.begun = Some(begun);
+    session.ended.0 = begun.0.saturating_add(total_ms.saturating_mul(MILLISECOND_NS));
+    session.rule = told(&[of("ft"), of("b"), of("s")].join("/"));
+    session.bytes = of("bytes").trim_start_matches('+').parse().ok();
+    Ok(Reading::Session(Box::new(session)))
+}
+
+/// `10.0.1.2:33313 [06/Feb/2009:12:12:51.443] fnt bck/srv1 0/0/5007 212 -- 0/0/0/0/3 0/0`, and with a status
+/// before the bytes and cookies before the state for HTTP.
+fn usual(message: &str, source: &str, context: &Context<'_>) -> Result<Reading, Garbage> {
+    let words: Vec<&str> = message.split_ascii_whitespace().take(WORDS_MAX).collect();
+    let [client, stamp, front, back, timers, ..] = words.as_slice() else {
+        return Ok(Reading::Other("HAProxy, another message"));
+    };
+    // `[06/Feb/2009:12:12:51.443]`; whatever else it says has none.
+    let Some(stamp) = stamp.strip_prefix('[').and_then(|text| text.strip_suffix(']')) else {
+        return Ok(Reading::Other("HAProxy, another message"));
+    };
+    let broken =
+        |what: &str| Garbage::new(format!("HAProxy: {what} not as documented: {message:?}"));
+    let (ip, port) = client.rsplit_once(':').ok_or_else(|| broken("the client"))?;
+    let ip = address(ip).ok_or_else(|| broken("the client"))?;
+    let port = port.parse().map_err(|_| broken("the client's port"))?;
+    let begun = stamp::local(stamp, "%d/%b/%Y:%H:%M:%S%.f", context.zone)
+        .ok_or_else(|| broken("the time"))?;
+    let is_http = timers.matches('/').count() >= 4;
+    let (bytes, state) = match is_http {
+        true => (words.get(6), words.get(9)),
+        false => (words.get(5), words.get(6)),
+    };
+    let state = state.copied().unwrap_or("");
+    let total =
+        timers.rsplit('/').next().and_then(milliseconds).ok_or_else(|| broken("the times"))?;
+    let client = Endpoint { ip, port };
+    let tuples = vec![LogTuple { client, server: None, matched: Matched::Front }];
+    let mut session = session(source, state, tuples)?;
+    session.is_begun_exact = !is_http;
+    session.begun = Some(begun);
+    session.ended.0 = begun.0.saturating_add(total.saturating_mul(MILLISECOND_NS));
+    session.rule = told(&format!("{front}/{back}"));
+    session.bytes = bytes.and_then(|text| text.trim_start_matches('+').parse().ok());
+    Ok(Reading::Session(Box::new(session)))
+}
+
+fn session(source: &str, state: &str, tuples: Vec<LogTuple>) -> Result<LogSession, Garbage> {
+    let is_state = matches!(state.len(), 2 | 4)
+        && state.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
+    if !is_state {
+        return Err(Garbage::new(format!("HAProxy: {state:?} is no termination state")));
+    }
+    Ok(LogSession {
+        product: Product::Haproxy,
+        source: source.to_owned(),
+        begun: None,
+        is_begun_exact: false,
+        ended: events::UtcTime(0),
+        resolution_ns: MILLISECOND_NS,
+        kind: Kind::Session,
+        tuples,
+        is_oriented: true,
+        end: end_of(state),
+        said: state.to_owned(),
+        action: String::new(),
+        resets: None,
+        rule: None,
+        threat: None,
+        bytes: None,
+        line: String::new(),
+    })
+}
+
+/// The first letter says who, the second when.
+fn end_of(state: &str) -> End {
+    let (who, phase) = (state.as_bytes()[0], state.as_bytes()[1]);
+    match (who, phase) {
+        (b'-', _) => End::Finished,
+        (b'C', _) => End::ClientGone,
+        (b'S', b'C') => End::ServerRefused,
+        (b'S', _) => End::ServerGone,
+        (b'c', _) => End::ClientTimer,
+        (b's', _) => End::ServerTimer,
+        (b'P', _) => End::ProxyDecision,
+        (b'R', _) => End::Resources,
+        // D, U, K: a server went down or came back, or an operator acted; I, L: the proxy itself.
+        (b'D' | b'U' | b'K' | b'I' | b'L', _) => End::ProxyDecision,
+        _ => End::Other,
+    }
+}
+
+/// Milliseconds; `+` says that the connection went on when this was written.
+fn milliseconds(text: &str) -> Option<u64> {
+    text.trim_start_matches('+').parse().ok()
+}
+
+const WORDS_MAX: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use events::UtcTime;
+
+    use super::super::stamp::Zone;
+    use super::*;
+
+    fn session_of(line: &str) -> LogSession {
+        let context = Context { received: UtcTime(0), zone: Zone { east_s: 0 }, source: "lb-1" };
+        let header = Header::of(line, &context);
+        match read(&line[begins_at(line).unwrap()..], &header, &context) {
+            Ok(Reading::Session(session)) => *session,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn our_format_tells_both_connections() {
+        let session = session_of(
+            "<134>Nov 14 22:13:25 lb-1 haproxy[7]: rstscope_haproxy ci=10.1.2.3 cp=40000 fi=203.0.113.9 fp=443 \
+             bi=10.9.0.1 bp=51000 si=192.168.0.9 sp=8443 ts=SD t0=1700000000.120 tt=5007 mode=tcp ft=web b=pool s=a1 \
+             bytes=212",
+        );
+        assert_eq!((session.end, session.said.as_str()), (End::ServerGone, "SD"));
+        assert_eq!(session.tuples.len(), 2);
+        assert_eq!(session.tuples[1].server.unwrap().to_string(), "192.168.0.9:8443");
+        assert_eq!(session.ended, UtcTime(1_700_000_005_127_000_000));
+        assert_eq!(session.rule.as_deref(), Some("web/pool/a1"));
+        assert!(session.is_begun_exact);
+    }
+
+    #[test]
+    fn a_server_that_was_never_reached_has_no_connection() {
+        let session = session_of(
+            "rstscope_haproxy ci=::ffff:10.1.2.3 cp=40000 fi=203.0.113.9 fp=443 bi=- bp=0 si=- sp=0 ts=SC \
+             t0=1700000000.120 tt=+7 mode=http ft=web b=pool s=<NOSRV> bytes=0",
+        );
+        assert_eq!(session.end, End::ServerRefused);
+        assert_eq!(session.tuples.len(), 1);
+        assert_eq!(session.source, "lb-1");
+    }
+
+    #[test]
+    fn the_usual_formats_tell_the_client() {
+        let tcp = session_of(
+            "Nov 14 22:13:25 lb-1 haproxy[14385]: 10.0.1.2:33313 [14/Nov/2023:22:13:20.443] fnt bck/srv1 0/0/5007 212 \
+             cD 0/0/0/0/3 0/0",
+        );
+        assert_eq!((tcp.end, tcp.tuples[0].server), (End::ClientTimer, None));
+        assert_eq!(tcp.ended, UtcTime(1_700_000_005_450_000_000));
+        let http = session_of(
+            "Nov 14 22:13:25 lb-1 haproxy[14389]: 10.0.1.2:33317 [14/Nov/2023:22:13:20.443] http-in static/srv1 \
+             10/0/30/-1/109 502 2750 - - SH-- 1/1/1/1/0 0/0 \"GET /index.html HTTP/1.1\"",
+        );
+        assert_eq!(
+            (http.end, http.said.as_str(), http.bytes),
+            (End::ServerGone, "SH--", Some(2750))
+        );
+    }
+
+    #[test]
+    fn other_messages_are_no_garbage_and_broken_ones_are() {
+        let context = Context { received: UtcTime(0), zone: Zone { east_s: 0 }, source: "lb-1" };
+        let reading = |message: &str| read(message, &Header::default(), &context);
+        assert!(matches!(reading("Server bck/srv1 is DOWN, reason: x"), Ok(Reading::Other(_))));
+        for message in [
+            "10.0.1.2:x [14/Nov/2023:22:13:20.443] fnt bck/srv1 0/0/5007 212 cD 0/0/0/0/3 0/0",
+            "10.0.1.2:1 [14/Nov/2023:22:13:20.443] fnt bck/srv1 0/0/x 212 cD 0/0/0/0/3 0/0",
+            "10.0.1.2:1 [14/Nov/2023:22:13:20.443] fnt bck/srv1 0/0/5 212 c%D 0/0/0/0/3 0/0",
+            "rstscope_haproxy ci=10.0.1.2",
+        ] {
+            assert!(reading(message).is_err(), "{message}");
+        }
+    }
+}

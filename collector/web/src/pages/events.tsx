@@ -1,0 +1,33 @@
+import { useEffect } from "preact/hooks";
+import type { EventRow } from "../answers";
+import { Empty, Failure, Link } from "../parts/basic";
+import { eventColumns } from "../parts/columns";
+import { LongTable } from "../parts/table";
+import { useRows } from "../rows";
+import { listed, useCell, view } from "../state";
+import { question } from "../view";
+
+export function EventsPage() {
+  const current = useCell(view);
+  const search = question(current, { hideBenign: true });
+  const rows = useRows<EventRow>("history", search);
+  const loaded = rows.loaded();
+  useEffect(() => {
+    listed.rows = loaded;
+  });
+  return (
+    <>
+      <h1>Resets</h1>
+      {rows.error && <Failure error={rows.error} />}
+      {rows.total === 0 && !rows.error
+        ? <Empty>
+            {rows.isLoading ? "Asking the collector…" : <>
+              No reset is kept for this time and these filters.{" "}
+              {!current.benign && <Link to={{ ...current, benign: true }}>Show harmless ones too</Link>}
+              {current.filters.length > 0 && <> or <Link to={{ ...current, filters: [] }}>take the filters away</Link></>}.
+            </>}
+          </Empty>
+        : <LongTable rows={rows} columns={eventColumns()} label="Resets, newest first" what="resets" rowKey={(row) => row.id} />}
+    </>
+  );
+}
