@@ -12,6 +12,9 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
+/// The sensor's name and its event.
+type Row = (String, Event);
+
 /// A file that is being written.
 pub(super) struct HourFile {
     writer: SerializedFileWriter<File>,
@@ -46,13 +49,13 @@ impl HourFile {
             return Ok(());
         }
         let mut group = self.writer.next_row_group()?;
-        let texts: [fn(&(String, Event)) -> String; 4] = [
+        let texts: [fn(&Row) -> String; 4] = [
             |(_, event)| event.id.clone(),
             |(sensor, _)| sensor.clone(),
             |(_, event)| event.client.ip.to_string(),
             |(_, event)| event.server.ip.to_string(),
         ];
-        let names: [fn(&(String, Event)) -> &str; 7] = [
+        let names: [fn(&Row) -> &str; 7] = [
             |(_, event)| &event.community_id,
             |(_, event)| {
                 event.conclusion.as_ref().map_or(event.verdict.origin, |c| c.origin).name()

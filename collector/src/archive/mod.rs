@@ -42,7 +42,7 @@ pub enum ArchiveError {
         /// For which file.
         path: PathBuf,
         /// What the store said.
-        source: StoreError,
+        source: Box<StoreError>,
     },
     /// The file could not be written.
     #[error("write {path}: {source} (see directory in section [store])", path = .path.display())]
@@ -85,7 +85,7 @@ impl Archive {
 
     fn make_if_due(&self, hour: u64) -> Result<bool, ArchiveError> {
         let path = self.path(hour);
-        let failed = |source| ArchiveError::Store { path: path.clone(), source };
+        let failed = |source| ArchiveError::Store { path: path.clone(), source: Box::new(source) };
         let (from, to) = (hour * HOUR_NS, (hour + 1) * HOUR_NS);
         let wanted = self.store.count_events(&ask(from, to)).map_err(failed)?;
         // A file that cannot be read is made anew.
@@ -107,7 +107,8 @@ impl Archive {
         while at < to {
             let end = (at + step).min(to);
             let mut events = Vec::new();
-            let store = |source| ArchiveError::Store { path: path.to_owned(), source };
+            let store =
+                |source| ArchiveError::Store { path: path.to_owned(), source: Box::new(source) };
             let slice = ask(at, end);
             let keep = |sensor: &str, event: &events::Event| {
                 events.push((sensor.to_owned(), event.clone()));
@@ -145,7 +146,7 @@ impl Archive {
 
     fn path(&self, hour: u64) -> PathBuf {
         let text = UtcTime(hour * HOUR_NS).to_string();
-        self.directory.join(format!("events-{:.13}.parquet", text))
+        self.directory.join(format!("events-{text:.13}.parquet"))
     }
 }
 
