@@ -8,12 +8,12 @@ use events::{
     Connections, ContextReport, Endpoint, GroupCount, Report, Resets, Share, Status, UtcTime,
 };
 use flowtable::{TableCounts, Timestamp};
-use hashbrown::HashMap;
 use wire::Skip;
 
 use crate::arrivals::Arrivals;
 use crate::budget::Budget;
 use crate::error::Error;
+use crate::groups::{Group, Groups};
 use crate::held::{Held, Hold};
 use crate::minutes::{Fact, MinuteOptions, Minutes, Snapshot};
 use crate::outbox::Inbox;
@@ -33,8 +33,7 @@ pub(crate) struct Exporter {
     counts: Counts,
     input_frames: Vec<u64>,
     tables: Vec<TableCounts>,
-    groups: HashMap<Group, u64>,
-    ungrouped: u64,
+    groups: Groups,
     context: Context,
     /// Whether other connections are asked at all.
     has_context: bool,
@@ -50,15 +49,6 @@ pub(crate) struct Exporter {
     started: Instant,
     /// How it goes, as told last.
     beaten: Status,
-}
-
-/// What primary resets are counted by.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Group {
-    origin: Origin,
-    cause: Cause,
-    impact: Impact,
-    server: Endpoint,
 }
 
 impl Exporter {
@@ -81,8 +71,7 @@ impl Exporter {
             inboxes,
             counts: Counts::default(),
             input_frames: vec![0; inputs],
-            groups: HashMap::with_capacity(GROUPS_MAX),
-            ungrouped: 0,
+            groups: Groups::new(),
             context: Context::new(),
             has_context,
             budget: Budget::default(),
@@ -109,7 +98,7 @@ impl Exporter {
     pub(crate) fn memory_bytes() -> [(&'static str, usize); 4] {
         [
             ("tap health", Tap::memory_bytes()),
-            ("groups of the report", GROUPS_MAX * (size_of::<(Group, u64)>() + 1) * 8 / 7),
+            ("groups of the report", Groups::memory_bytes()),
             ("cross-flow context", Context::memory_bytes()),
             ("findings on hold", Held::memory_bytes()),
         ]
@@ -322,7 +311,7 @@ impl Exporter {
             if let Some(minutes) = &mut self.minutes {
                 minutes.add(&Fact::of(finding, ruling));
             }
-            self.count_group(&Group {
+            self.groups.count(&Group {
                 origin: ruling.origin,
                 cause: ruling.cause,
                 impact: ruling.impact,
@@ -337,16 +326,6 @@ impl Exporter {
         // Workers are some time apart; a clock that was set back is another matter.
         if last > known || known.since_ns(last) > CLOCK_BACK_NS {
             self.clock = (last, Instant::now());
-        }
-    }
-
-    fn count_group(&mut self, group: &Group) {
-        if let Some(count) = self.groups.get_mut(group) {
-            *count += 1;
-        } else if self.groups.len() < GROUPS_MAX {
-            self.groups.insert(*group, 1);
-        } else {
-            self.ungrouped += 1;
         }
     }
 
@@ -433,7 +412,7 @@ impl Exporter {
     pub(crate) fn report(&self) -> Report {
         let counts = &self.counts;
         let role = |role: Role| counts.roles[role as usize];
-        let by = self.groups_by_count();
+        let by = self.groups.by_count();
         Report {
             packets: counts.frames,
             bytes: counts.bytes,
@@ -445,7 +424,7 @@ impl Exporter {
                 secondary: role(Role::Secondary),
                 duplicate: role(Role::Duplicate),
             },
-            by_unlisted: self.ungrouped,
+            by_unlisted: self.groups.unlisted(),
             skips: self.skips(),
             losses: self.losses(),
             workers: self.tables.len() as u32,
@@ -467,24 +446,6 @@ impl Exporter {
     /// Frames of each input.
     pub(crate) fn input_frames(&self) -> &[u64] {
         &self.input_frames
-    }
-
-    fn groups_by_count(&self) -> Vec<GroupCount> {
-        let mut groups: Vec<GroupCount> = self
-            .groups
-            .iter()
-            .map(|(&Group { origin, cause, impact, server }, &count)| GroupCount {
-                origin,
-                cause,
-                impact,
-                server,
-                count,
-            })
-            .collect();
-        groups.sort_by_key(|group| {
-            (std::cmp::Reverse(group.count), group.origin, group.cause, group.server)
-        });
-        groups
     }
 }
 
@@ -512,8 +473,6 @@ pub(crate) fn named<'n>(
         .collect()
 }
 
-/// Groups of resets that are counted apart; a scan makes more, and those are counted together.
-const GROUPS_MAX: usize = 1 << 14;
 /// How often a live run tells how it goes.
 const BEAT: Duration = Duration::from_secs(1);
 /// Further back than workers are apart.

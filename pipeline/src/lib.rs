@@ -23,6 +23,7 @@ mod crew;
 mod error;
 mod exporter;
 mod gauge;
+mod groups;
 mod handover;
 mod held;
 mod keeper;
