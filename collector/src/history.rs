@@ -90,7 +90,7 @@ pub struct ServerSummary {
     pub connections: Connections,
     /// Its resets.
     pub resets: ImpactCounts,
-    /// How many different clients were reset, about.
+    /// How many different clients were reset, about; beyond the first 500 of a list, how many at least.
     pub clients: u64,
     /// Its most frequent causes, three at most.
     pub causes: Vec<NameRow>,

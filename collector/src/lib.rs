@@ -68,6 +68,7 @@ pub use receive::{
 pub use recent::{Question, Recent, Sensor};
 pub use server::{LiveStatus, LogRows, Offer, Proof, Role, Server, SessionPage, openapi, serve};
 pub use store::{
-    Incoming, Put, RecordKind, Store, StoreError, StoreOptions, StoreState, StoreSync, Unreadable,
+    BackupReport, Incoming, Put, RecordKind, Store, StoreError, StoreOptions, StoreState,
+    StoreSync, Unreadable,
 };
 pub use tls::{ServerTls, ServerTlsOptions};

@@ -20,7 +20,8 @@
 //! | `courier.rs` | a sink's thread: batches, retries, refusals |
 //! | `sink.rs`, `plan.rs` | what a sink is; all sinks of a run |
 //! | `own.rs` | a sink that the program brings along |
-//! | `ndjson.rs`, `otlp.rs` | the sinks; `stdout.rs` is one's standard output, `http.rs` the other's request |
+//! | `ndjson.rs`, `otlp/`, `nats/`, `syslog/` | the sinks; `stdout.rs` is the first one's standard output |
+//! | `tls.rs` | certificates and secrets from files |
 //! | `refused.rs` | what a receiver refused for good |
 //! | `trial.rs` | a sink tried without the spool; what a spool's directory tells |
 //!
@@ -39,8 +40,8 @@ mod courier;
 mod cursor;
 mod delivery;
 mod error;
-mod http;
 mod index;
+mod nats;
 mod ndjson;
 mod options;
 mod otlp;
@@ -54,16 +55,19 @@ mod sink;
 mod status;
 mod stdout;
 mod store;
+mod syslog;
+mod tls;
 mod trial;
 
 pub use delivery::Delivery;
 pub use error::Error;
 pub use options::{
-    Compression, NdjsonOptions, Options, OtlpEncoding, OtlpOptions, SendOptions, SinkOptions,
-    SpoolOptions, SyncPolicy, TlsOptions,
+    Compression, NatsCompression, NatsOptions, NdjsonOptions, Options, OtlpEncoding, OtlpOptions,
+    OtlpProtocol, SendOptions, SinkOptions, SpoolOptions, SyncPolicy, TlsOptions,
 };
 pub use own::OwnSink;
 pub use record::{Kind, Record, RecordKind, Uid};
 pub use sink::{Answer, Identity, Sink};
 pub use status::{SinkStatus, SpoolStatus, Status};
+pub use syslog::{SyslogFormat, SyslogOptions};
 pub use trial::{check, inspect, test};

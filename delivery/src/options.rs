@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::RecordKind;
+use crate::syslog::SyslogOptions;
 
 /// Where events are kept until they are delivered, and to whom. The default has no sink: then nothing is
 /// spooled, and no directory is made.
@@ -77,8 +78,12 @@ pub enum SyncPolicy {
 pub enum SinkOptions {
     /// One JSON object a line, in files that rotate by themselves, or on standard output.
     Ndjson(NdjsonOptions),
-    /// OpenTelemetry logs over HTTP.
+    /// OpenTelemetry logs and metrics, over HTTP or gRPC.
     Otlp(OtlpOptions),
+    /// NATS JetStream, for collectors that share the work.
+    Nats(NatsOptions),
+    /// Syslog over TCP or TLS, as RFC 5424 or CEF.
+    Syslog(SyslogOptions),
 }
 
 impl SinkOptions {
@@ -88,6 +93,8 @@ impl SinkOptions {
         match self {
             Self::Ndjson(options) => &options.name,
             Self::Otlp(options) => &options.name,
+            Self::Nats(options) => &options.name,
+            Self::Syslog(options) => &options.name,
         }
     }
 
@@ -97,6 +104,8 @@ impl SinkOptions {
         match self {
             Self::Ndjson(_) => "ndjson",
             Self::Otlp(_) => "otlp",
+            Self::Nats(_) => "nats",
+            Self::Syslog(_) => "syslog",
         }
     }
 
@@ -109,6 +118,8 @@ impl SinkOptions {
                 None => "standard output".to_owned(),
             },
             Self::Otlp(options) => options.url.clone(),
+            Self::Syslog(options) => options.url.clone(),
+            Self::Nats(options) => format!("{} {}", options.urls.join(","), options.subject),
         }
     }
 
@@ -118,14 +129,19 @@ impl SinkOptions {
         match self {
             Self::Ndjson(options) => &options.send,
             Self::Otlp(options) => &options.send,
+            Self::Nats(options) => &options.send,
+            Self::Syslog(options) => &options.send,
         }
     }
 
     /// Which records it takes.
     pub(crate) fn records(&self) -> Vec<RecordKind> {
         let usual = match self {
-            Self::Ndjson(_) => vec![RecordKind::Event, RecordKind::Minute],
-            Self::Otlp(_) => vec![RecordKind::Event],
+            Self::Ndjson(_) | Self::Nats(_) => vec![RecordKind::Event, RecordKind::Minute],
+            Self::Otlp(options) if options.has_minutes() => {
+                vec![RecordKind::Event, RecordKind::Minute]
+            }
+            Self::Otlp(_) | Self::Syslog(_) => vec![RecordKind::Event],
         };
         self.send().records.clone().unwrap_or(usual)
     }
@@ -199,21 +215,29 @@ impl Default for NdjsonOptions {
     }
 }
 
-/// A sink that sends OpenTelemetry logs over HTTP (OTLP/HTTP) to any OpenTelemetry collector.
+/// A sink that sends to any OpenTelemetry collector (OTLP): events as logs, minutes as metrics.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OtlpOptions {
     /// Its name: letters, digits, `-` and `_`.
     pub name: String,
-    /// `http://` or `https://`, host and port; `/v1/logs` is added where no path is given.
+    /// `http://` or `https://`, host and port, usually 4318 for HTTP and 4317 for gRPC. HTTP adds
+    /// `/v1/logs` and `/v1/metrics` where no path is given; gRPC has no path.
     pub url: String,
-    /// How the body is written.
+    /// Where minutes go over HTTP, if `url` does not tell.
+    pub metrics_url: Option<String>,
+    /// HTTP or gRPC.
+    pub protocol: OtlpProtocol,
+    /// For rstscope's own collector: every record is a log that bears it whole, as the attribute
+    /// `rst.record`; minutes and evidence too.
+    pub canonical: bool,
+    /// How the body is written; gRPC has Protocol Buffers only.
     pub encoding: OtlpEncoding,
     /// How the body is compressed.
     pub compression: Compression,
     /// Seconds until an attempt is given up.
     pub timeout_s: f64,
-    /// HTTP headers beside the usual ones. The configuration is shown to whoever asks for it: secrets
+    /// HTTP headers or gRPC metadata beside the usual ones. The configuration is shown to whoever asks for it: secrets
     /// belong into `token_file`.
     pub headers: BTreeMap<String, String>,
     /// File with a bearer token, read anew for every attempt.
@@ -232,6 +256,9 @@ impl Default for OtlpOptions {
         Self {
             name: "otlp".to_owned(),
             url: "http://127.0.0.1:4318".to_owned(),
+            metrics_url: None,
+            protocol: OtlpProtocol::default(),
+            canonical: false,
             encoding: OtlpEncoding::default(),
             compression: Compression::default(),
             timeout_s: 10.0,
@@ -242,6 +269,29 @@ impl Default for OtlpOptions {
             send: SendOptions::default(),
         }
     }
+}
+
+impl OtlpOptions {
+    /// Whether minutes have somewhere to go.
+    fn has_minutes(&self) -> bool {
+        let path = self.url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+        let is_usual = path.is_none_or(|(_, path)| path.is_empty() || path.ends_with("v1/logs"));
+        self.canonical
+            || self.metrics_url.is_some()
+            || self.protocol == OtlpProtocol::Grpc
+            || is_usual
+    }
+}
+
+/// How OTLP requests are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OtlpProtocol {
+    /// HTTP/1.1, usually port 4318.
+    #[default]
+    Http,
+    /// gRPC, usually port 4317.
+    Grpc,
 }
 
 /// How the body of an OTLP request is written.
@@ -263,6 +313,76 @@ pub enum Compression {
     #[default]
     Gzip,
     /// Smaller and quicker; many receivers take it.
+    Zstd,
+    /// Not at all.
+    None,
+}
+
+/// A sink that publishes to NATS JetStream: batches of lines as `ndjson` writes them, to the subjects
+/// `SUBJECT.SENSOR.event`, `.minute` and `.evidence`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NatsOptions {
+    /// Its name: letters, digits, `-` and `_`.
+    pub name: String,
+    /// The servers of one cluster: `nats://host:4222`, or `tls://host:4222`.
+    pub urls: Vec<String>,
+    /// The stream.
+    pub stream: String,
+    /// What its subjects begin with.
+    pub subject: String,
+    /// Whether the stream is made if it is not there. Usually whoever runs the servers makes it.
+    pub create_stream: bool,
+    /// Bytes of a stream that we make at most; full, it refuses what is new, which waits in the spool.
+    pub stream_bytes_max: u64,
+    /// Seconds that a stream that we make keeps a message at most; 0 is for ever.
+    pub stream_age_s_max: u64,
+    /// How a batch is compressed.
+    pub compression: NatsCompression,
+    /// Seconds until an attempt is given up.
+    pub timeout_s: f64,
+    /// File with USER:PASSWORD. This and the other secrets are read anew for every connection.
+    pub user_file: Option<PathBuf>,
+    /// File with a token.
+    pub token_file: Option<PathBuf>,
+    /// File with the seed of an nkey.
+    pub nkey_file: Option<PathBuf>,
+    /// File with credentials: a JWT and the seed of its nkey, as `nsc` writes it.
+    pub creds_file: Option<PathBuf>,
+    /// Certificates, for `tls://`.
+    pub tls: TlsOptions,
+    /// What it takes, and at what pace.
+    pub send: SendOptions,
+}
+
+impl Default for NatsOptions {
+    fn default() -> Self {
+        Self {
+            name: "nats".to_owned(),
+            urls: vec!["nats://127.0.0.1:4222".to_owned()],
+            stream: "RSTSCOPE".to_owned(),
+            subject: "rstscope".to_owned(),
+            create_stream: false,
+            stream_bytes_max: 8 << 30,
+            stream_age_s_max: 7 * 86_400,
+            compression: NatsCompression::default(),
+            timeout_s: 10.0,
+            user_file: None,
+            token_file: None,
+            nkey_file: None,
+            creds_file: None,
+            tls: TlsOptions::default(),
+            send: SendOptions::default(),
+        }
+    }
+}
+
+/// How a batch to NATS is compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NatsCompression {
+    /// With the header `Content-Encoding: zstd`.
+    #[default]
     Zstd,
     /// Not at all.
     None,

@@ -4,10 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::nats::NatsSink;
 use crate::ndjson::NdjsonSink;
 use crate::options::{SendOptions, SinkOptions};
 use crate::otlp::OtlpSink;
 use crate::record::{Record, Uid};
+use crate::syslog::SyslogSink;
 
 /// Delivers records; each runs on a thread of its own and may take its time.
 ///
@@ -87,6 +89,8 @@ pub(crate) fn make(options: &SinkOptions, identity: &Identity) -> Result<Box<dyn
     Ok(match options {
         SinkOptions::Ndjson(options) => Box::new(NdjsonSink::new(options)?),
         SinkOptions::Otlp(options) => Box::new(OtlpSink::new(options, identity)?),
+        SinkOptions::Nats(options) => Box::new(NatsSink::new(options, identity)?),
+        SinkOptions::Syslog(options) => Box::new(SyslogSink::new(options, identity)?),
     })
 }
 

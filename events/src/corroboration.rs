@@ -41,6 +41,20 @@ pub struct CorroborationItem {
     pub line: String,
 }
 
+impl CorroborationItem {
+    /// Whether the log names a culprit that the packets do not: it is contradicted, or it took for an endpoint's
+    /// what, by `origin`, the packets' verdict, was a device's or an attacker's.
+    #[must_use]
+    pub const fn is_culprit_wrong(&self, origin: Origin) -> bool {
+        let is_forged = origin.is_device() || matches!(origin, Origin::BlindAttacker);
+        match self.agreement {
+            Agreement::Contradicted => true,
+            Agreement::Refined => is_forged,
+            Agreement::Confirmed | Agreement::Neutral => false,
+        }
+    }
+}
+
 /// What a log line does to a verdict.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -60,13 +74,13 @@ pub enum Agreement {
 pub struct Conclusion {
     /// Who.
     #[serde(with = "crate::names::origin")]
-    #[schemars(with = "crate::names::origin::Name")]
+    #[schemars(with = "crate::names::origin::Names")]
     pub origin: Origin,
     /// Probability of `origin`.
     pub origin_confidence: f64,
     /// Why.
     #[serde(with = "crate::names::cause")]
-    #[schemars(with = "crate::names::cause::Name")]
+    #[schemars(with = "crate::names::cause::Names")]
     pub cause: Cause,
     /// Probability of `cause`.
     pub cause_confidence: f64,

@@ -26,6 +26,7 @@
 //! | `minute/` | [`Minute`]: a minute of resets counted, and what became of all connections |
 //! | `evidence/` | [`Evidence`]: the packets that a verdict rests on |
 //! | `corroboration.rs` | what logs say of a reset |
+//! | `keyed.rs` | maps whose keys are numbers, read |
 //! | `record.rs` | [`Record`]: an event, a minute or evidence on its way to a collector |
 //! | `schema.rs` | [`record_schema`]: all of it as JSON Schema; shipped as `schema/record-1.json` |
 //! | `encode/` | an event in the words of others: OpenTelemetry, ECS, OCSF |
@@ -46,6 +47,7 @@ mod evidence;
 pub mod explain;
 mod fill;
 mod filter;
+mod keyed;
 mod minute;
 mod names;
 mod outcome;
@@ -71,7 +73,9 @@ pub use event::{
     Baseline, CaptureQuality, Endpoint, Event, EventStatus, PerSide, ResetFields, RoleSource,
     SCHEMA, Side, TunnelFields, event_id,
 };
-pub use evidence::{Evidence, EvidencePacket, LadderRung, ethernet_headers, ladder_text};
+pub use evidence::{
+    Evidence, EvidencePacket, LadderRung, Pseudonyms, ethernet_headers, ladder_text,
+};
 pub use filter::{Facts, Filter};
 pub use minute::{
     ClientCount, Clients, EXAMPLES, LATE_PARTS, Minute, MinuteRow, ScanRow, ServerRange,

@@ -1,5 +1,4 @@
-//! Serde for the closed lists of `classifiers`: written and read by their names. Their schema lists them,
-//! each with what it means.
+//! Serde for the closed lists of `classifiers`: written and read by their names.
 
 /// Makes one module for `#[serde(with = ...)]` for each list.
 macro_rules! by_name {
@@ -11,6 +10,23 @@ macro_rules! by_name {
             use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
             use serde::de::Error as _;
             use serde::{Deserialize as _, Deserializer, Serializer};
+
+            /// The list as a schema: every name and what it means.
+            pub(crate) struct Names;
+
+            impl JsonSchema for Names {
+                fn schema_name() -> Cow<'static, str> {
+                    stringify!($kind).into()
+                }
+
+                fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                    let names = $kind::ALL.iter().map(|item| {
+                        serde_json::json!({ "const": item.name(), "description": item.meaning() })
+                    });
+                    let names: Vec<_> = names.collect();
+                    json_schema!({ "type": "string", "oneOf": names })
+                }
+            }
 
             pub(crate) fn serialize<S: Serializer>(
                 value: &$kind,
@@ -26,22 +42,6 @@ macro_rules! by_name {
                 $kind::from_name(&name).ok_or_else(|| {
                     D::Error::custom(format!("{} {name:?} is not known here", stringify!($module)))
                 })
-            }
-
-            /// One of the names, to whoever asks for the schema.
-            pub(crate) struct Name;
-
-            impl JsonSchema for Name {
-                fn schema_name() -> Cow<'static, str> {
-                    Cow::Borrowed(stringify!($kind))
-                }
-
-                fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                    let names = $kind::ALL.iter().map(|value| {
-                        json_schema!({ "const": value.name(), "description": value.meaning() })
-                    });
-                    json_schema!({ "type": "string", "oneOf": names.collect::<Vec<_>>() })
-                }
             }
         }
     )+};

@@ -175,15 +175,15 @@ pub struct Resets {
 pub struct GroupCount {
     /// Who.
     #[serde(with = "crate::names::origin")]
-    #[schemars(with = "crate::names::origin::Name")]
+    #[schemars(with = "crate::names::origin::Names")]
     pub origin: Origin,
     /// Why.
     #[serde(with = "crate::names::cause")]
-    #[schemars(with = "crate::names::cause::Name")]
+    #[schemars(with = "crate::names::cause::Names")]
     pub cause: Cause,
     /// What it cost.
     #[serde(with = "crate::names::impact")]
-    #[schemars(with = "crate::names::impact::Name")]
+    #[schemars(with = "crate::names::impact::Names")]
     pub impact: Impact,
     /// To whom the connections went.
     pub server: Endpoint,

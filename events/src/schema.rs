@@ -24,14 +24,15 @@ const ID: &str = "urn:rstscope:record:1";
 mod tests {
     use super::record_schema;
 
-    /// `rstscope schema > events/schema/record-1.json` writes it anew.
+    /// `INSTA_UPDATE=always cargo test -p events schema` writes it anew, as it does snapshots.
     #[test]
     fn the_shipped_schema_is_that_of_the_types() {
-        let shipped = include_str!("../schema/record-1.json");
-        let made = serde_json::to_string_pretty(&record_schema()).unwrap();
-        assert!(
-            shipped.trim_end() == made,
-            "events/schema/record-1.json is not what the types give"
-        );
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/record-1.json");
+        let made = serde_json::to_string_pretty(&record_schema()).unwrap() + "\n";
+        if std::env::var("INSTA_UPDATE").is_ok_and(|wish| wish == "always") {
+            std::fs::write(path, &made).unwrap();
+        }
+        let shipped = std::fs::read_to_string(path).unwrap();
+        assert!(shipped == made, "{path} is not what the types give");
     }
 }

@@ -15,11 +15,11 @@ use crate::sentence::value_text;
 pub struct VerdictFields {
     /// What it cost: the field to filter by.
     #[serde(with = "crate::names::impact")]
-    #[schemars(with = "crate::names::impact::Name")]
+    #[schemars(with = "crate::names::impact::Names")]
     pub impact: Impact,
     /// Who really sent it.
     #[serde(with = "crate::names::origin")]
-    #[schemars(with = "crate::names::origin::Name")]
+    #[schemars(with = "crate::names::origin::Names")]
     pub origin: Origin,
     /// Probability of `origin`, three decimals.
     pub origin_confidence: f64,
@@ -27,11 +27,11 @@ pub struct VerdictFields {
     pub origin_decibans: f64,
     /// Whether a front end speaks for the server.
     #[serde(with = "crate::names::terminator")]
-    #[schemars(with = "crate::names::terminator::Name")]
+    #[schemars(with = "crate::names::terminator::Names")]
     pub terminator: Terminator,
     /// Why.
     #[serde(with = "crate::names::cause")]
-    #[schemars(with = "crate::names::cause::Name")]
+    #[schemars(with = "crate::names::cause::Names")]
     pub cause: Cause,
     /// Probability of `cause`, three decimals.
     pub cause_confidence: f64,
@@ -47,34 +47,34 @@ pub struct VerdictFields {
     pub alternatives: Vec<AlternativeItem>,
     /// What it did to its receiver.
     #[serde(with = "crate::names::effect")]
-    #[schemars(with = "crate::names::effect::Name")]
+    #[schemars(with = "crate::names::effect::Names")]
     pub effect: Effect,
     /// What the receiver's stack should have done with it (RFC 5961).
     #[serde(with = "crate::names::reception")]
-    #[schemars(with = "crate::names::reception::Name")]
+    #[schemars(with = "crate::names::reception::Names")]
     pub effect_expected: Reception,
     /// By what that is expected: half a sentence about the reset.
     pub effect_because: String,
     /// What was seen of the receiver afterwards.
     #[serde(with = "crate::names::reaction")]
-    #[schemars(with = "crate::names::reaction::Name")]
+    #[schemars(with = "crate::names::reaction::Names")]
     pub effect_seen: Reaction,
     /// Whether the receiver did otherwise than expected.
     #[serde(default, skip_serializing_if = "is_false")]
     pub effect_contradiction: bool,
     /// How far the connection had come.
     #[serde(with = "crate::names::stage")]
-    #[schemars(with = "crate::names::stage::Name")]
+    #[schemars(with = "crate::names::stage::Names")]
     pub stage: Stage,
     /// How it relates to other resets of its flow.
     #[serde(with = "crate::names::role")]
-    #[schemars(with = "crate::names::role::Name")]
+    #[schemars(with = "crate::names::role::Names")]
     pub role: Role,
     /// Whether `role` is `secondary`: the question most filters ask.
     pub secondary: bool,
     /// Its shape by the grammar of the stacks.
     #[serde(with = "crate::names::shape")]
-    #[schemars(with = "crate::names::shape::Name")]
+    #[schemars(with = "crate::names::shape::Names")]
     pub shape: Shape,
     /// Payload bytes of each side that were in flight, not acknowledged, when it came; null where
     /// that could not be seen, for example because one direction was not captured.
@@ -140,11 +140,11 @@ impl From<&Verdict> for VerdictFields {
 pub struct AlternativeItem {
     /// Who.
     #[serde(with = "crate::names::origin")]
-    #[schemars(with = "crate::names::origin::Name")]
+    #[schemars(with = "crate::names::origin::Names")]
     pub origin: Origin,
     /// Why.
     #[serde(with = "crate::names::cause")]
-    #[schemars(with = "crate::names::cause::Name")]
+    #[schemars(with = "crate::names::cause::Names")]
     pub cause: Cause,
     /// Its probability, three decimals.
     pub confidence: f64,
@@ -189,7 +189,7 @@ impl From<&Declared> for DeclaredItem {
 pub struct EvidenceItem {
     /// Which clue.
     #[serde(with = "crate::names::clue")]
-    #[schemars(with = "crate::names::clue::Name")]
+    #[schemars(with = "crate::names::clue::Names")]
     pub clue: Clue,
     /// The outcome of the clue, by its name in the table of weights; absent for what bears on the
     /// cause only.

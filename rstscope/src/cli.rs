@@ -13,6 +13,8 @@ use crate::condition::Condition;
 use crate::config::ConfigArguments;
 use crate::doctor::DoctorArguments;
 use crate::explain::FlowName;
+use crate::logs::LogsArguments;
+use crate::query::QueryArguments;
 use crate::sink::SinkArguments;
 use crate::store::StoreChoice;
 use crate::top::TopArguments;
@@ -58,6 +60,10 @@ pub(crate) enum Command {
     Config(ConfigArguments),
     /// Where events go: what waits, whether receivers answer, a test event
     Sink(SinkArguments),
+    /// What firewalls and servers log: where it disagrees with the packets, who writes, what a line is read as
+    Logs(LogsArguments),
+    /// What was seen before: counts with what they are a part of, servers, events, devices, sensors
+    Query(QueryArguments),
     /// Collect what the sensors of a fleet send, by OTLP or NATS: store, API and page without a sensor
     Collect(CollectArguments),
     /// Read capture files and tell every reset in them

@@ -10,7 +10,7 @@
 //! | `cli.rs` | the command line |
 //! | `config/` | everything that can be set: file, environment, flags |
 //! | `sensor.rs` | the only place that calls `pipeline`, but for `bench/` |
-//! | `read.rs`, `run/`, `collect/`, `explain.rs`, `top/`, `doctor/`, `sink/`, `demo/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
+//! | `read.rs`, `run/`, `collect/`, `explain.rs`, `top/`, `doctor/`, `sink/`, `logs/`, `demo/`, `evaluate/`, `bench/`, `fit/` | the subcommands |
 //! | `output.rs` | one sink for events: filter, count, write |
 //! | `table.rs`, `rows.rs`, `summary.rs` | the formats: table, CSV, report |
 //! | `api.rs` | the local API |
@@ -35,8 +35,10 @@ mod generate;
 mod hints;
 mod identity;
 mod log;
+mod logs;
 mod output;
 mod progress;
+mod query;
 mod read;
 mod rows;
 mod run;
@@ -104,6 +106,7 @@ fn obey(command: Command) -> anyhow::Result<Outcome> {
         Command::Config(arguments) => config::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Hints(arguments) => hints::run(&arguments),
+        Command::Query(arguments) => query::run(&arguments),
         Command::Collect(arguments) => collect::run(&arguments),
         Command::Read(arguments) => read::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
@@ -113,6 +116,7 @@ fn obey(command: Command) -> anyhow::Result<Outcome> {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Sink(arguments) => sink::run(&arguments),
+        Command::Logs(arguments) => logs::run(&arguments),
         Command::Version { json } => generate::version(json),
         Command::Schema => generate::schema(),
         Command::Completions { shell } => generate::completions(shell),

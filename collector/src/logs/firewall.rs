@@ -235,13 +235,13 @@ impl Said<'_> {
             ));
         }
         let is_known = matches!(cause, Cause::SynAuthReset | Cause::SynFloodBackscatter);
-        let (agreement, cause, cause_sure) = match is_known {
-            true => (Agreement::Confirmed, cause, surer(cause_sure, 0.3)),
-            false => (Agreement::Refined, Cause::SynAuthReset, 0.8),
+        let (cause, cause_sure) = match is_known {
+            true => (cause, surer(cause_sure, 0.3)),
+            false => (Cause::SynAuthReset, 0.8),
         };
         let sentence =
             format!("{logs}: its protection from SYN floods took part in this handshake.");
-        Opinion::with(agreement, sentence, (origin, sure), (cause, cause_sure))
+        Opinion::with(Agreement::Confirmed, sentence, (origin, sure), (cause, cause_sure))
     }
 
     fn forgotten(&self, ahead_s: Option<f64>) -> Opinion {
@@ -253,12 +253,12 @@ impl Said<'_> {
             Cause::IdleTimeoutMiddlebox | Cause::IdleExpiredLatePacket | Cause::SessionlessReset
         );
         if is_of_device {
-            let (agreement, told) = match cause {
-                Cause::SessionlessReset => (Agreement::Refined, Cause::IdleExpiredLatePacket),
-                cause => (Agreement::Confirmed, cause),
+            let told = match cause {
+                Cause::SessionlessReset => Cause::IdleExpiredLatePacket,
+                cause => cause,
             };
             return Opinion::with(
-                agreement,
+                Agreement::Confirmed,
                 format!("{logs}: {fw} forgot the session after a silence{timer}."),
                 (origin, sure),
                 (told, surer(cause_sure, 0.2)),

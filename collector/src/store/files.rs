@@ -42,8 +42,12 @@ pub(super) fn open(
         StoreSync::Normal => "NORMAL",
         StoreSync::EachBatch => "FULL",
     };
+    // Whatever mode a file was left in, it stays in: a sealed one is not to be given a log again.
+    let version: u32 =
+        db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed())?;
+    let journal = if version == 0 { "PRAGMA journal_mode = WAL;" } else { "" };
     db.execute_batch(&format!(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous};
+        "{journal} PRAGMA synchronous = {synchronous};
          PRAGMA cache_size = -{cache_kib}; PRAGMA temp_store = MEMORY;
          PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000;"
     ))

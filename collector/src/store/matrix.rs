@@ -17,6 +17,8 @@ pub(super) struct Cell {
     pub(super) connections: Connections,
     /// The last minute with a reset, in minutes since the Unix epoch; 0 for none.
     pub(super) last_minute: u64,
+    /// Different clients in the minute that had the most: so many there were at least.
+    pub(super) clients_least: u64,
     /// Resets by kind.
     pub(super) groups: Vec<(Group, u64)>,
 }
@@ -31,6 +33,7 @@ impl Cell {
     fn merge(&mut self, other: &Self) {
         add_connections(&mut self.connections, &other.connections);
         self.last_minute = self.last_minute.max(other.last_minute);
+        self.clients_least = self.clients_least.max(other.clients_least);
         for (group, count) in &other.groups {
             self.add(*group, *count);
         }
@@ -53,6 +56,7 @@ impl Matrix {
             let cell = matrix.servers.entry(row.server).or_default();
             cell.add(Group::of(row, words), row.count);
             cell.last_minute = last_minute;
+            cell.clients_least = cell.clients_least.max(row.clients.count());
         }
         for row in &minute.services {
             let cell = matrix.servers.entry(row.server).or_default();
@@ -75,6 +79,7 @@ impl Matrix {
             let mut one = Out::default();
             one.connections(&cell.connections);
             one.number(cell.last_minute);
+            one.number(cell.clients_least);
             one.number(cell.groups.len() as u64);
             for (group, count) in &cell.groups {
                 let index = names.iter().position(|name| name == group).unwrap_or_else(|| {
@@ -142,6 +147,7 @@ impl Cell {
     fn read(&mut self, mut from: In<'_>, names: &[Group]) -> Option<()> {
         self.connections = from.connections()?;
         self.last_minute = from.number()?;
+        self.clients_least = from.number()?;
         self.groups.clear();
         for _ in 0..from.len()? {
             let group = *names.get(usize::try_from(from.number()?).ok()?)?;

@@ -25,11 +25,14 @@
 //! | `ledger.rs` | what has come, what is missing |
 //! | `shelf.rs`, `part.rs`, `row.rs`, `sieve.rs` | events: all parts, one of them, its columns |
 //! | `ring.rs` | packets |
-//! | `library.rs`, `sums.rs`, `tally.rs`, `search.rs` | questions: open files, counts, events |
+//! | `library.rs`, `sums.rs`, `tally.rs`, `search.rs`, `devices.rs` | questions: open files, counts, events |
 //! | `files.rs`, `words.rs`, `bytes.rs` | SQLite files, words as numbers, numbers as bytes |
+//! | `backup.rs` | a copy while it is written |
 
+mod backup;
 mod bytes;
 mod detail;
+mod devices;
 mod error;
 mod facts;
 mod files;
@@ -62,6 +65,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use events::{Event, Evidence, ServerRange, UtcTime};
 use serde::{Deserialize, Serialize};
 
+pub use backup::BackupReport;
 pub use error::StoreError;
 pub use incoming::{Incoming, Put, RecordKind, Unreadable};
 pub use options::{StoreOptions, StoreSync};
@@ -290,6 +294,14 @@ impl Store {
         self.library.close(main);
         rows.sort_by(|left, right| left.sensor.cmp(&right.sensor));
         Ok(rows)
+    }
+
+    /// Copies the store into a new directory, while it is written; the copy is a store.
+    ///
+    /// # Errors
+    /// The directory exists, or a file cannot be copied.
+    pub fn backup(&self, to: &Path) -> Result<BackupReport, StoreError> {
+        backup::copy(&self.library.directory, to)
     }
 
     /// How the store does; only sizes where it is only read.

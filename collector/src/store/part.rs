@@ -49,6 +49,7 @@ pub(super) struct Part {
     /// Where each event is and which telling of it that is.
     known: HashMap<u64, Known>,
     block_next: i64,
+    events: usize,
     /// Rough bytes of the file.
     pub(super) bytes: u64,
     pub(super) is_sealed: bool,
@@ -99,6 +100,8 @@ impl Part {
         let words = Words::load(&db, true).map_err(failed())?;
         let is_sealed = is_indexed(&db).map_err(failed())?;
         let known = if is_sealed { HashMap::new() } else { known_of(&db).map_err(failed())? };
+        let events: i64 =
+            db.query_row("SELECT count(*) FROM event", [], |row| row.get(0)).map_err(failed())?;
         let block_next: i64 = db
             .query_row("SELECT ifnull(max(number), 0) + 1 FROM block", [], |row| row.get(0))
             .map_err(failed())?;
@@ -112,6 +115,7 @@ impl Part {
             words,
             known,
             block_next,
+            events: events as usize,
             bytes: files::bytes(path),
             is_sealed,
             waiting: Vec::new(),
@@ -166,6 +170,7 @@ impl Part {
         let offset = self.waiting.len();
         self.waiting.extend_from_slice(json);
         let is_new = known.is_none();
+        self.events += usize::from(is_new);
         self.pending.push(Pending { is_new, facts: *facts, sensor, offset, len: json.len() });
         if self.waiting.len() >= BLOCK_BYTES {
             self.write_block()?;
@@ -237,9 +242,9 @@ impl Part {
         Ok(Sieve::of(ids.into_iter().map(|id| id as u64)))
     }
 
-    /// Whether it should be sealed, and another one begun.
+    /// Whether another one should be begun.
     pub(super) fn is_full(&self, bytes_max: u64) -> bool {
-        self.bytes >= bytes_max || self.known.len() >= EVENTS_MAX
+        self.bytes >= bytes_max || self.events >= EVENTS_MAX
     }
 
     /// Indexes it and makes it one plain file.

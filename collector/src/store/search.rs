@@ -18,8 +18,7 @@ use super::row::{self, COLUMNS, DAY_NS, Stored};
 use super::shelf::{self, PartKey};
 use super::sums::Idle;
 use super::{Reading, ring};
-use crate::history::{Ask, BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, EventRow};
-use crate::impacts::ImpactCounts;
+use crate::history::{Ask, BurstRow, DisagreementRow, EventDetail, EventList, EventRow};
 
 /// All events, whatever their verdict says.
 pub(super) const ANY: i64 = 0;
@@ -185,39 +184,12 @@ impl Reading<'_> {
 
     /// # Errors
     /// The store cannot be read, or not in time.
-    pub(super) fn devices(&self, ask: &Ask) -> Result<Vec<DeviceRow>, StoreError> {
-        let mut devices: BTreeMap<DeviceKey, DeviceTally> = BTreeMap::new();
-        self.each_whole(ask, row::HAS_DEVICE, |sensor, event| {
-            let Some(device) = event.context.as_ref().and_then(|context| context.device.as_ref())
-            else {
-                return;
-            };
-            let name = format!("device {}", device.id);
-            let key = (sensor.to_owned(), name, device.first.0);
-            devices.entry(key).or_default().add(event, Some(device.hops));
-        })?;
-        self.each_event(ask, ANY, |volume, event| {
-            if event.origin.is_device() && !event.has_device {
-                let sensor = volume.words.sensor(event.sensor).to_owned();
-                let key = (sensor, event.origin.name().to_owned(), 0);
-                devices.entry(key).or_default().add_stored(event);
-            }
-            Ok(())
-        })?;
-        let mut rows: Vec<DeviceRow> =
-            devices.into_iter().map(|(key, tally)| tally.row(key)).collect();
-        rows.sort_by(|left, right| super::tally::worst_first(&left.resets, &right.resets));
-        Ok(page(rows, ask))
-    }
-
-    /// # Errors
-    /// The store cannot be read, or not in time.
     pub(super) fn disagreements(&self, ask: &Ask) -> Result<Vec<DisagreementRow>, StoreError> {
         let mut rules: BTreeMap<(String, String, String, String, bool), DisagreementRow> =
             BTreeMap::new();
         self.each_whole(ask, row::DISAGREES, |_, event| {
             for item in &event.corroboration {
-                if !matches!(item.agreement, Agreement::Contradicted | Agreement::Refined) {
+                if !item.is_culprit_wrong(event.verdict.origin) {
                     continue;
                 }
                 let rule = item.rule.clone().unwrap_or_default();
@@ -251,7 +223,7 @@ impl Reading<'_> {
     }
 
     /// Goes through events, newest part first, with all they say; so many at most.
-    fn each_whole(
+    pub(super) fn each_whole(
         &self,
         ask: &Ask,
         mask: i64,
@@ -429,7 +401,7 @@ fn newest_first(left: &EventRow, right: &EventRow) -> std::cmp::Ordering {
     (right.ts, &right.id).cmp(&(left.ts, &left.id))
 }
 
-fn page<T>(rows: Vec<T>, ask: &Ask) -> Vec<T> {
+pub(super) fn page<T>(rows: Vec<T>, ask: &Ask) -> Vec<T> {
     rows.into_iter().skip(ask.offset).take(ask.limit.min(ROWS_MAX)).collect()
 }
 
@@ -452,56 +424,6 @@ fn disagreement(
         count: 0,
         example: event.id.clone(),
         item: item.clone(),
-    }
-}
-
-/// Sensor, name and first reset of a device: its number begins anew with every run of the sensor.
-type DeviceKey = (String, String, u64);
-
-#[derive(Default)]
-struct DeviceTally {
-    hops: Option<Option<u8>>,
-    resets: ImpactCounts,
-    causes: BTreeMap<&'static str, ImpactCounts>,
-    servers: std::collections::BTreeSet<Endpoint>,
-    last: UtcTime,
-    example: String,
-}
-
-impl DeviceTally {
-    fn add(&mut self, event: &Event, hops: Option<u8>) {
-        let verdict = &event.verdict;
-        self.resets.add(verdict.impact, 1);
-        self.causes.entry(verdict.cause.name()).or_default().add(verdict.impact, 1);
-        self.servers.insert(event.server);
-        self.hops =
-            Some(self.hops.map_or(hops, |known| known.filter(|known| Some(*known) == hops)));
-        if event.ts >= self.last {
-            (self.last, self.example) = (event.ts, event.id.clone());
-        }
-    }
-
-    fn add_stored(&mut self, event: &Stored) {
-        self.resets.add(event.impact, 1);
-        self.causes.entry(event.cause.name()).or_default().add(event.impact, 1);
-        self.servers.insert(event.server);
-        if event.ts >= self.last {
-            (self.last, self.example) = (event.ts, format!("{:016x}", event.id));
-        }
-    }
-
-    fn row(self, (sensor, device, _): DeviceKey) -> DeviceRow {
-        let causes = self.causes.iter().map(|(name, counts)| (*name, counts));
-        DeviceRow {
-            sensor,
-            device,
-            hops: self.hops.flatten(),
-            resets: self.resets,
-            causes: super::tally::named_rows(causes),
-            servers: self.servers.len() as u64,
-            last: self.last,
-            example: self.example,
-        }
     }
 }
 

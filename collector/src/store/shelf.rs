@@ -92,10 +92,23 @@ impl Shelf {
         let number = match (found, of_day.first()) {
             (Some(number), _) => number,
             (None, None) => 0,
-            (None, Some(newest)) => newest + u32::from(self.part((day, *newest), now_s)?.is_sealed),
+            (None, Some(newest)) => {
+                let bytes_max = self.part_bytes_max();
+                let newest_part = self.part((day, *newest), now_s)?;
+                newest + u32::from(newest_part.is_sealed && newest_part.is_full(bytes_max))
+            }
         };
         let part = self.part((day, number), now_s)?;
-        part.take(facts, sensor, json).map_err(StoreError::file("write to", &part.path))
+        let kept = part.take(facts, sensor, json);
+        let kept = kept.map_err(StoreError::file("write to", &part.path))?;
+        if let Some(OnShelf { sieve: Some(sieve), .. }) = self.parts.get_mut(&(day, number)) {
+            sieve.add(facts.id);
+        }
+        Ok(kept)
+    }
+
+    fn part_bytes_max(&self) -> u64 {
+        (self.options.events_bytes_max / PARTS_LEAST).clamp(PART_BYTES.0, PART_BYTES.1)
     }
 
     fn holds(&mut self, key: PartKey, id: u64, now_s: u64) -> Result<bool, StoreError> {
@@ -181,8 +194,7 @@ impl Shelf {
     /// # Errors
     /// A file could not be sealed or deleted.
     pub(super) fn tidy(&mut self, now_s: u64) -> Result<(), StoreError> {
-        let part_bytes_max =
-            (self.options.events_bytes_max / PARTS_LEAST).clamp(PART_BYTES.0, PART_BYTES.1);
+        let part_bytes_max = self.part_bytes_max();
         let today = now_s / 86_400;
         // An hour into the next day nothing of the last one is waited for any more.
         let over = (now_s.saturating_sub(3600)) / 86_400;

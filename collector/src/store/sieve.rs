@@ -13,11 +13,16 @@ impl Sieve {
         let words = (ids.len() * BITS_EACH).div_ceil(64).next_power_of_two();
         let mut sieve = Self { words: vec![0; words] };
         for id in ids {
-            for bit in sieve.bits(id) {
-                sieve.words[bit / 64] |= 1 << (bit % 64);
-            }
+            sieve.add(id);
         }
         sieve
+    }
+
+    /// Adds one that came late.
+    pub(super) fn add(&mut self, id: u64) {
+        for bit in self.bits(id) {
+            self.words[bit / 64] |= 1 << (bit % 64);
+        }
     }
 
     /// Whether it may be there; `false` is certain.

@@ -104,6 +104,7 @@ impl Question<'_> {
                             if self.wants(named, server) {
                                 tally.add(named.cause, named.impact, *count);
                                 tally.last_minute = tally.last_minute.max(cell.last_minute);
+                                tally.clients_least = tally.clients_least.max(cell.clients_least);
                             }
                         }
                     },
@@ -168,9 +169,11 @@ impl Question<'_> {
         ranked.sort_unstable_by(|left, right| {
             order.compare(left.1.ranked(left.0), right.1.ranked(right.0))
         });
-        let shown = ranked.into_iter().skip(offset).take(limit);
-        let rows =
-            shown.map(|(server, tally)| Ok(tally.summary(*server, self.clients_of(*server)?)));
+        let shown = ranked.into_iter().skip(offset).take(limit).enumerate();
+        let rows = shown.map(|(place, (server, tally))| {
+            let exact = (place < COUNTED_MAX).then(|| self.clients_of(*server)).transpose()?;
+            Ok(tally.summary(*server, exact.unwrap_or(tally.clients_least)))
+        });
         Ok((total, rows.collect::<Result<_, StoreError>>()?))
     }
 }
@@ -471,5 +474,8 @@ const ANY_KIND: Named = Named {
 
 const OVERVIEW_SERVERS_MAX: usize = 10;
 /// Servers of one answer at most.
-const SERVERS_MAX: usize = 1000;
+const SERVERS_MAX: usize = 100_000;
+/// Servers whose clients are counted over the whole time; of the others of a long list it is told how many there
+/// were at least.
+const COUNTED_MAX: usize = 500;
 const NS: u64 = 1_000_000_000;

@@ -104,6 +104,7 @@ pub(super) struct ServerTally {
     /// Few: a server has resets of some kinds only.
     causes: Vec<(Cause, ImpactCounts)>,
     pub(super) last_minute: u64,
+    pub(super) clients_least: u64,
 }
 
 impl ServerTally {

@@ -4,8 +4,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod hostile;
+mod live;
+mod oracle;
 mod random;
+mod real;
 mod stamps;
+mod table;
 mod world;
 
 use std::collections::HashMap;
@@ -134,7 +139,7 @@ fn clocks_are_learned_and_a_wrong_zone_is_named() {
 fn garbage_is_counted_and_shown() {
     let world = World::new(3, 400, &models());
     let made = play(&world, JoinOptions::default(), true);
-    let clocks: HashMap<_, _> = made.joiner.clocks().into_iter().collect();
+    let clocks = made.joiner.clocks();
     let rows = made.sources.rows(&clocks);
     assert_eq!(rows.iter().map(|row| row.garbage).sum::<u64>(), world.garbage as u64);
     assert!(rows.iter().filter(|row| row.garbage > 0).all(|row| row.last_garbage.is_some()));

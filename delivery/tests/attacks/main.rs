@@ -5,10 +5,13 @@
 #![allow(unreachable_pub, reason = "what is public here is so for the other files of this test")]
 
 mod disk;
+mod grpc;
 mod hostile;
 mod kill;
+mod nats;
 mod receiver;
 mod records;
 mod rotel;
 mod sensor;
+mod syslog;
 mod tls;

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::io::{BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use events::encode::otlp::{KeyValue, LogRecord, Logs, Value};
+use events::encode::otlp_metrics::{Metric, Metrics};
 use flate2::read::GzDecoder;
 use prost::Message as _;
 
@@ -46,6 +48,8 @@ pub struct Kept {
     pub head: String,
     /// The last record.
     pub last: Option<LogRecord>,
+    /// All metrics.
+    pub metrics: Vec<Metric>,
     /// Resource attributes of the last request.
     pub resource: Vec<KeyValue>,
 }
@@ -63,6 +67,8 @@ struct State {
     kept: Mutex<Kept>,
     changed: Condvar,
     plan: Mutex<Plan>,
+    /// What is answered to metrics.
+    metrics_status: AtomicU16,
     /// Nothing while it stands still.
     streams: Mutex<Option<Vec<TcpStream>>>,
 }
@@ -74,6 +80,7 @@ impl Receiver {
             kept: Mutex::default(),
             changed: Condvar::new(),
             plan: Mutex::new(Box::new(plan)),
+            metrics_status: AtomicU16::new(200),
             streams: Mutex::new(None),
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -81,6 +88,10 @@ impl Receiver {
         let mut receiver = Self { address, state: Arc::new(state), thread: None };
         receiver.listen(listener);
         receiver
+    }
+
+    pub fn answer_metrics(&self, status: u16) {
+        self.state.metrics_status.store(status, Ordering::Relaxed);
     }
 
     pub fn url(&self) -> String {
@@ -161,7 +172,11 @@ impl State {
         let mut stream = stream;
         loop {
             let (head, body) = request(&mut reader)?;
-            let logs = logs(&head, &body);
+            if head.starts_with("post /v1/metrics") {
+                self.metrics(&mut stream, &plain(&head, &body))?;
+                continue;
+            }
+            let logs = Logs::decode(plain(&head, &body).as_slice()).unwrap();
             let records: Vec<LogRecord> = logs
                 .resource_logs
                 .iter()
@@ -194,15 +209,28 @@ impl State {
         }
     }
 
+    fn metrics(&self, stream: &mut TcpStream, body: &[u8]) -> Option<()> {
+        let status = self.metrics_status.load(Ordering::Relaxed);
+        if status == 200 {
+            let metrics = Metrics::decode(body).unwrap();
+            let scopes = metrics.resource_metrics.into_iter().flat_map(|of| of.scope_metrics);
+            self.kept.lock().unwrap().metrics.extend(scopes.flat_map(|scope| scope.metrics));
+        }
+        self.changed.notify_all();
+        answer(stream, status, "content-type: application/x-protobuf\r\n", b"")
+    }
+
     fn keep(&self, records: &[LogRecord]) {
         let mut kept = self.kept.lock().unwrap();
         for record in records {
-            let (uid, id) = (text(record, "log.record.uid"), text(record, "event.id"));
+            let uid = text(record, "log.record.uid");
+            let is_canonical = record.attributes.iter().any(|of| of.key == "rst.record");
+            let id = if is_canonical { String::new() } else { text(record, "event.id") };
             if kept.records.insert(uid, id).is_some() {
                 kept.repeats += 1;
             }
         }
-        kept.last = records.last().cloned();
+        kept.last = records.last().cloned().or(kept.last.take());
     }
 }
 
@@ -229,8 +257,8 @@ fn request(reader: &mut impl std::io::BufRead) -> Option<(String, Vec<u8>)> {
     Some((head, body))
 }
 
-fn logs(head: &str, body: &[u8]) -> Logs {
-    let plain = if head.contains("content-encoding: gzip") {
+fn plain(head: &str, body: &[u8]) -> Vec<u8> {
+    if head.contains("content-encoding: gzip") {
         let mut plain = Vec::new();
         GzDecoder::new(body).read_to_end(&mut plain).unwrap();
         plain
@@ -238,8 +266,7 @@ fn logs(head: &str, body: &[u8]) -> Logs {
         zstd::stream::decode_all(body).unwrap()
     } else {
         body.to_vec()
-    };
-    Logs::decode(plain.as_slice()).unwrap()
+    }
 }
 
 fn answer(stream: &mut TcpStream, status: u16, headers: &str, body: &[u8]) -> Option<()> {

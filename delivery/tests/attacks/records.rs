@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use delivery::{
-    Answer, Delivery, Identity, NdjsonOptions, Options, OwnSink, Record, RecordKind, SinkOptions,
-    Uid,
+    Answer, Delivery, Identity, NdjsonOptions, Options, OtlpOptions, OwnSink, Record, RecordKind,
+    SinkOptions, Uid,
 };
-use events::{Body, Evidence, Minute};
+use events::{Body, Evidence};
 
-use crate::sensor::{emit, event, send, spool, wait};
+use crate::receiver::{Receiver, take, text};
+use crate::sensor::{emit, event, minute, otlp, send, spool, start, wait};
 
 /// Keeps what it is given; refuses the first attempt.
 struct Keeper {
@@ -33,10 +34,6 @@ impl delivery::Sink for Keeper {
     fn check(&mut self) -> Answer {
         Answer::Taken { refused: 0, said: String::new() }
     }
-}
-
-fn minute() -> Minute {
-    Minute { id: "m".to_owned(), span_s: 60, ..Minute::default() }
 }
 
 fn evidence() -> Evidence {
@@ -103,7 +100,7 @@ fn a_file_gets_the_records_that_it_names() {
     };
     let sinks = vec![file("usual", None), file("proof", Some(vec![RecordKind::Evidence]))];
     let options = Options { spool: spool(directory.path()), sinks };
-    let delivery = crate::sensor::start(&options);
+    let delivery = start(&options);
     emit(&delivery, 1);
     delivery.evidence(&evidence());
     delivery.minute(&minute());
@@ -135,4 +132,58 @@ fn two_sinks_cannot_have_one_name_wherever_they_were_made() {
     let options = Options { spool: spool(directory.path()), sinks };
     let error = Delivery::start(&options, &Identity::of_this_machine("1"), &[own]).unwrap_err();
     assert!(error.to_string().contains("two sinks have this name"), "{error}");
+}
+
+#[test]
+fn a_receiver_without_metrics_gets_its_events_and_minutes_are_counted_as_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_, _| take());
+    receiver.answer_metrics(404);
+    let sinks = vec![SinkOptions::Otlp(otlp(receiver.url()))];
+    let delivery = start(&Options { spool: spool(directory.path()), sinks });
+    delivery.minute(&minute());
+    let status = wait(&delivery, "the minute is refused", |status| status.sinks[0].refused == 1);
+    let why = status.sinks[0].last_error.clone().unwrap();
+    assert!(why.contains("answers 404") && why.contains("send.records = [\"event\"]"), "{why}");
+    emit(&delivery, 3);
+    receiver.wait_for(3);
+    receiver.answer_metrics(503);
+    delivery.minute(&minute());
+    emit(&delivery, 3);
+    wait(&delivery, "it is retried", |status| status.sinks[0].retried > 0);
+    receiver.answer_metrics(200);
+    let status = wait(&delivery, "all is done", |status| {
+        status.spool.spooled == 8 && status.sinks[0].lag_events == 0
+    });
+    assert_eq!((status.sinks[0].sent, status.sinks[0].refused), (7, 1), "{status:?}");
+    assert_eq!(receiver.kept(|kept| kept.repeats), 0, "what was taken is not sent again");
+    assert!(receiver.kept(|kept| !kept.metrics.is_empty()));
+}
+
+#[test]
+fn our_own_collector_gets_every_record_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start(|_, _| take());
+    let mut sink = OtlpOptions { canonical: true, ..otlp(receiver.url()) };
+    sink.send.records = Some(RecordKind::ALL.to_vec());
+    let sinks = vec![SinkOptions::Otlp(sink)];
+    let delivery = start(&Options { spool: spool(directory.path()), sinks });
+    let kinds = ["tcp.reset", "rstscope.minute", "rstscope.evidence"];
+    for (n, name) in kinds.into_iter().enumerate() {
+        match n {
+            0 => emit(&delivery, 1),
+            1 => delivery.minute(&minute()),
+            _ => delivery.evidence(&evidence()),
+        }
+        wait(&delivery, "it is sent", |status| status.sinks[0].sent == n as u64 + 1);
+        let last = receiver.kept(|kept| kept.last.clone()).unwrap();
+        assert_eq!(last.event_name, name);
+        let record: events::Record = serde_json::from_str(&text(&last, "rst.record")).unwrap();
+        assert_eq!(record.uid, text(&last, "log.record.uid"));
+        match record.body {
+            Body::Event(told) => assert_eq!(told, event(1)),
+            Body::Minute(told) => assert_eq!(told, minute()),
+            Body::Evidence(told) => assert_eq!(told, evidence()),
+        }
+    }
 }

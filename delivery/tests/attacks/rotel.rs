@@ -5,10 +5,13 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use delivery::{Compression, Options, OtlpEncoding, OtlpOptions, SinkOptions};
+use delivery::{
+    Compression, Options, OtlpEncoding, OtlpOptions, OtlpProtocol, SinkOptions, Status,
+};
+use events::encode::otlp_metrics::{DELTA, Data, Metric};
 
 use crate::receiver::{Receiver, take, text};
-use crate::sensor::{emit, event, otlp, spool, start, wait};
+use crate::sensor::{emit, event, minute, otlp, spool, start, wait};
 
 /// Ends with the test.
 struct Rotel(Child);
@@ -23,24 +26,37 @@ impl Drop for Rotel {
 #[test]
 fn a_real_collector_understands_both_encodings_and_loses_nothing_of_them() {
     let Some(program) = program() else { return };
-    for (encoding, compression) in [
-        (OtlpEncoding::Protobuf, Compression::Gzip),
-        (OtlpEncoding::Json, Compression::Gzip),
-        (OtlpEncoding::Protobuf, Compression::None),
+    for (protocol, encoding, compression) in [
+        (OtlpProtocol::Http, OtlpEncoding::Protobuf, Compression::Gzip),
+        (OtlpProtocol::Http, OtlpEncoding::Json, Compression::None),
+        (OtlpProtocol::Grpc, OtlpEncoding::Protobuf, Compression::Gzip),
     ] {
         let receiver = Receiver::start(|_, _| take());
-        let address = free_address();
-        let _rotel = Rotel(run(&program, &address, &receiver.url()));
+        let (http, grpc) = (free_address(), free_address());
+        let _rotel = Rotel(run(&program, &http, &grpc, &receiver.url()));
+        let address = if protocol == OtlpProtocol::Http { http } else { grpc };
         let directory = tempfile::tempdir().unwrap();
         // It may not listen yet: the events wait.
-        let sink = OtlpOptions { encoding, compression, ..otlp(format!("http://{address}")) };
+        let sink =
+            OtlpOptions { protocol, encoding, compression, ..otlp(format!("http://{address}")) };
         let options =
             Options { spool: spool(directory.path()), sinks: vec![SinkOptions::Otlp(sink)] };
         let delivery = start(&options);
         emit(&delivery, 200);
-        let status = wait(&delivery, "all is sent", |status| status.sinks[0].lag_events == 0);
-        assert_eq!((status.sinks[0].sent, status.losses().len()), (200, 0), "{status:?}");
+        delivery.minute(&minute());
+        let is_done = |status: &Status| status.sinks[0].sent == 201;
+        let status = wait(&delivery, "all is sent", is_done);
+        assert_eq!((status.sinks[0].lag_events, status.losses().len()), (0, 0), "{status:?}");
         receiver.wait_for(200);
+        let names = receiver.wait("metrics", |kept| {
+            let name = |metric: &Metric| (metric.name.clone(), is_delta(metric));
+            (!kept.metrics.is_empty()).then(|| kept.metrics.iter().map(name).collect::<Vec<_>>())
+        });
+        println!("{protocol:?} {encoding:?} {names:?}");
+        // This collector reads no points out of metrics in JSON, whose 64-bit numbers are text.
+        let has_points = encoding == OtlpEncoding::Protobuf;
+        assert!(names.contains(&("rst.events".to_owned(), has_points)), "{names:?}");
+        assert!(names.contains(&("rst.idle_before".to_owned(), has_points)), "{names:?}");
         let last = receiver.kept(|kept| kept.last.clone()).unwrap();
         let told = event(1);
         assert_eq!((last.event_name.as_str(), last.severity_number), ("tcp.reset", 13));
@@ -51,10 +67,18 @@ fn a_real_collector_understands_both_encodings_and_loses_nothing_of_them() {
     }
 }
 
-fn run(program: &PathBuf, address: &str, forward_to: &str) -> Child {
+fn is_delta(metric: &Metric) -> bool {
+    match &metric.data {
+        Some(Data::Sum(sum)) => sum.aggregation_temporality == DELTA,
+        Some(Data::ExponentialHistogram(spread)) => spread.aggregation_temporality == DELTA,
+        None => false,
+    }
+}
+
+fn run(program: &PathBuf, http: &str, grpc: &str, forward_to: &str) -> Child {
     Command::new(program)
         .args(["start", "--exporter", "otlp", "--otlp-exporter-protocol", "http"])
-        .args(["--otlp-http-endpoint", address, "--otlp-grpc-endpoint", &free_address()])
+        .args(["--otlp-http-endpoint", http, "--otlp-grpc-endpoint", grpc])
         .args(["--otlp-exporter-endpoint", forward_to])
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -8,7 +8,7 @@ use delivery::{
     Delivery, Identity, NdjsonOptions, Options, OtlpOptions, SendOptions, SinkOptions,
     SpoolOptions, Status,
 };
-use events::Event;
+use events::{Clients, Connections, Event, Minute, MinuteRow, ServiceRow, Spread, UtcTime};
 
 /// Event number `n`; its id is the number.
 pub fn event(n: u64) -> Event {
@@ -20,6 +20,41 @@ pub fn event(n: u64) -> Event {
     let mut event = TEMPLATE.clone();
     event.id = format!("{n:016}");
     event
+}
+
+/// A minute with one row, of event number 1.
+pub fn minute() -> Minute {
+    let event = event(1);
+    let mut idle_before_s = Spread::default();
+    idle_before_s.add(350.0);
+    let row = MinuteRow {
+        server: event.server.into(),
+        origin: event.verdict.origin,
+        cause: event.verdict.cause,
+        stage: event.verdict.stage,
+        impact: event.verdict.impact,
+        count: 1,
+        clients: Clients::default(),
+        top_clients: Vec::new(),
+        confidence_sum: 0.9,
+        confidence_least: 0.9,
+        time_to_reset_s: Spread::default(),
+        idle_before_s,
+        bytes_before: Spread::default(),
+        idle_timers: [(350, 1)].into(),
+        examples: vec![event.id],
+    };
+    let connections = Connections { opened: 3, reset: 1, ..Connections::default() };
+    let services = vec![ServiceRow { server: row.server, connections }];
+    Minute {
+        id: "m".to_owned(),
+        start: UtcTime(event.ts.0 / 60_000_000_000 * 60_000_000_000),
+        span_s: 60,
+        rows: vec![row],
+        services,
+        connections,
+        ..Minute::default()
+    }
 }
 
 /// A spool of small segments.

@@ -1,7 +1,7 @@
 //! Receivers behind TLS that show a certificate of a private authority and want one from us.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,25 +49,29 @@ fn only_who_trusts_and_is_trusted_gets_through() {
     assert!(error.contains("gone.pem: No such file"), "{error}");
 }
 
-struct Authority {
+pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    pub fn new(name: &str) -> Self {
         let mut parameters = CertificateParams::new(vec![format!("{name}.example")]).unwrap();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         Self { issuer: CertifiedIssuer::self_signed(parameters, key).unwrap() }
     }
 
-    fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+    pub fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
         let parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
         (parameters.signed_by(&key, &self.issuer).unwrap(), key)
     }
 
-    fn client(&self, directory: &Path, name: &str) -> (PathBuf, PathBuf) {
+    pub fn client(&self, directory: &Path, name: &str) -> (PathBuf, PathBuf) {
         let (certificate, key) = self.issue(name);
         (
             write(directory, &format!("{name}.pem"), &certificate.pem()),
@@ -78,6 +82,21 @@ impl Authority {
 
 /// Answers 200 to whoever shows a certificate of this authority.
 fn serve(authority: &Authority) -> SocketAddr {
+    serve_tls(authority, |mut stream| {
+        let mut bytes = [0; 16 << 10];
+        // Whoever is not trusted fails here.
+        if stream.read(&mut bytes).is_ok() {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+            let _ = stream.read(&mut bytes);
+        }
+    })
+}
+
+pub type TlsStream = StreamOwned<ServerConnection, TcpStream>;
+
+/// Gives each connection to `serve`, one after the other; only those get through who show a certificate of
+/// this authority.
+pub fn serve_tls(authority: &Authority, serve: impl Fn(TlsStream) + Send + 'static) -> SocketAddr {
     let (certificate, key) = authority.issue("localhost");
     let mut roots = RootCertStore::empty();
     roots.add(authority.issuer.der().clone()).unwrap();
@@ -98,13 +117,7 @@ fn serve(authority: &Authority) -> SocketAddr {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let connection = ServerConnection::new(config.clone()).unwrap();
-            let mut stream = StreamOwned::new(connection, stream.unwrap());
-            let mut bytes = [0; 16 << 10];
-            // Whoever is not trusted fails here.
-            if stream.read(&mut bytes).is_ok() {
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-                let _ = stream.read(&mut bytes);
-            }
+            serve(StreamOwned::new(connection, stream.unwrap()));
         }
     });
     address

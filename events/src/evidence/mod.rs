@@ -6,14 +6,18 @@
 //! | `ladder.rs` | packets as a ladder, in rows and as text |
 //! | `comments.rs` | what a verdict says beside which packet |
 //! | `pcapng.rs` | packets and comments as a capture file |
+//! | `pseudonyms.rs`, `renamed.rs` | other addresses in place of the true ones, in packets and comments |
 
 mod comments;
 mod frame;
 mod ladder;
 mod pcapng;
+mod pseudonyms;
+mod renamed;
 
 pub use frame::ethernet_headers;
 pub use ladder::{LadderRung, ladder_text};
+pub use pseudonyms::Pseudonyms;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

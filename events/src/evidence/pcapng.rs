@@ -13,7 +13,7 @@ impl Evidence {
     #[must_use]
     pub fn to_pcapng(&self, event: Option<&Event>) -> Vec<u8> {
         let comments = match event {
-            Some(event) => Comments::of(self, event),
+            Some(event) => Comments::of(self, event).with_names_of(self, event),
             None => Comments::without_event(self),
         };
         let mut file = Vec::with_capacity(FILE_USUAL);

@@ -69,19 +69,19 @@ pub struct MinuteRow {
     pub server: ServerRange,
     /// Who.
     #[serde(with = "crate::names::origin")]
-    #[schemars(with = "crate::names::origin::Name")]
+    #[schemars(with = "crate::names::origin::Names")]
     pub origin: Origin,
     /// Why.
     #[serde(with = "crate::names::cause")]
-    #[schemars(with = "crate::names::cause::Name")]
+    #[schemars(with = "crate::names::cause::Names")]
     pub cause: Cause,
     /// How far the connections had come.
     #[serde(with = "crate::names::stage")]
-    #[schemars(with = "crate::names::stage::Name")]
+    #[schemars(with = "crate::names::stage::Names")]
     pub stage: Stage,
     /// What it cost.
     #[serde(with = "crate::names::impact")]
-    #[schemars(with = "crate::names::impact::Name")]
+    #[schemars(with = "crate::names::impact::Names")]
     pub impact: Impact,
     /// How many resets.
     pub count: u64,
@@ -100,7 +100,11 @@ pub struct MinuteRow {
     /// Payload bytes of both sides before the reset.
     pub bytes_before: Spread,
     /// Silences that fit a well-known timer: its seconds and how many.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "crate::keyed::deserialize",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub idle_timers: BTreeMap<u32, u64>,
     /// Identifiers of events that stand for the row, drawn at random.
     pub examples: Vec<String>,

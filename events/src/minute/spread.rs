@@ -17,6 +17,7 @@ pub struct Spread {
     #[serde(default)]
     pub zeros: u64,
     /// How many in each bucket that holds any.
+    #[serde(deserialize_with = "crate::keyed::deserialize")]
     pub buckets: BTreeMap<i16, u64>,
 }
 

@@ -16,6 +16,7 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     sensor(&config.sensor)?;
     within("minutes.keys_max", config.minutes.keys_max, 256, 1_000_000)?;
     api(&config.api)?;
+    logs(&config.logs)?;
     config.collect.check().map_err(anyhow::Error::msg)?;
     delivery::Options { spool: config.spool.clone(), sinks: config.sink.clone() }.check()?;
     Ok(())
@@ -28,6 +29,14 @@ fn api(api: &collector::Options) -> anyhow::Result<()> {
     within("api.header_timeout_s", api.header_timeout_s, 1, 3600)?;
     within("api.requests_per_s", api.requests_per_s, 1, 1_000_000)?;
     within("api.connection_s", api.connection_s, 1, 86_400)
+}
+
+fn logs(logs: &collector::logs::LogOptions) -> anyhow::Result<()> {
+    within("logs.events_kept", logs.events_kept, 1, 1_000_000)?;
+    within("logs.sessions_kept", logs.sessions_kept, 1, 1_000_000)?;
+    within("logs.event_wait_s", logs.event_wait_s, 60, 86_400)?;
+    within("logs.line_wait_s", logs.line_wait_s, 60, 86_400)?;
+    within("logs.connections", logs.connections, 1, 4096)
 }
 
 fn links(config: &Config) -> anyhow::Result<()> {

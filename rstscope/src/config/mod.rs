@@ -50,12 +50,12 @@ pub(crate) struct Config {
     pub(crate) api: collector::Options,
     /// What is kept of the past, and how long.
     pub(crate) store: collector::StoreOptions,
+    /// Logs of firewalls and servers.
+    pub(crate) logs: collector::logs::LogOptions,
     /// Where records wait until they are delivered.
     pub(crate) spool: delivery::SpoolOptions,
     /// To whom events are delivered.
     pub(crate) sink: Vec<delivery::SinkOptions>,
-    /// Logs of firewalls and servers.
-    pub(crate) logs: collector::logs::LogOptions,
     /// Where records of other sensors arrive: `rstscope collect`.
     pub(crate) collect: collector::ReceiveOptions,
 }

@@ -120,6 +120,10 @@ impl Sink for Collector<'_> {
         Ok(())
     }
 
+    fn wants_minutes(&self) -> bool {
+        true
+    }
+
     fn minute(&mut self, minute: &Minute) -> io::Result<()> {
         self.beside.push(Body::Minute(minute.clone()));
         Ok(())

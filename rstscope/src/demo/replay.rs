@@ -56,6 +56,10 @@ impl Sink for Collector {
         Ok(())
     }
 
+    fn wants_minutes(&self) -> bool {
+        true
+    }
+
     fn minute(&mut self, minute: &Minute) -> io::Result<()> {
         self.beside.push(Body::Minute(minute.clone()));
         Ok(())

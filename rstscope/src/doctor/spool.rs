@@ -111,14 +111,35 @@ fn reach(sink: &SinkOptions) -> Result<(), String> {
             Some(folder) => Err(format!("{} is no directory", folder.display())),
         },
         SinkOptions::Otlp(options) => connect(&options.url),
+        // Of several servers one is enough.
+        SinkOptions::Nats(options) => any(&options.urls),
+        SinkOptions::Syslog(options) => connect(&options.url),
     }
 }
 
+fn any(urls: &[String]) -> Result<(), String> {
+    let mut last = Err("it names no server".to_owned());
+    for url in urls {
+        last = connect(url);
+        if last.is_ok() {
+            break;
+        }
+    }
+    last
+}
+
 fn connect(url: &str) -> Result<(), String> {
-    let (scheme, rest) = url.split_once("://").ok_or("not an address with http:// or https://")?;
+    let (scheme, rest) =
+        url.split_once("://").ok_or("not an address with a scheme such as https://")?;
     let host = rest.split('/').next().unwrap_or(rest);
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let port = if scheme == "https" { 443 } else { 80 };
+    let port = match scheme {
+        "https" => 443,
+        "nats" => 4222,
+        "tcp" => 601,
+        "tls" => 6514,
+        _ => 80,
+    };
     let host = if has_port { host.to_owned() } else { format!("{host}:{port}") };
     let addresses = host.to_socket_addrs().map_err(|error| format!("{host}: {error}"))?;
     let mut last = format!("{host} has no address");

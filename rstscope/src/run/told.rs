@@ -95,6 +95,10 @@ impl Sink for Told<'_> {
         if self.output.wants_events() { self.output.emit(event) } else { Ok(()) }
     }
 
+    fn wants_minutes(&self) -> bool {
+        self.deliver.is_wanted()
+    }
+
     fn minute(&mut self, minute: &Minute) -> io::Result<()> {
         self.deliver.minute(minute);
         Ok(())

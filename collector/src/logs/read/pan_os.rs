@@ -49,7 +49,7 @@ fn traffic(fields: &csv::StringRecord, context: &Context<'_>) -> Result<Reading,
         "end" | "deny" | "drop" => {}
         other => return Err(Garbage::new(format!("PAN-OS TRAFFIC: unknown subtype {other:?}"))),
     }
-    if !is_tcp(fields) {
+    if !is_tcp(fields)? {
         return Ok(Reading::Other("PAN-OS TRAFFIC, not TCP"));
     }
     let zone = zone(fields, context);
@@ -74,7 +74,7 @@ fn traffic(fields: &csv::StringRecord, context: &Context<'_>) -> Result<Reading,
 }
 
 fn threat(fields: &csv::StringRecord, context: &Context<'_>) -> Result<Reading, Garbage> {
-    if !is_tcp(fields) {
+    if !is_tcp(fields)? {
         return Ok(Reading::Other("PAN-OS THREAT, not TCP"));
     }
     let action = text(fields, ACTION);
@@ -170,8 +170,11 @@ fn needed_stamp(
         .ok_or_else(|| Garbage::new(format!("PAN-OS: field {index}, {name}, is {value:?}")))
 }
 
-fn is_tcp(fields: &csv::StringRecord) -> bool {
-    matches!(text(fields, PROTOCOL), "tcp" | "TCP" | "6")
+fn is_tcp(fields: &csv::StringRecord) -> Result<bool, Garbage> {
+    match text(fields, PROTOCOL) {
+        "" => Err(Garbage::new("PAN-OS: field 29, the protocol, is missing: the record was cut")),
+        protocol => Ok(matches!(protocol, "tcp" | "TCP" | "6")),
+    }
 }
 
 /// The zone of all stamps: that of the stamp with a zone, if both name the same second.

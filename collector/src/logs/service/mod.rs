@@ -25,7 +25,7 @@ mod positions;
 mod sources;
 mod tail;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -83,7 +83,7 @@ struct Shared {
 #[derive(Default)]
 struct Known {
     sources: Sources,
-    clocks: HashMap<String, ClockRow>,
+    clocks: BTreeMap<String, ClockRow>,
     counts: JoinCounts,
     forgotten: u64,
 }
@@ -281,7 +281,7 @@ impl Work {
         let revisions = self.joiner.tick(now());
         self.tell(revisions);
         let mut known = self.shared.known();
-        known.clocks = self.joiner.clocks().into_iter().collect();
+        known.clocks = self.joiner.clocks();
         known.counts = self.joiner.counts();
         known.forgotten = self.reader.forgotten();
         drop(known);

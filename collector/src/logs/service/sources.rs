@@ -1,6 +1,6 @@
 //! Who writes to us, and how well that can be read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use events::UtcTime;
 
@@ -66,10 +66,7 @@ impl Sources {
 
     /// All rows, with what the join knows of each.
     #[must_use]
-    pub fn rows<S: std::hash::BuildHasher>(
-        &self,
-        clocks: &HashMap<String, ClockRow, S>,
-    ) -> Vec<LogSourceRow> {
+    pub fn rows(&self, clocks: &BTreeMap<String, ClockRow>) -> Vec<LogSourceRow> {
         let mut rows: Vec<LogSourceRow> = self
             .rows
             .iter()
@@ -139,7 +136,7 @@ const GARBAGE_SHOWN: usize = 200;
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::collections::BTreeMap;
 
     use events::UtcTime;
 
@@ -158,7 +155,7 @@ mod tests {
             let reading = reader.read(line, &context);
             sources.count("192.0.2.1", "udp", line, &reading, UtcTime(9));
         }
-        let rows = sources.rows(&HashMap::new());
+        let rows = sources.rows(&BTreeMap::new());
         assert_eq!(rows.len(), 1, "{rows:?}");
         let row = &rows[0];
         assert_eq!((row.source.as_str(), row.lines, row.sessions, row.garbage), ("lb-1", 3, 1, 2));

@@ -1,4 +1,4 @@
-//! Sink: OpenTelemetry logs over HTTP (OTLP/HTTP).
+//! OTLP/HTTP.
 //!
 //! | answer | what it means for us |
 //! |---|---|
@@ -6,97 +6,65 @@
 //! | 400, 413, 422 | these records are wrong or too many: never again as they are |
 //! | the same for one record, and for a request without any | later: the request is wrong |
 //! | all else, or none | later: nothing is wrong with the records |
-//!
-//! The OTLP specification calls 401, 403, 404 and the like not retryable either. But they speak of
-//! the sender, its token or its address: whoever mends those gets the events that waited.
 
 use std::io::Write as _;
 use std::time::Duration;
 
-use events::Event;
-use events::encode::otel::{Envelope, log_record};
-use events::encode::otlp::{
-    KeyValue, LogRecord, Logs, LogsAnswer, Resource, ResourceLogs, Scope, ScopeLogs,
-};
+use events::encode::otlp::LogsAnswer;
 use flate2::write::GzEncoder;
 use prost::Message as _;
 use ureq::Agent;
 
+use super::request::{self, HttpAnswer};
+use super::signal::{Request, Signal};
+use super::{Reply, Transport, shortened};
 use crate::error::Error;
-use crate::http::{self, HttpAnswer};
 use crate::options::{Compression, OtlpEncoding, OtlpOptions};
-use crate::record::Record;
-use crate::sink::{Answer, Identity, Sink};
+use crate::sink::Answer;
+use crate::tls::secret;
 
-/// Sends log records to one receiver.
+/// A receiver of OTLP/HTTP.
 #[derive(Debug)]
-pub(crate) struct OtlpSink {
+pub(super) struct Http {
     options: OtlpOptions,
-    url: String,
-    resource: Resource,
-    version: String,
+    /// The address of each signal, where there is one.
+    urls: [Option<String>; 2],
     timeout: Duration,
     /// Made when it is needed, and anew after a failure: certificates may have been renewed.
     agent: Option<Agent>,
 }
 
-impl OtlpSink {
-    pub(crate) fn new(options: &OtlpOptions, identity: &Identity) -> Result<Self, Error> {
-        let what = |option: &str| format!("sink {}: {option}", options.name);
-        let url = logs_url(&options.url)
-            .map_err(|why| Error::option(what(&format!("url = {:?}", options.url)), why))?;
-        if !(options.timeout_s >= TIMEOUT_S_MIN && options.timeout_s <= TIMEOUT_S_MAX) {
-            let why = format!("must be from {TIMEOUT_S_MIN} to {TIMEOUT_S_MAX}");
-            return Err(Error::option(what("timeout_s"), why));
-        }
+impl Http {
+    pub(super) fn new(options: &OtlpOptions) -> Result<Self, Error> {
+        let what = |option: &str, url: &str| format!("sink {}: {option} = {url:?}", options.name);
+        let logs = url_for(&options.url, "logs")
+            .map_err(|why| Error::option(what("url", &options.url), why))?;
+        let metrics = match &options.metrics_url {
+            Some(url) => Some(
+                url_for(url, "metrics")
+                    .map_err(|why| Error::option(what("metrics_url", url), why))?,
+            ),
+            None => logs.strip_suffix("/v1/logs").map(|base| format!("{base}/v1/metrics")),
+        };
         Ok(Self {
-            url,
-            resource: resource(options, identity),
-            version: identity.version.clone(),
+            urls: [Some(logs), metrics],
             timeout: Duration::from_secs_f64(options.timeout_s),
             options: options.clone(),
             agent: None,
         })
     }
 
-    /// Sends a request and says what the answer means.
-    fn request(&mut self, log_records: Vec<LogRecord>) -> Answer {
-        let count = log_records.len() as u64;
-        let body = self.body(log_records);
-        match self.post(&body) {
-            Ok(answer) => judge(&self.url, &answer, count),
-            Err(why) => {
-                self.agent = None;
-                Answer::Later { why, after: None }
-            }
-        }
-    }
-
-    /// Whether one record was refused for what it is: then a request without any is taken. Otherwise the
-    /// answer is about the request: HTTP to a port for TLS, a compression that a proxy does not know.
-    fn confirm(&mut self, why: String) -> Answer {
-        match self.request(Vec::new()) {
-            Answer::Taken { .. } => Answer::Never { why },
-            Answer::Never { why } => {
-                let hint =
-                    "it refuses a request without events too: see url, encoding, compression";
-                Answer::Later { why: format!("{why} ({hint})"), after: None }
-            }
-            later @ Answer::Later { .. } => later,
-        }
-    }
-
-    fn post(&mut self, body: &[u8]) -> Result<HttpAnswer, String> {
+    fn post(&mut self, url: &str, body: &[u8]) -> Result<HttpAnswer, String> {
         let headers = self.headers()?;
         let agent = match self.agent.take() {
             Some(agent) => agent,
             None => {
-                let is_tls = self.url.starts_with("https:");
-                http::agent(&self.options.tls, self.timeout, is_tls)?
+                let is_tls = self.urls.iter().flatten().any(|url| url.starts_with("https:"));
+                request::agent(&self.options.tls, self.timeout, is_tls)?
             }
         };
         let agent = self.agent.insert(agent);
-        http::post(agent, &self.url, &headers, body)
+        request::post(agent, url, &headers, body)
     }
 
     fn headers(&self) -> Result<Vec<(String, String)>, String> {
@@ -108,9 +76,8 @@ impl OtlpSink {
             Compression::None => {}
         }
         if let Some(path) = &self.options.token_file {
-            let token = std::fs::read_to_string(path)
-                .map_err(|error| format!("read the token in {}: {error}", path.display()))?;
-            headers.push(("authorization".to_owned(), format!("Bearer {}", token.trim())));
+            let token = secret("token", path)?;
+            headers.push(("authorization".to_owned(), format!("Bearer {token}")));
         }
         headers.extend(self.options.headers.clone());
         Ok(headers)
@@ -123,14 +90,10 @@ impl OtlpSink {
         }
     }
 
-    fn body(&self, log_records: Vec<LogRecord>) -> Vec<u8> {
-        let scope = Scope { name: "rstscope".to_owned(), version: self.version.clone() };
-        let scope_logs = vec![ScopeLogs { scope: Some(scope), log_records }];
-        let resource = Some(self.resource.clone());
-        let logs = Logs { resource_logs: vec![ResourceLogs { resource, scope_logs }] };
+    fn body(&self, request: &Request) -> Vec<u8> {
         let plain = match self.options.encoding {
-            OtlpEncoding::Protobuf => logs.encode_to_vec(),
-            OtlpEncoding::Json => serde_json::to_vec(&logs).expect("messages are JSON"),
+            OtlpEncoding::Protobuf => request.to_protobuf(),
+            OtlpEncoding::Json => request.to_json(),
         };
         match self.options.compression {
             Compression::None => plain,
@@ -144,40 +107,27 @@ impl OtlpSink {
     }
 }
 
-impl Sink for OtlpSink {
-    fn send(&mut self, records: &[Record]) -> Answer {
-        let mut log_records = Vec::with_capacity(records.len());
-        for record in records {
-            match encoded(record) {
-                Ok(log_record) => log_records.push(log_record),
-                // The courier halves the batch until this one is alone.
-                Err(why) => return Answer::Never { why },
+impl Transport for Http {
+    fn send(&mut self, request: &Request) -> Reply {
+        let Some(url) = self.urls[request.signal() as usize].clone() else {
+            let why = format!("{} has no address for metrics (see metrics_url)", self.options.url);
+            return Reply { answer: Answer::Later { why, after: None }, is_unknown: true };
+        };
+        match self.post(&url, &self.body(request)) {
+            Ok(answer) => Reply {
+                is_unknown: matches!(answer.status, 404 | 405 | 501),
+                answer: judge(&url, &answer, request.count()),
+            },
+            Err(why) => {
+                self.agent = None;
+                Answer::Later { why, after: None }.into()
             }
         }
-        let answer = self.request(log_records);
-        match answer {
-            Answer::Never { why } if records.len() == 1 => self.confirm(why),
-            answer => answer,
-        }
     }
 
-    fn check(&mut self) -> Answer {
-        self.request(Vec::new())
+    fn has(&self, signal: Signal) -> bool {
+        self.urls[signal as usize].is_some()
     }
-}
-
-/// A record as the receiver shall get it.
-fn encoded(record: &Record) -> Result<LogRecord, String> {
-    let event: Event = serde_json::from_slice(&record.json)
-        .map_err(|error| format!("this version does not know such an event: {error}"))?;
-    let uid = record.uid.to_string();
-    let envelope = Envelope {
-        uid: &uid,
-        sequence: record.uid.sequence,
-        observed_ns: record.time_ms * 1_000_000,
-        is_test: record.is_test,
-    };
-    Ok(log_record(&event, &envelope))
 }
 
 /// What an answer means for the records that were sent.
@@ -215,7 +165,10 @@ fn partial_success(answer: &HttpAnswer) -> (u64, String) {
     }
     let json: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let partial = &json["partialSuccess"];
-    let refused = &partial["rejectedLogRecords"];
+    let refused = match &partial["rejectedLogRecords"] {
+        serde_json::Value::Null => &partial["rejectedDataPoints"],
+        refused => refused,
+    };
     // 64-bit numbers are text in the JSON of Protocol Buffers; not everybody knows.
     let refused = refused.as_u64().or_else(|| refused.as_str()?.parse().ok()).unwrap_or(0);
     (refused, shortened(partial["errorMessage"].as_str().unwrap_or_default()))
@@ -228,50 +181,25 @@ fn words_of(body: &[u8]) -> String {
     if is_text { shortened(text) } else { String::new() }
 }
 
-/// One line, not too long: it goes into a log.
-fn shortened(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ").chars().filter(|c| !c.is_control()).take(WORDS_LEN_MAX).collect()
-}
-
-/// The address of the logs of a receiver.
-fn logs_url(url: &str) -> Result<String, String> {
+/// The address of a signal of a receiver.
+fn url_for(url: &str, signal: &str) -> Result<String, String> {
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
     let rest = rest.ok_or("must begin with http:// or https://")?;
     if rest.is_empty() || rest.starts_with('/') || url.contains(char::is_whitespace) {
         return Err("must name a host, like https://collector.example:4318".to_owned());
     }
     Ok(match rest.split_once('/') {
-        None => format!("{url}/v1/logs"),
-        Some((_, "")) => format!("{url}v1/logs"),
+        None => format!("{url}/v1/{signal}"),
+        Some((_, "")) => format!("{url}v1/{signal}"),
         Some(_) => url.to_owned(),
     })
 }
 
-/// From whom the events come; what the options name stands in place of our own.
-fn resource(options: &OtlpOptions, identity: &Identity) -> Resource {
-    let mut attributes = std::collections::BTreeMap::from([
-        ("service.name".to_owned(), "rstscope".to_owned()),
-        ("service.version".to_owned(), identity.version.clone()),
-        ("service.instance.id".to_owned(), identity.sensor.clone()),
-        ("host.name".to_owned(), identity.host.clone()),
-    ]);
-    attributes.extend(options.resource.clone());
-    let attributes = attributes.into_iter().map(|(key, text)| KeyValue::text(key, text)).collect();
-    Resource { attributes }
-}
-
 const PROTOBUF: &str = "application/x-protobuf";
-
-/// Characters of a receiver's words that are repeated.
-const WORDS_LEN_MAX: usize = 300;
-
-const TIMEOUT_S_MIN: f64 = 0.1;
-const TIMEOUT_S_MAX: f64 = 300.0;
 
 #[cfg(test)]
 mod tests {
-    use super::{HttpAnswer, judge, logs_url};
+    use super::{HttpAnswer, judge, url_for};
     use crate::sink::Answer;
 
     fn answer(status: u16, content_type: &str, body: &[u8]) -> Answer {
@@ -289,7 +217,7 @@ mod tests {
             ("c:4318", Err(())),
             ("http:///x", Err(())),
         ] {
-            assert_eq!(logs_url(url).as_deref().map_err(|_| ()), whole, "{url}");
+            assert_eq!(url_for(url, "logs").as_deref().map_err(|_| ()), whole, "{url}");
         }
     }
 

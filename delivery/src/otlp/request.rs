@@ -1,4 +1,4 @@
-//! One HTTP request of a sink, and its answer.
+//! One HTTP request, and its answer.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -8,6 +8,7 @@ use ureq::Agent;
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 
 use crate::options::TlsOptions;
+use crate::tls::read;
 
 /// What a receiver answered.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,21 +41,15 @@ pub(crate) fn agent(tls: &TlsOptions, timeout: Duration, is_tls: bool) -> Result
 
 fn tls_config(options: &TlsOptions) -> Result<TlsConfig, String> {
     let mut tls = TlsConfig::builder();
-    let system = Path::new(SYSTEM_CA_FILE);
-    let ca_file = options.ca_file.as_deref().or_else(|| system.exists().then_some(system));
-    if let Some(path) = ca_file {
-        tls = tls.root_certs(RootCerts::from(certificates(path)?));
+    if let Some(path) = options.ca_path() {
+        tls = tls.root_certs(RootCerts::from(certificates(&path)?));
     }
-    match (&options.certificate_file, &options.key_file) {
-        (Some(certificate), Some(key)) => {
-            let pem = read(key)?;
-            let key = PrivateKey::from_pem(&pem)
-                .map_err(|error| format!("read private key {}: {error}", key.display()))?;
-            let client = ClientCert::new_with_certs(&certificates(certificate)?, key);
-            tls = tls.client_cert(Some(client));
-        }
-        (None, None) => {}
-        _ => return Err("tls.certificate_file and tls.key_file belong together".to_owned()),
+    if let Some((certificate, key)) = options.own_paths()? {
+        let pem = read(key)?;
+        let key = PrivateKey::from_pem(&pem)
+            .map_err(|error| format!("read private key {}: {error}", key.display()))?;
+        let client = ClientCert::new_with_certs(&certificates(certificate)?, key);
+        tls = tls.client_cert(Some(client));
     }
     Ok(tls.build())
 }
@@ -72,10 +67,6 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
         return Err(format!("read {}: no certificate in it (PEM is expected)", path.display()));
     }
     Ok(found)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|error| format!("read {}: {error}", path.display()))
 }
 
 /// Sends a body and takes in the answer.
@@ -129,9 +120,6 @@ fn http_date(text: &str) -> Option<SystemTime> {
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/// Where Debian keeps whom the machine trusts; the administrator's own authorities are in it.
-const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Bytes of an answer that are looked at.
 const ANSWER_LEN_MAX: u64 = 64 << 10;

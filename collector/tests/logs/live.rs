@@ -1,0 +1,188 @@
+//! The collector's thread: sockets and files, real lines on loopback, events told anew.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use collector::ServerTlsOptions;
+use collector::logs::{LogFile, LogListen, LogOptions, Logs, Revision, Transport};
+use events::{Event, UtcTime};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn listen(transport: Transport, tls: ServerTlsOptions) -> LogListen {
+    let address = "127.0.0.1:0".parse().unwrap();
+    LogListen { transport, address, allow: vec!["127.0.0.0/8".to_owned()], timezone: None, tls }
+}
+
+fn start(options: &LogOptions) -> (Logs, Receiver<Revision>) {
+    let (sender, revisions) = channel();
+    let logs = Logs::start(options, move |revision| drop(sender.send(revision))).unwrap();
+    (logs, revisions)
+}
+
+fn address(logs: &Logs, via: &str) -> SocketAddr {
+    logs.addresses().iter().find(|(name, _)| *name == via).unwrap().1
+}
+
+fn now_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64
+}
+
+/// A reset of just now in a connection of its own, and the line of a firewall about it.
+fn flow(number: u16) -> (Event, String) {
+    let mut event = crate::models()[0].clone();
+    event.id = format!("{number:016x}");
+    event.ts = UtcTime(now_ns() - 3_000_000_000);
+    event.age_s = Some(4.0);
+    event.capture.midstream = false;
+    event.client.port = 30_000 + number;
+    let line = format!(
+        "<189>logid=\"0000000013\" type=\"traffic\" devname=\"fgt-9\" eventtime={} srcip={} srcport={} dstip={} dstport={} \
+         proto=6 action=\"server-rst\" policyid=7 duration=4 sentbyte=1 rcvdbyte=2",
+        event.ts.0, event.client.ip, event.client.port, event.server.ip, event.server.port
+    );
+    (event, line)
+}
+
+/// Waits for a revision of each.
+fn all_told(revisions: &Receiver<Revision>, events: &[Event]) {
+    let mut missing: Vec<&str> = events.iter().map(|event| event.id.as_str()).collect();
+    while !missing.is_empty() {
+        let revision = revisions.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{missing:?}"));
+        assert_eq!(revision.sensor, "tap");
+        assert_eq!(revision.event.corroboration[0].source, "fgt-9");
+        missing.retain(|id| *id != revision.event.id);
+    }
+}
+
+#[test]
+fn lines_by_udp_tcp_and_tls_and_from_a_file_reach_their_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fw.log");
+    std::fs::write(&path, "").unwrap();
+    let signed = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let pem = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        Some(path)
+    };
+    let tls = ServerTlsOptions {
+        certificate_file: pem("cert.pem", signed.cert.pem()),
+        key_file: pem("key.pem", signed.signing_key.serialize_pem()),
+        client_ca_file: None,
+    };
+    let none = ServerTlsOptions::default;
+    let options = LogOptions {
+        listen: vec![
+            listen(Transport::Udp, none()),
+            listen(Transport::Tcp, none()),
+            listen(Transport::Tls, tls),
+        ],
+        file: vec![LogFile {
+            path: path.clone(),
+            source: None,
+            timezone: None,
+            from_beginning: true,
+        }],
+        directory: folder.path().join("positions"),
+        ..LogOptions::default()
+    };
+    let (logs, revisions) = start(&options);
+    let flows: Vec<(Event, String)> = (0..12).map(flow).collect();
+    for (event, _) in &flows {
+        logs.event("tap", event);
+    }
+    let mut tcp = TcpStream::connect(address(&logs, "tcp")).unwrap();
+    let mut encrypted = tls_client(address(&logs, "tls"), signed.cert.der().clone());
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+    for (number, (_, line)) in flows.iter().enumerate() {
+        match number % 5 {
+            0 => drop(udp.send_to(line.as_bytes(), address(&logs, "udp")).unwrap()),
+            1 => write!(tcp, "{} {line}", line.len()).unwrap(),
+            2 => writeln!(tcp, "{line}").unwrap(),
+            3 => writeln!(encrypted, "{line}").unwrap(),
+            _ => writeln!(file, "{line}").unwrap(),
+        }
+    }
+    writeln!(tcp, "nobody writes so").unwrap();
+    encrypted.flush().unwrap();
+    let events: Vec<Event> = flows.into_iter().map(|(event, _)| event).collect();
+    all_told(&revisions, &events);
+    // The line of garbage stood behind one that was read.
+    let rows = logs.sources();
+    let of = |via: &str| rows.iter().find(|row| row.via == via && row.source == "fgt-9").unwrap();
+    assert_eq!(["udp", "tls", "file"].map(|via| of(via).sessions), [3, 2, 2]);
+    assert!(rows.iter().all(|row| row.product == "fortigate" || row.garbage > 0));
+    assert_eq!(logs.counts().not_allowed, 0);
+}
+
+#[test]
+fn a_file_is_followed_over_a_restart_without_repeating_or_losing_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fw.log");
+    let flows: Vec<(Event, String)> = (100..112).map(flow).collect();
+    let options = LogOptions {
+        file: vec![LogFile {
+            path: path.clone(),
+            source: None,
+            timezone: None,
+            from_beginning: true,
+        }],
+        directory: folder.path().join("positions"),
+        ..LogOptions::default()
+    };
+    for half in flows.chunks(6) {
+        let (logs, revisions) = start(&options);
+        for (event, _) in half {
+            logs.event("tap", event);
+        }
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&path).unwrap();
+        for (_, line) in half {
+            writeln!(file, "{line}").unwrap();
+        }
+        let events: Vec<Event> = half.iter().map(|(event, _)| event.clone()).collect();
+        all_told(&revisions, &events);
+        let rows = logs.sources();
+        assert_eq!(rows.iter().map(|row| row.lines).sum::<u64>(), 6, "no line is read twice");
+    }
+}
+
+#[test]
+fn strangers_are_not_heard() {
+    let mut stranger = listen(Transport::Udp, ServerTlsOptions::default());
+    stranger.allow = vec!["192.0.2.0/24".to_owned()];
+    let options = LogOptions { listen: vec![stranger], ..LogOptions::default() };
+    let (logs, _revisions) = start(&options);
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    udp.send_to(b"x", address(&logs, "udp")).unwrap();
+    let mut waited = 0;
+    while logs.counts().not_allowed == 0 {
+        waited += 1;
+        assert!(waited < 3000, "the datagram is counted");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(logs.sources().is_empty());
+}
+
+type Encrypted = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;
+
+fn tls_client(
+    address: SocketAddr,
+    certificate: rustls::pki_types::CertificateDer<'static>,
+) -> Encrypted {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "localhost".try_into().unwrap();
+    let connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    rustls::StreamOwned::new(connection, TcpStream::connect(address).unwrap())
+}
