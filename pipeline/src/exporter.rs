@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use classifiers::{Cause, Context, Impact, Origin, Role, Ruling, Setting, decide};
-use events::{
-    Connections, ContextReport, Endpoint, GroupCount, Report, Resets, Share, Status, UtcTime,
-};
+use classifiers::{Context, Role, Ruling, Setting, decide};
+use events::{Connections, ContextReport, Report, Resets, Share, Status, UtcTime};
 use flowtable::{TableCounts, Timestamp};
 use wire::Skip;
 

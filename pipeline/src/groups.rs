@@ -65,9 +65,5 @@ impl Groups {
     }
 }
 
-fn tell_all(minutes: Vec<Minute>, sink: &mut dyn Sink) -> Result<(), Error> {
-    minutes.iter().try_for_each(|minute| sink.minute(minute)).map_err(Error::Sink)
-}
-
 /// Groups of resets that are counted apart; a scan makes more, and those are counted together.
 const GROUPS_MAX: usize = 1 << 14;

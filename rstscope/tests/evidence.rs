@@ -1,4 +1,5 @@
 //! Capture files of kept packets, as tshark reads them: all ten resets of the demo.
+#![allow(clippy::print_stderr, reason = "a skipped test is said aloud")]
 #![allow(clippy::unwrap_used, reason = "the lint knows test functions, not their helpers")]
 
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
 //! Lines of firewalls and proxies, joined with resets of the lab: none wrongly, however they come.
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 #![allow(clippy::print_stdout, reason = "figures for whoever asks with --nocapture")]
 
 #[path = "../support/mod.rs"]
