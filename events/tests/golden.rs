@@ -1,4 +1,5 @@
 //! One full event as it goes out: the contract, byte for byte, and its proof sheet.
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
 mod sample;
 

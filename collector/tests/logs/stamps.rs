@@ -16,7 +16,9 @@ impl Civil {
     pub(crate) fn of(ns: u64) -> Self {
         let seconds = ns / 1_000_000_000;
         let (mut days, second_of_day) = (seconds / 86_400, seconds % 86_400);
-        let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let is_leap = |year: u64| {
+            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+        };
         let mut year = 1970;
         while days >= 365 + u64::from(is_leap(year)) {
             days -= 365 + u64::from(is_leap(year));

@@ -118,14 +118,14 @@ fn a_reset_of_the_server_in_both_is_confirmed_and_of_another_contradicted() {
 fn a_policy_confirms_a_box_contradicts_an_endpoint_and_is_silent_where_it_drops() {
     let policy = PAN.replace("{action}", "reset-both").replace("{reason}", "policy-deny");
     let seen = event(Origin::MiddleboxToClient, 0.9, Cause::SessionlessReset, Stage::PostPsh);
-    let told = joined(&seen, &[policy.clone()]);
+    let told = joined(&seen, std::slice::from_ref(&policy));
     assert_eq!(sentence(&told).0, Agreement::Confirmed);
     assert!(sentence(&told).1.contains("by rule \"web in\""), "{}", sentence(&told).1);
     let conclusion = told.conclusion.unwrap();
     assert_eq!(conclusion.cause, Cause::PolicyResetContent);
     assert!(conclusion.origin_confidence > 0.97);
     let seen = event(Origin::Server, 0.99, Cause::AppAbort, Stage::Later);
-    let told = joined(&seen, &[policy.clone()]);
+    let told = joined(&seen, std::slice::from_ref(&policy));
     assert_eq!(sentence(&told).0, Agreement::Contradicted);
     let conclusion = told.conclusion.unwrap();
     assert_eq!(conclusion.origin, Origin::Server, "packets come first");

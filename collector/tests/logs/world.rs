@@ -125,8 +125,11 @@ impl World {
             // The same addresses again, soon after or before.
             0 => {
                 let apart = lasted + self.seconds(8, 200);
-                decoy.begun_ns =
-                    if flow % 8 == 0 { real.begun_ns + apart } else { real.begun_ns - apart };
+                decoy.begun_ns = if flow.is_multiple_of(8) {
+                    real.begun_ns + apart
+                } else {
+                    real.begun_ns - apart
+                };
             }
             // The same server, another client at the same time.
             1 => {
@@ -143,7 +146,7 @@ impl World {
         }
         decoy.ended_ns = decoy.begun_ns + lasted;
         let logged_ns = decoy.ended_ns + self.seconds(1, 60);
-        let said = if flow % 3 == 0 { Said::Finished } else { Said::ByServer };
+        let said = if flow.is_multiple_of(3) { Said::Finished } else { Said::ByServer };
         self.write(writer, decoy, said, logged_ns, None);
     }
 
