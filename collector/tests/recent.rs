@@ -174,3 +174,25 @@ fn health_is_told_from_what_is_bound_and_up() {
     recent.status(&down);
     assert_eq!(recent.health().problems.first().expect("one"), "not bound: eth1");
 }
+
+#[test]
+fn an_event_told_anew_is_listed_and_counted_once() {
+    let recent = fed(&Options::default());
+    let first = events().iter().find(|event| event.counts()).expect("a reset that counts");
+    let question = |filters: &[&str]| Question {
+        filters: filters.iter().map(|text| text.parse().expect("a filter")).collect(),
+        limit: 1000,
+        ..Question::default()
+    };
+    let counted = |filters: &[&str]| recent.snapshot(&question(filters)).resets.total();
+    let all = "origin!=unknown";
+    let before = (counted(&[]), counted(&[all]), recent.events(&question(&[])).events.len());
+    let mut revised = first.clone();
+    revised.revision = 1;
+    recent.event(&revised);
+    assert_eq!((counted(&[]), counted(&[all])), (before.0, before.1));
+    let listed = recent.events(&question(&[])).events;
+    assert_eq!(listed.len(), before.2);
+    let told: Vec<_> = listed.iter().filter(|told| told.event.id == first.id).collect();
+    assert_eq!((told.len(), told[0].event.revision), (1, 1));
+}

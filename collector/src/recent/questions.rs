@@ -1,6 +1,6 @@
 //! What is asked of [`Recent`]. Under the lock things are only copied; searching is done after it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use classifiers::Role;
@@ -86,12 +86,8 @@ impl Recent {
             Some(after) => last - after - kept.len() as u64,
             None => 0,
         };
-        let superseded = superseded(&kept);
-        let fits = |kept: &&KeptEvent| {
-            question.passes(&kept.event)
-                && !(kept.event.status == EventStatus::Provisional
-                    && superseded.contains(kept.event.id.as_str()))
-        };
+        let latest = latest(&kept);
+        let fits = |kept: &&KeptEvent| question.passes(&kept.event) && is_latest(kept, &latest);
         let fitting: Vec<&KeptEvent> = kept.iter().filter(fits).collect();
         let surplus = fitting.len().saturating_sub(question.limit);
         let chosen = match question.after {
@@ -182,7 +178,9 @@ impl Recent {
 
     fn count(&self, question: &Question, kept: &[KeptEvent]) -> (Counts, Servers) {
         let (mut counts, mut servers) = (Counts::new(), Servers::new(self.servers_kept));
-        for KeptEvent { event, .. } in kept {
+        let latest = latest(kept);
+        // Told anew, it is the same reset.
+        for KeptEvent { event, .. } in kept.iter().filter(|kept| is_latest(kept, &latest)) {
             if event.status == EventStatus::Final && question.passes(event) {
                 let verdict = &event.verdict;
                 counts.add(verdict.cause, verdict.origin, verdict.impact);
@@ -207,13 +205,17 @@ pub(crate) struct Facts {
     pub(crate) health: Health,
 }
 
-/// Names of events whose final verdict is among them.
-fn superseded(kept: &[KeptEvent]) -> HashSet<&str> {
-    let is_final = |kept: &&KeptEvent| kept.event.status == EventStatus::Final;
-    if kept.iter().all(|kept| is_final(&kept)) {
-        return HashSet::new();
+/// The number of the last telling of each event that was told more than once; empty if none was.
+fn latest(kept: &[KeptEvent]) -> HashMap<&str, u64> {
+    let is_told_once = |event: &Event| event.status == EventStatus::Final && event.revision == 0;
+    if kept.iter().all(|kept| is_told_once(&kept.event)) {
+        return HashMap::new();
     }
-    kept.iter().filter(is_final).map(|kept| kept.event.id.as_str()).collect()
+    kept.iter().map(|kept| (kept.event.id.as_str(), kept.number)).collect()
+}
+
+fn is_latest(kept: &KeptEvent, latest: &HashMap<&str, u64>) -> bool {
+    latest.get(kept.event.id.as_str()).is_none_or(|number| *number == kept.number)
 }
 
 fn numbered(kept: &KeptEvent) -> Numbered {

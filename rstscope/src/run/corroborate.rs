@@ -1,6 +1,7 @@
 //! Events beside logs: what the join says anew goes the way of all events.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use anyhow::Context as _;
@@ -11,6 +12,8 @@ use events::Event;
 pub(super) struct Corroborate {
     logs: Arc<Logs>,
     revised: Receiver<Revision>,
+    /// Revisions that found no room: the exporter stood still.
+    not_told: Arc<AtomicU64>,
     sensor: String,
 }
 
@@ -24,17 +27,18 @@ impl Corroborate {
             return Ok(None);
         }
         let (sender, revised) = sync_channel(REVISIONS_WAITING);
+        let not_told = Arc::new(AtomicU64::new(0));
+        let missed = Arc::clone(&not_told);
         let logs = Logs::start(options, move |revision| {
-            // Beyond that the exporter stands still, and has lost more than this.
             if sender.try_send(revision).is_err() {
-                tracing::warn!("an event that a log says more of is not told anew: too many wait");
+                missed.fetch_add(1, Ordering::Relaxed);
             }
         })
         .context("listen for logs")?;
         for (via, address) in logs.addresses() {
             tracing::info!("logs by {via} on {address}");
         }
-        Ok(Some(Self { logs: Arc::new(logs), revised, sensor: sensor.to_owned() }))
+        Ok(Some(Self { logs: Arc::new(logs), revised, not_told, sensor: sensor.to_owned() }))
     }
 
     /// For whoever tells of sources.
@@ -45,6 +49,19 @@ impl Corroborate {
     /// Hands an event over; never waits.
     pub(super) fn event(&self, event: &Event) {
         self.logs.event(&self.sensor, event);
+    }
+
+    /// What was lost on the way into the join and out of it, by name.
+    pub(super) fn losses(&self) -> impl Iterator<Item = (String, u64)> {
+        let counts = self.logs.counts();
+        [
+            ("log_events_lost", counts.events_lost),
+            ("log_datagrams_lost", counts.datagrams_lost),
+            ("log_revisions_lost", self.not_told.load(Ordering::Relaxed)),
+        ]
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| (name.to_owned(), count))
     }
 
     /// What was revised since the last time.

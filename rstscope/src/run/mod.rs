@@ -69,6 +69,8 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<Outcome> {
     };
     let mut report = sensor::watch(&config, &stop, &mut told)?;
     told.supervisor.stopping();
+    told.tell_revised();
     report.losses.extend(told.deliver.stop().losses());
+    report.losses.extend(told.corroborate.iter().flat_map(Corroborate::losses));
     told.output.finish(&report)
 }

@@ -31,7 +31,7 @@ pub(super) struct Told<'a> {
 
 impl Told<'_> {
     /// Tells events anew that logs have more to say of; they go to sinks and to the page, not to standard output.
-    fn tell_revised(&mut self) {
+    pub(super) fn tell_revised(&mut self) {
         let Some(corroborate) = &self.corroborate else { return };
         for event in corroborate.revised() {
             if let Some(api) = &self.api {
@@ -126,6 +126,7 @@ impl Sink for Told<'_> {
         let delivery = self.deliver.status();
         let mut status = status.clone();
         status.losses.extend(delivery.losses());
+        status.losses.extend(self.corroborate.iter().flat_map(Corroborate::losses));
         self.supervisor.beat(&status);
         if let Some(api) = &self.api {
             api.recent().delivery(state_of(&delivery));
