@@ -11,7 +11,8 @@ use pipeline::Sink;
 use super::Played;
 use super::judge::Done;
 use crate::cli::SensorArguments;
-use crate::sensor;
+use crate::config::Config;
+use crate::sensor::{self, Reading};
 
 /// What stands above the results.
 pub(crate) const TITLE: &str =
@@ -24,14 +25,11 @@ pub(crate) fn play() -> anyhow::Result<Played> {
     file.flush().context("write the stored capture")?;
     let mut sink = Collector::default();
     let path = file.path().to_owned();
-    sensor::read(
-        &[path],
-        &SensorArguments::default(),
-        false,
-        None,
-        &AtomicBool::new(false),
-        &mut sink,
-    )?;
+    // As a live sensor keeps them, for the page.
+    let evidence = Config::default().evidence.options();
+    let reading = Reading { workers: 1, provisional: false, evidence };
+    let (arguments, stop) = (SensorArguments::default(), AtomicBool::new(false));
+    sensor::read_by(reading, &[path], &arguments, None, &stop, &mut sink)?;
     let labels = csv::Reader::from_reader(LABELS).into_deserialize::<Done>();
     let done: Vec<Done> = labels.collect::<Result<_, _>>().context("read the stored labels")?;
     let mut done: Vec<(Option<usize>, Done)> =
