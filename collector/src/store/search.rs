@@ -10,13 +10,13 @@ use events::{
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension as _, params_from_iter};
 
+use super::by_events::of_server;
 use super::error::StoreError;
 use super::facts::{community_number, id_number};
 use super::library::Volume;
 use super::part::{self, BLOCK_BYTES_MAX, PLACE_BITS};
 use super::row::{self, COLUMNS, DAY_NS, Stored};
 use super::shelf::{self, PartKey};
-use super::sums::Idle;
 use super::{Reading, ring};
 use crate::history::{Ask, BurstRow, DisagreementRow, EventDetail, EventList, EventRow};
 
@@ -72,13 +72,8 @@ impl Reading<'_> {
         server: ServerRange,
         ask: &Ask,
     ) -> Result<Vec<EventRow>, StoreError> {
-        let Some(port) = server.port.filter(|_| server.prefix.is_none()) else {
-            return Ok(Vec::new());
-        };
-        let endpoint = Endpoint { ip: server.ip, port };
-        let filter: Filter = format!("server={endpoint}").parse().expect("an endpoint is a filter");
-        let filters = ask.filters.iter().cloned().chain([filter]).collect();
-        let ask = Ask { filters, limit: EVENTS_OF_SERVER, offset: 0, ..ask.clone() };
+        let Some(ask) = of_server(ask, server) else { return Ok(Vec::new()) };
+        let ask = Ask { limit: EVENTS_OF_SERVER, offset: 0, ..ask };
         Ok(self.history(&ask)?.rows)
     }
 
@@ -210,16 +205,6 @@ impl Reading<'_> {
         let mut rows: Vec<DisagreementRow> = rules.into_values().collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.count));
         Ok(page(rows, ask))
-    }
-
-    /// # Errors
-    /// The store cannot be read, or not in time.
-    pub(super) fn add_idle_of_events(&self, ask: &Ask, idle: &mut Idle) -> Result<(), StoreError> {
-        self.each_whole(ask, ANY, |_, event| {
-            if let Some(idle_s) = event.idle_before_s {
-                idle.spread.add(idle_s);
-            }
-        })
     }
 
     /// Goes through events, newest part first, with all they say; so many at most.
