@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::history::OFFSET_MAX;
+
 /// Why the store could not be opened, written or asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -76,6 +78,12 @@ pub enum StoreError {
     TooLong {
         /// Seconds.
         seconds: f64,
+    },
+    /// A page too far back.
+    #[error("leave out {offset} rows: {OFFSET_MAX} at most; ask for a shorter time instead")]
+    TooFar {
+        /// Rows that were to be left out.
+        offset: usize,
     },
     /// The store was opened only to be read.
     #[error("write to a store that was opened to be read")]

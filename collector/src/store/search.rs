@@ -18,7 +18,9 @@ use super::part::{self, BLOCK_BYTES_MAX, PLACE_BITS};
 use super::row::{self, COLUMNS, DAY_NS, Stored};
 use super::shelf::{self, PartKey};
 use super::{Reading, ring};
-use crate::history::{Ask, BurstRow, DisagreementRow, EventDetail, EventList, EventRow};
+use crate::history::{
+    Ask, BurstRow, DisagreementRow, EventDetail, EventList, EventRow, OFFSET_MAX,
+};
 
 /// All events, whatever their verdict says.
 pub(super) const ANY: i64 = 0;
@@ -34,7 +36,10 @@ impl Reading<'_> {
     /// # Errors
     /// The store cannot be read, or not in time.
     pub(super) fn history(&self, ask: &Ask) -> Result<EventList, StoreError> {
-        let wanted = ask.offset.min(OFFSET_MAX) + ask.limit.min(ROWS_MAX) + 1;
+        if ask.offset > OFFSET_MAX {
+            return Err(StoreError::TooFar { offset: ask.offset });
+        }
+        let wanted = ask.offset + ask.limit.min(ROWS_MAX) + 1;
         let mut rows: Vec<EventRow> = Vec::new();
         let mut of_day: Option<u64> = None;
         let mut begun = 0;
@@ -56,11 +61,8 @@ impl Reading<'_> {
         }
         rows[begun..].sort_by(newest_first);
         let has_more = rows.len() >= wanted;
-        let mut rows: Vec<EventRow> = rows
-            .into_iter()
-            .skip(ask.offset.min(OFFSET_MAX))
-            .take(ask.limit.min(ROWS_MAX))
-            .collect();
+        let mut rows: Vec<EventRow> =
+            rows.into_iter().skip(ask.offset).take(ask.limit.min(ROWS_MAX)).collect();
         self.mark_evidence(&mut rows)?;
         Ok(EventList { rows, has_more })
     }
@@ -414,7 +416,6 @@ fn disagreement(
 
 /// Events of one answer at most, and how far one may page.
 const ROWS_MAX: usize = 10_000;
-const OFFSET_MAX: usize = 100_000;
 const EVENTS_OF_SERVER: usize = 20;
 const SAME_MAX: usize = 20;
 /// Events whose JSON is read for one answer: about a second's work. The newest ones.
