@@ -414,7 +414,7 @@ fn disagreement(
     }
 }
 
-/// Events of one answer at most, and how far one may page.
+/// Events of one answer at most.
 const ROWS_MAX: usize = 10_000;
 const EVENTS_OF_SERVER: usize = 20;
 const SAME_MAX: usize = 20;
