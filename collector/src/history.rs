@@ -30,6 +30,9 @@ pub struct Ask {
     pub offset: usize,
 }
 
+/// Rows that a question may leave out: whoever wants those behind them asks for a shorter time.
+pub(crate) const OFFSET_MAX: usize = 100_000;
+
 /// `/api/v1/overview`: what happened, the denominator beside it.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Overview {

@@ -141,7 +141,10 @@ impl Past for Store {
 
 impl From<StoreError> for NoAnswer {
     fn from(error: StoreError) -> Self {
-        Self::Later(error.to_string())
+        match error {
+            StoreError::TooFar { .. } => Self::Wrong(error.to_string()),
+            _ => Self::Later(error.to_string()),
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 mod store_support;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use collector::{Ask, ImpactCounts, Store, StoreOptions};
-use events::{Body, Clients, Event, EventStatus, Filter, Minute, ServerRange, Spread};
+use events::{Body, ClientCount, Clients, Event, EventStatus, Filter, Minute, ServerRange, Spread};
 use proptest::prelude::*;
 use store_support::{DAY_S, NS, ask, event, evidence, line, minute, noon, options, put};
 
@@ -344,5 +345,37 @@ proptest! {
         }
         let nothing = store.history(&ask(0, 1, &[])).unwrap();
         prop_assert!(nothing.rows.is_empty());
+    }
+}
+
+#[test]
+fn what_minutes_cannot_tell_is_counted_from_the_events() {
+    let (directory, now) = (tempfile::tempdir().unwrap(), noon());
+    let store = Store::open_at(&options(directory.path()), now).unwrap();
+    let mut lines = vec![line(1, 1, "a", Body::Minute(minute(now - 60, 5, 1)))];
+    for number in 0..100 {
+        let mut event = event(number, now * NS + number);
+        event.idle_before_s = Some(60.0);
+        if number == 53 {
+            event.status = EventStatus::Provisional;
+        }
+        lines.push(line(1, number + 2, "a", Body::Event(event)));
+    }
+    put(&store, &lines, now);
+    // Events 3 and 53 are of that client; the second one is not told to the end.
+    let asked = ask(now - 600, now + 60, &["client=10.0.0.3"]);
+    let list = store.servers(&asked).unwrap();
+    assert_eq!((list.total, list.rows.len()), (1, 1));
+    let row = &list.rows[0];
+    assert_eq!((row.resets.total(), row.clients, row.causes.len()), (1, 1, 1));
+    assert_eq!(row.server.ip, IpAddr::from([192, 168, 0, 3]));
+    let detail = store.server(row.server, &asked).unwrap().unwrap();
+    assert_eq!(&detail.summary, row);
+    assert_eq!(detail.top_clients, [ClientCount { ip: [10, 0, 0, 3].into(), count: 1 }]);
+    let resets: u64 = detail.series.iter().map(|step| step.resets.total()).sum();
+    let opened: u64 = detail.series.iter().map(|step| step.connections.opened).sum();
+    assert_eq!((resets, opened), (1, row.connections.opened));
+    for idle in [detail.idle, store.idle(&asked).unwrap()] {
+        assert_eq!((idle.spread.count, idle.timers[0].seconds, idle.timers[0].count), (1, 60, 1));
     }
 }

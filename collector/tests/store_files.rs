@@ -4,13 +4,14 @@ mod store_support;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use collector::{Store, StoreError};
+use collector::{Incoming, Store, StoreError, StoreOptions};
 use events::Body;
-use store_support::{NS, ask, event, line, minute, noon, options, put};
+use store_support::{DAY_S, NS, ask, event, evidence, line, minute, noon, options, put};
 
 const BATCH: u64 = 40;
 
@@ -143,6 +144,53 @@ fn a_torn_file_is_set_aside_and_the_rest_stays() {
 }
 
 #[test]
+fn a_page_torn_inside_a_file_does_not_stop_what_comes() {
+    let (directory, now) = (tempfile::tempdir().unwrap(), noon());
+    let store = Store::open_at(&options(directory.path()), now).unwrap();
+    let packets = |number| Body::Evidence(evidence(&event(number, now * NS), 100));
+    let of_day = |number: u64| Body::Event(event(number, now * NS + number));
+    put(&store, &records(0..400, now), now);
+    put(&store, &[line(9, 1, "b", packets(1))], now);
+    drop(store);
+    let later = now + DAY_S;
+    // At the start the part of the day before is sealed.
+    let store = Store::open_at(&options(directory.path()), later).unwrap();
+    let names: Vec<String> = std::fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let part = names.iter().find(|name| name.starts_with("events-")).unwrap();
+    tear(&directory.path().join(part), "event_id");
+    tear(&directory.path().join("evidence.sqlite"), "sqlite_autoindex_evidence_1");
+    for (turn, body) in [of_day(1000), packets(2)].into_iter().enumerate() {
+        let lines = [line(9, turn as u64 + 2, "b", body)];
+        let batch: Vec<Incoming<'_>> =
+            lines.iter().map(|line| Incoming::read(line).unwrap()).collect();
+        let error = store.put_at(&batch, later).unwrap_err();
+        assert!(error.is_later() && error.to_string().contains("malformed"), "{error}");
+        assert_eq!(store.put_at(&batch, later).unwrap().new, 1);
+        assert_eq!(store.state().set_aside.len(), turn + 1);
+    }
+    assert!(store.event(&event(1000, 0).id).unwrap().is_some());
+    assert!(store.evidence(&event(2, 0).id).unwrap().is_some());
+}
+
+/// Writes over the first page of an index.
+fn tear(path: &Path, index: &str) {
+    let db = rusqlite::Connection::open(path).expect("a store's file");
+    let (page, len): (u64, u64) = db
+        .query_row(
+            "SELECT rootpage, page_size FROM sqlite_master, pragma_page_size WHERE name = ?",
+            [index],
+            |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)),
+        )
+        .expect("an index of that name");
+    drop(db);
+    let file = std::fs::OpenOptions::new().write(true).open(path).expect("a file");
+    file.write_all_at(&[0x5a; 512], (page - 1) * len).expect("a page");
+}
+
+#[test]
 fn tables_of_older_versions_are_brought_up_to_date_and_newer_ones_left_alone() {
     let (directory, now) = (tempfile::tempdir().unwrap(), noon());
     let main = directory.path().join("main.sqlite");
@@ -170,6 +218,35 @@ fn tables_of_older_versions_are_brought_up_to_date_and_newer_ones_left_alone() {
     let refused = Store::open_at(&options(directory.path()), now).map(drop).unwrap_err();
     assert!(matches!(refused, StoreError::Newer { found: 99, .. }), "{refused}");
     assert!(refused.to_string().contains("install the program that wrote it"));
+}
+
+#[test]
+fn a_part_that_somebody_deleted_is_gone_and_its_room_is_free() {
+    let (directory, now) = (tempfile::tempdir().unwrap(), noon());
+    let options = StoreOptions { events_d: 3, ..options(directory.path()) };
+    let store = Store::open_at(&options, now).unwrap();
+    put(&store, &records(0..80, now), now);
+    assert_eq!(kept(&store, now).len(), 78);
+    let files = std::fs::read_dir(directory.path()).unwrap();
+    for path in files.map(|entry| entry.unwrap().path()) {
+        if path.to_str().unwrap().contains("/events-") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    assert!(kept(&store, now).is_empty());
+    let later = now + 5 * DAY_S;
+    put(&store, &[line(9, 1, "a", Body::Event(event(900, later * NS)))], later);
+    put(&store, &[line(9, 2, "a", Body::Event(event(901, later * NS)))], later + 61);
+    assert_eq!(store.state().event_files, 1);
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let open = open.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+    let own = directory.path().to_str().unwrap();
+    let gone: Vec<_> = open
+        .filter(|path| {
+            path.to_str().is_some_and(|path| path.starts_with(own) && path.ends_with("(deleted)"))
+        })
+        .collect();
+    assert!(gone.is_empty(), "{gone:?}");
 }
 
 #[test]

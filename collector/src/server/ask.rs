@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use events::UtcTime;
 
 use super::refusal::{Refused, wrong};
-use crate::history::Ask;
+use crate::history::{Ask, OFFSET_MAX};
+use crate::store::StoreError;
 
 /// A question with what the server itself does to the answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,7 +51,7 @@ pub(crate) fn asked(
             "from" => span.from = Some(instant(name, value)?),
             "to" => span.to = Some(instant(name, value)?),
             "limit" => ask.limit = number(name, value, 1, limit_max)?,
-            "offset" => ask.offset = number(name, value, 0, OFFSET_MAX)?,
+            "offset" => ask.offset = offset(name, value)?,
             "sensor" => ask.sensor = Some(short(name, value)?),
             "sort" => asked.sort = Some(short(name, value)?),
             "search" => asked.search = Some(short(name, value)?).filter(|text| !text.is_empty()),
@@ -122,6 +123,13 @@ fn number(name: &str, text: &str, least: usize, most: usize) -> Result<usize, Re
     }
 }
 
+fn offset(name: &str, text: &str) -> Result<usize, Refused> {
+    match number(name, text, 0, usize::MAX)? {
+        offset if offset <= OFFSET_MAX => Ok(offset),
+        offset => Err(wrong(StoreError::TooFar { offset }.to_string())),
+    }
+}
+
 fn short(name: &str, text: &str) -> Result<String, Refused> {
     if text.len() <= TEXT_LEN_MAX {
         Ok(text.to_owned())
@@ -133,8 +141,6 @@ fn short(name: &str, text: &str) -> Result<String, Refused> {
 /// More conditions than anybody types.
 const PAIRS_MAX: usize = 32;
 const TEXT_LEN_MAX: usize = 200;
-/// Rows left out before.
-const OFFSET_MAX: usize = 10_000_000;
 /// A day, unless said.
 const LAST_S: u64 = 86_400;
 const LAST_S_MAX: u64 = 3660 * 86_400;
@@ -175,6 +181,7 @@ mod tests {
             (&[("from", "2020-01-01T00:00:00Z"), ("last", "1h")], "exclude"),
             (&[("limit", "0")], "from 1 to 1000"),
             (&[("offset", "-1")], "no whole number"),
+            (&[("offset", "100001")], "ask for a shorter time"),
             (&[("colour", "red")], "no key \"colour\""),
             (&[("only", "impact=lost")], "aborted, refused"),
         ] {

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::history::OFFSET_MAX;
+
 /// Why the store could not be opened, written or asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -77,6 +79,12 @@ pub enum StoreError {
         /// Seconds.
         seconds: f64,
     },
+    /// A page too far back.
+    #[error("leave out {offset} rows: {OFFSET_MAX} at most; ask for a shorter time instead")]
+    TooFar {
+        /// Rows that were to be left out.
+        offset: usize,
+    },
     /// The store was opened only to be read.
     #[error("write to a store that was opened to be read")]
     ReadOnly,
@@ -94,6 +102,14 @@ impl StoreError {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         matches!(self, Self::File { source, .. }
             if matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)))
+    }
+
+    /// The file that it is about, if it is about one of SQLite's.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File { path, .. } => Some(path),
+            _ => None,
+        }
     }
 
     pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {

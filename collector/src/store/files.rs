@@ -1,8 +1,8 @@
 //! Opening the store's files: pragmas, versions, and what is done with a damaged one.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -118,7 +118,11 @@ pub(super) fn set_aside(path: &Path, now_s: u64) -> Result<PathBuf, StoreError> 
 /// # Errors
 /// It cannot be deleted.
 pub(super) fn delete(path: &Path) -> Result<(), StoreError> {
-    fs::remove_file(path).map_err(StoreError::io("delete", path))?;
+    match fs::remove_file(path) {
+        // Somebody else did.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        done => done.map_err(StoreError::io("delete", path))?,
+    }
     for end in ["-wal", "-shm", "-journal"] {
         drop(fs::remove_file(with_end(path, end)));
     }

@@ -1,7 +1,9 @@
 //! Which records have come, as ranges of numbers for each run of a sensor's spool.
 //!
 //! What makes a repeated batch do nothing, also when it is cut differently, and what tells how many records
-//! never came. Bounded: beyond so many ranges or runs the oldest gap counts as lost for good.
+//! never came. Bounded: beyond so many ranges or runs what is old is settled: its gaps count as lost, and which
+//! of its numbers came is forgotten. Should one come again it is taken: a record has a name of its own, and
+//! changes nothing the second time.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -70,10 +72,13 @@ impl Ledger {
         Ok(Self { accounts, before: HashMap::new() })
     }
 
-    /// Whether a record has come before; if not, now it has.
+    /// Whether a record is known to have come before; if not, now it has.
     pub(super) fn is_repeated(&mut self, sensor: u16, session: u64, sequence: u64) -> bool {
         let account = self.change(sensor);
         account.records += 1;
+        if account.is_settled(session, sequence) {
+            return false;
+        }
         let ranges = account.sessions.entry(session).or_default();
         let is_known = !insert(ranges, sequence);
         account.repeated += u64::from(is_known);
@@ -157,20 +162,27 @@ impl Account {
         self.lost + self.gaps(self.floor, u64::MAX)
     }
 
+    /// Whether nobody knows any more if a number has come.
+    fn is_settled(&self, session: u64, number: u64) -> bool {
+        let ranges = self.sessions.get(&session);
+        let below = ranges.and_then(|ranges| ranges.range(..=number).next_back());
+        number <= self.floor && below.is_none_or(|(_, last)| *last < number)
+    }
+
     /// Numbers above `floor` and up to `end` that are in no range, the last range being the end.
     fn gaps(&self, floor: u64, end: u64) -> u64 {
         let mut all: Vec<(u64, u64)> =
             self.sessions.values().flatten().map(|(first, last)| (*first, *last)).collect();
         all.sort_unstable();
         // The first number that ever came begins the count.
-        let mut reached =
-            if floor > 0 { floor } else { all.first().map_or(0, |first| first.0 - 1) };
+        let begin = all.first().map_or(0, |first| first.0.saturating_sub(1));
+        let mut reached = if floor > 0 { floor } else { begin };
         let mut gaps = 0;
         for (first, last) in all {
             if first > end {
                 break;
             }
-            gaps += first.saturating_sub(reached + 1);
+            gaps += first.saturating_sub(reached.saturating_add(1));
             reached = reached.max(last);
         }
         gaps
@@ -196,7 +208,7 @@ impl Account {
         }
     }
 
-    /// Closes the older half of the gaps of each run, and counts them as lost.
+    /// Forgets the older half of the ranges of each run, and counts the gaps between them as lost.
     fn settle(&mut self) {
         let bound = self
             .sessions
@@ -209,13 +221,7 @@ impl Account {
         self.lost += self.gaps(self.floor, bound);
         self.floor = self.floor.max(bound);
         for ranges in self.sessions.values_mut() {
-            let rest = ranges.split_off(&(bound + 1));
-            if let Some((first, _)) = ranges.first_key_value() {
-                let first = *first;
-                let last = ranges.values().max().copied().unwrap_or(first);
-                *ranges = BTreeMap::from([(first, last)]);
-            }
-            ranges.extend(rest);
+            ranges.retain(|_, last| *last > bound);
         }
     }
 }
@@ -227,7 +233,8 @@ fn insert(ranges: &mut Ranges, number: u64) -> bool {
         return false;
     }
     let first = below.filter(|(_, last)| last + 1 == number).map_or(number, |(first, _)| first);
-    let last = ranges.remove(&(number + 1)).unwrap_or(number);
+    let next = number.checked_add(1).and_then(|next| ranges.remove(&next));
+    let last = next.unwrap_or(number);
     ranges.insert(first, last);
     true
 }
@@ -276,6 +283,37 @@ mod tests {
         assert_eq!(account.sessions.len(), SESSIONS_MAX);
         let truth = (30_000 + 2 * 999) - 10_000 - 998;
         assert_eq!(account.missing(), truth);
+    }
+
+    #[test]
+    fn a_number_of_an_old_gap_is_taken_when_it_comes_after_all() {
+        let db = rusqlite::Connection::open_in_memory().unwrap();
+        db.execute_batch(super::TABLES).unwrap();
+        let mut ledger = Ledger::default();
+        for number in 0..600 {
+            assert!(!ledger.is_repeated(0, 1, 3 * number + 1));
+        }
+        ledger.write(&db).unwrap();
+        ledger.commit();
+        for mut ledger in [ledger, Ledger::load(&db).unwrap()] {
+            let missing = ledger.accounts[&0].missing();
+            assert_eq!(missing, 599 * 2);
+            for old in [2, 3, 1, 2] {
+                assert!(!ledger.is_repeated(0, 1, old), "{old} is refused");
+            }
+            assert!(ledger.is_repeated(0, 1, 3 * 599 + 1) && !ledger.is_repeated(0, 1, 3 * 599));
+            assert_eq!(ledger.accounts[&0].missing(), missing - 1);
+        }
+    }
+
+    #[test]
+    fn the_first_and_the_last_number_there_can_be_are_numbers() {
+        let mut ledger = Ledger::default();
+        for number in [u64::MAX, 0, u64::MAX - 1, 1] {
+            assert!(!ledger.is_repeated(0, 1, number));
+            assert!(ledger.is_repeated(0, 1, number));
+        }
+        assert_eq!(ledger.accounts[&0].missing(), u64::MAX - 3);
     }
 
     proptest! {

@@ -58,9 +58,14 @@ impl Library {
         Ok(Some(Volume { path, inode, db, words }))
     }
 
-    /// Takes a file back.
+    /// Takes a file back. Those that are gone by now are let go of: as long as one is open, a deleted file takes
+    /// its room on the disk.
     pub(super) fn close(&self, volume: Volume) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(Volume::is_there);
+        if !volume.is_there() {
+            return;
+        }
         if idle.len() >= IDLE_MAX {
             idle.remove(0);
         }
@@ -69,6 +74,11 @@ impl Library {
 }
 
 impl Volume {
+    /// Whether its name still means the same file.
+    fn is_there(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|metadata| metadata.ino() == self.inode)
+    }
+
     pub(super) fn failed(&self) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
         let path = self.path.clone();
         move |source| StoreError::File { what: "read", path: path.clone(), source }

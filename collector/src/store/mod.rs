@@ -25,11 +25,13 @@
 //! | `ledger.rs` | what has come, what is missing |
 //! | `shelf.rs`, `part.rs`, `row.rs`, `sieve.rs` | events: all parts, one of them, its columns |
 //! | `ring.rs` | packets |
-//! | `library.rs`, `sums.rs`, `tally.rs`, `search.rs`, `devices.rs` | questions: open files, counts, events |
+//! | `library.rs`, `sums.rs`, `tally.rs`, `profile.rs` | questions: open files, counts |
+//! | `search.rs`, `by_events.rs`, `devices.rs` | questions: events, and counts of them |
 //! | `files.rs`, `words.rs`, `bytes.rs` | SQLite files, words as numbers, numbers as bytes |
 //! | `backup.rs` | a copy while it is written |
 
 mod backup;
+mod by_events;
 mod bytes;
 mod detail;
 mod devices;
@@ -45,6 +47,7 @@ mod library;
 mod matrix;
 mod options;
 mod part;
+mod profile;
 mod ring;
 mod rollup;
 mod row;

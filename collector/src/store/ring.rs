@@ -1,5 +1,6 @@
 //! Packets that were kept as evidence: the newest of them, up to a number of bytes.
 
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use events::Evidence;
@@ -46,6 +47,28 @@ impl Ring {
             .map_err(StoreError::file("read", &path))?;
         let bytes_max = options.evidence_bytes_max;
         Ok(Self { path, db, bytes: bytes as u64, bytes_max, has_begun: false, dropped: 0 })
+    }
+
+    /// Begins anew if the file at `path`, which was found damaged, is this one; where the old one is then.
+    ///
+    /// # Errors
+    /// The file could not be moved, or no new one made: at the next start it is tried again.
+    pub(super) fn set_aside(
+        &mut self,
+        path: &Path,
+        options: &StoreOptions,
+        now_s: u64,
+    ) -> Result<Option<PathBuf>, StoreError> {
+        if path != self.path {
+            return Ok(None);
+        }
+        let none = Connection::open_in_memory().map_err(StoreError::file("set aside", path))?;
+        // Closed before it is moved: what SQLite deletes on closing it deletes by name.
+        drop(mem::replace(&mut self.db, none));
+        let aside = files::set_aside(path, now_s)?;
+        let dropped = self.dropped;
+        *self = Self { dropped, ..Self::open(&options.directory, options)? };
+        Ok(Some(aside))
     }
 
     /// Takes the packets of an event; those of one event are taken once.

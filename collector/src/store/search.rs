@@ -10,15 +10,17 @@ use events::{
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension as _, params_from_iter};
 
+use super::by_events::of_server;
 use super::error::StoreError;
 use super::facts::{community_number, id_number};
 use super::library::Volume;
 use super::part::{self, BLOCK_BYTES_MAX, PLACE_BITS};
 use super::row::{self, COLUMNS, DAY_NS, Stored};
 use super::shelf::{self, PartKey};
-use super::sums::Idle;
 use super::{Reading, ring};
-use crate::history::{Ask, BurstRow, DisagreementRow, EventDetail, EventList, EventRow};
+use crate::history::{
+    Ask, BurstRow, DisagreementRow, EventDetail, EventList, EventRow, OFFSET_MAX,
+};
 
 /// All events, whatever their verdict says.
 pub(super) const ANY: i64 = 0;
@@ -34,7 +36,10 @@ impl Reading<'_> {
     /// # Errors
     /// The store cannot be read, or not in time.
     pub(super) fn history(&self, ask: &Ask) -> Result<EventList, StoreError> {
-        let wanted = ask.offset.min(OFFSET_MAX) + ask.limit.min(ROWS_MAX) + 1;
+        if ask.offset > OFFSET_MAX {
+            return Err(StoreError::TooFar { offset: ask.offset });
+        }
+        let wanted = ask.offset + ask.limit.min(ROWS_MAX) + 1;
         let mut rows: Vec<EventRow> = Vec::new();
         let mut of_day: Option<u64> = None;
         let mut begun = 0;
@@ -56,11 +61,8 @@ impl Reading<'_> {
         }
         rows[begun..].sort_by(newest_first);
         let has_more = rows.len() >= wanted;
-        let mut rows: Vec<EventRow> = rows
-            .into_iter()
-            .skip(ask.offset.min(OFFSET_MAX))
-            .take(ask.limit.min(ROWS_MAX))
-            .collect();
+        let mut rows: Vec<EventRow> =
+            rows.into_iter().skip(ask.offset).take(ask.limit.min(ROWS_MAX)).collect();
         self.mark_evidence(&mut rows)?;
         Ok(EventList { rows, has_more })
     }
@@ -72,13 +74,8 @@ impl Reading<'_> {
         server: ServerRange,
         ask: &Ask,
     ) -> Result<Vec<EventRow>, StoreError> {
-        let Some(port) = server.port.filter(|_| server.prefix.is_none()) else {
-            return Ok(Vec::new());
-        };
-        let endpoint = Endpoint { ip: server.ip, port };
-        let filter: Filter = format!("server={endpoint}").parse().expect("an endpoint is a filter");
-        let filters = ask.filters.iter().cloned().chain([filter]).collect();
-        let ask = Ask { filters, limit: EVENTS_OF_SERVER, offset: 0, ..ask.clone() };
+        let Some(ask) = of_server(ask, server) else { return Ok(Vec::new()) };
+        let ask = Ask { limit: EVENTS_OF_SERVER, offset: 0, ..ask };
         Ok(self.history(&ask)?.rows)
     }
 
@@ -210,16 +207,6 @@ impl Reading<'_> {
         let mut rows: Vec<DisagreementRow> = rules.into_values().collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.count));
         Ok(page(rows, ask))
-    }
-
-    /// # Errors
-    /// The store cannot be read, or not in time.
-    pub(super) fn add_idle_of_events(&self, ask: &Ask, idle: &mut Idle) -> Result<(), StoreError> {
-        self.each_whole(ask, ANY, |_, event| {
-            if let Some(idle_s) = event.idle_before_s {
-                idle.spread.add(idle_s);
-            }
-        })
     }
 
     /// Goes through events, newest part first, with all they say; so many at most.
@@ -427,9 +414,8 @@ fn disagreement(
     }
 }
 
-/// Events of one answer at most, and how far one may page.
+/// Events of one answer at most.
 const ROWS_MAX: usize = 10_000;
-const OFFSET_MAX: usize = 100_000;
 const EVENTS_OF_SERVER: usize = 20;
 const SAME_MAX: usize = 20;
 /// Events whose JSON is read for one answer: about a second's work. The newest ones.

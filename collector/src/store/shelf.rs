@@ -188,6 +188,19 @@ impl Shelf {
         self.begun = 0;
     }
 
+    /// Moves a part that was found damaged out of the way; whether `path` is one. After [`Self::roll_back`]:
+    /// nothing is open.
+    ///
+    /// # Errors
+    /// The file could not be moved.
+    pub(super) fn set_aside(&mut self, path: &Path, now_s: u64) -> Result<bool, StoreError> {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(key) = name.and_then(key_of) else { return Ok(false) };
+        self.set_aside.push(files::set_aside(path, now_s)?);
+        self.parts.remove(&key);
+        Ok(true)
+    }
+
     /// Seals parts that are full or of a day that is over, closes those not used of late, and deletes what is
     /// too old or too much.
     ///

@@ -5,11 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use events::{
-    ClientCount, Clients, Connections, Filter, ServerRange, Spread, TOP_CLIENTS, UtcTime,
-};
+use events::{Clients, Connections, Filter, ServerRange, UtcTime};
 use rusqlite::params;
 
+use super::Reading;
 use super::bytes::{add_connections, server_key};
 use super::detail;
 use super::error::StoreError;
@@ -17,19 +16,17 @@ use super::group::{Group, Named};
 use super::levels::{Level, Plan, Span, at, of_at};
 use super::library::{Deadline, Volume};
 use super::matrix;
+use super::profile::{Idle, Profile};
 use super::tally::{Series, ServerTally, Tally};
 use super::total::Total;
 use super::writer;
-use super::{Reading, search};
-use crate::history::{
-    Ask, IdleHistogram, IdleTimer, Overview, ServerDetail, ServerList, ServerSummary,
-};
+use crate::history::{Ask, IdleHistogram, Overview, ServerDetail, ServerList, ServerSummary};
 use crate::order::ServerOrder;
 
 /// What a question about counts needs.
-struct Question<'q> {
-    ask: &'q Ask,
-    plan: Plan,
+pub(super) struct Question<'q> {
+    pub(super) ask: &'q Ask,
+    pub(super) plan: Plan,
     main: &'q Volume,
     /// Only this one, if one is named; a name that is not known has no counts.
     sensor: Option<Option<u16>>,
@@ -88,8 +85,8 @@ impl Question<'_> {
     }
 
     /// All servers that are asked for, each with its counts.
-    fn servers(&self) -> Result<HashMap<ServerRange, ServerTally, Hasher>, StoreError> {
-        let mut servers: HashMap<ServerRange, ServerTally, Hasher> = HashMap::default();
+    fn servers(&self) -> Result<ServerTallies, StoreError> {
+        let mut servers: ServerTallies = HashMap::default();
         let words = &self.main.words;
         for (level, span) in &self.plan.parts {
             self.walk("matrix", *level, *span, |_, body| {
@@ -112,6 +109,19 @@ impl Question<'_> {
             })?;
         }
         Ok(servers)
+    }
+
+    /// Adds connections of servers step by step.
+    fn add_connections(
+        &self,
+        series: &mut Series,
+        is_meant: impl Fn(ServerRange) -> bool,
+    ) -> Result<(), StoreError> {
+        self.walk("matrix", self.plan.step, self.plan.span, |key, body| {
+            matrix::walk(body, &is_meant, |_, cell| {
+                series.add_connections(of_at(key).0, &cell.connections);
+            });
+        })
     }
 
     /// Rollup rows of a server, merged by kind.
@@ -156,7 +166,7 @@ impl Question<'_> {
     /// Servers in an order, with what is shown of each.
     fn ranked(
         &self,
-        servers: &HashMap<ServerRange, ServerTally, Hasher>,
+        servers: &ServerTallies,
         order: &ServerOrder,
         offset: usize,
         limit: usize,
@@ -171,7 +181,8 @@ impl Question<'_> {
         });
         let shown = ranked.into_iter().skip(offset).take(limit).enumerate();
         let rows = shown.map(|(place, (server, tally))| {
-            let exact = (place < COUNTED_MAX).then(|| self.clients_of(*server)).transpose()?;
+            let is_counted = self.is_of_minutes() && place < COUNTED_MAX;
+            let exact = is_counted.then(|| self.clients_of(*server)).transpose()?;
             Ok(tally.summary(*server, exact.unwrap_or(tally.clients_least)))
         });
         Ok((total, rows.collect::<Result<_, StoreError>>()?))
@@ -192,7 +203,7 @@ impl Reading<'_> {
             if question.is_of_minutes() {
                 add_resets(question, None, &mut tally, &mut series)?;
             } else {
-                self.add_events(question, &mut tally, &mut series)?;
+                self.add_events(question, None, &mut tally, &mut series)?;
             }
             if question.is_about_servers() {
                 head.connections = Connections::default();
@@ -233,9 +244,15 @@ impl Reading<'_> {
     /// The store cannot be read, or not in time.
     pub(super) fn servers(&self, ask: &Ask, order: &ServerOrder) -> Result<ServerList, StoreError> {
         self.with_counts(ask, |question| {
-            let servers = question.servers()?;
-            let (total, rows) =
+            let mut servers = question.servers()?;
+            if !question.is_of_minutes() {
+                self.add_servers_of_events(question, &mut servers)?;
+            }
+            let (total, mut rows) =
                 question.ranked(&servers, order, ask.offset, ask.limit.min(SERVERS_MAX))?;
+            if !question.is_of_minutes() {
+                self.count_clients(question, &mut rows)?;
+            }
             Ok(ServerList { total, rows })
         })
     }
@@ -248,39 +265,34 @@ impl Reading<'_> {
         ask: &Ask,
     ) -> Result<Option<ServerDetail>, StoreError> {
         let detail = self.with_counts(ask, |question| {
-            let all = question.servers()?;
-            let Some(of_server) = all.get(&server) else { return Ok(None) };
-            let rows = question.rows_of(server)?;
-            let (mut tally, mut clients) = (Tally::default(), Clients::default());
-            let mut series = Series::over(question.plan.span, question.plan.step.step_s());
-            add_resets(question, Some(server), &mut tally, &mut series)?;
-            let (mut time_to_reset_s, mut bytes_before) = (Spread::default(), Spread::default());
-            let mut idle = Idle::default();
-            let mut top: BTreeMap<std::net::IpAddr, u64> = BTreeMap::new();
-            for row in &rows {
-                clients.merge(&row.clients);
-                time_to_reset_s.merge(&row.time_to_reset_s);
-                bytes_before.merge(&row.bytes_before);
-                idle.add(&row.idle_before_s, &row.idle_timers);
-                for client in &row.top_clients {
-                    *top.entry(client.ip).or_default() += client.count;
-                }
+            let mut all = question.servers()?;
+            if !question.is_of_minutes() {
+                self.add_servers_of_events(question, &mut all)?;
             }
-            let mut top_clients: Vec<ClientCount> =
-                top.into_iter().map(|(ip, count)| ClientCount { ip, count }).collect();
-            top_clients.sort_by_key(|client| (std::cmp::Reverse(client.count), client.ip));
-            top_clients.truncate(TOP_CLIENTS);
+            let Some(of_server) = all.get(&server) else { return Ok(None) };
+            let mut tally = Tally::default();
+            let mut series = Series::over(question.plan.span, question.plan.step.step_s());
+            let profile = if question.is_of_minutes() {
+                add_resets(question, Some(server), &mut tally, &mut series)?;
+                let mut profile = Profile::default();
+                question.rows_of(server)?.iter().for_each(|row| profile.add_row(row));
+                profile
+            } else {
+                question.add_connections(&mut series, |one| one == server)?;
+                self.add_events(question, Some(server), &mut tally, &mut series)?;
+                self.profile_of_events(question, server)?
+            };
             Ok(Some(ServerDetail {
-                summary: of_server.summary(server, clients.count()),
+                summary: of_server.summary(server, profile.clients.count()),
                 step_s: question.plan.step.step_s() as u32,
                 series: series.steps,
                 by_origin: tally.by_origin(),
                 by_cause: tally.by_cause(),
                 by_stage: tally.by_stage(),
-                top_clients,
-                time_to_reset_s,
-                idle: idle.histogram(),
-                bytes_before,
+                top_clients: profile.top_clients(),
+                time_to_reset_s: profile.time_to_reset_s,
+                idle: profile.idle.histogram(),
+                bytes_before: profile.bytes_before,
                 events: Vec::new(),
             }))
         })?;
@@ -295,7 +307,7 @@ impl Reading<'_> {
         self.with_counts(ask, |question| {
             let mut idle = Idle::default();
             if !question.is_of_minutes() {
-                self.add_idle_of_events(ask, &mut idle)?;
+                self.add_idle_of_events(question, &mut idle)?;
             } else if question.is_about_servers() {
                 let servers = question.servers()?;
                 for (server, tally) in &servers {
@@ -357,38 +369,9 @@ impl Reading<'_> {
             }
         })?;
         if question.is_about_servers() {
-            question.walk("matrix", step, span, |key, body| {
-                matrix::walk(
-                    body,
-                    |server| question.wants_server(server),
-                    |_, cell| {
-                        series.add_connections(of_at(key).0, &cell.connections);
-                    },
-                );
-            })?;
+            question.add_connections(series, |server| question.wants_server(server))?;
         }
         Ok(())
-    }
-
-    /// Resets from the events that are kept.
-    fn add_events(
-        &self,
-        question: &Question<'_>,
-        tally: &mut Tally,
-        series: &mut Series,
-    ) -> Result<(), StoreError> {
-        let Span { from_s, to_s } = question.plan.span;
-        let whole =
-            Ask { from: UtcTime(from_s * NS), to: UtcTime(to_s * NS), ..question.ask.clone() };
-        self.each_event(&whole, search::ANY, |_, event| {
-            if event.status == events::EventStatus::Final {
-                let (origin, cause) = (event.origin, event.cause);
-                let named = Named { origin, cause, stage: event.stage, impact: event.impact };
-                tally.add(named, 1);
-                series.add(event.ts.0 / NS, named, 1);
-            }
-            Ok(())
-        })
     }
 }
 
@@ -431,33 +414,8 @@ fn add_resets(
     })
 }
 
-/// Silences while they are added up.
-#[derive(Default)]
-pub(super) struct Idle {
-    pub(super) spread: Spread,
-    timers: BTreeMap<u32, u64>,
-}
-
-impl Idle {
-    fn add(&mut self, spread: &Spread, timers: &BTreeMap<u32, u64>) {
-        self.spread.merge(spread);
-        for (timer, count) in timers {
-            *self.timers.entry(*timer).or_default() += count;
-        }
-    }
-
-    fn histogram(self) -> IdleHistogram {
-        let timers = self.timers.into_iter().map(|(seconds, count)| IdleTimer {
-            seconds,
-            count,
-            products: events::idle_timer_products(seconds),
-        });
-        IdleHistogram { timers: timers.collect(), spread: self.spread }
-    }
-}
-
 /// Servers are drawn by who opens connections: their hash is keyed.
-type Hasher = foldhash::fast::RandomState;
+pub(super) type ServerTallies = HashMap<ServerRange, ServerTally, foldhash::fast::RandomState>;
 
 const ANY_SERVER: ServerRange = ServerRange {
     ip: std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
@@ -477,5 +435,5 @@ const OVERVIEW_SERVERS_MAX: usize = 10;
 const SERVERS_MAX: usize = 100_000;
 /// Servers whose clients are counted over the whole time; of the others of a long list it is told how many there
 /// were at least.
-const COUNTED_MAX: usize = 500;
+pub(super) const COUNTED_MAX: usize = 500;
 const NS: u64 = 1_000_000_000;

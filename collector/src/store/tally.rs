@@ -125,6 +125,11 @@ impl ServerTally {
         }
     }
 
+    /// Keeps what is said of connections only.
+    pub(super) fn forget_resets(&mut self) {
+        *self = Self { connections: self.connections, ..Self::default() };
+    }
+
     pub(super) fn summary(&self, server: ServerRange, clients: u64) -> ServerSummary {
         let mut causes =
             named_rows(self.causes.iter().map(|(cause, counts)| (cause.name(), counts)));

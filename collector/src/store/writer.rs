@@ -92,7 +92,12 @@ impl Writer {
             set_aside,
             _lock: lock,
         };
-        writer.shelf.seal_old(now_s)?;
+        while let Err(error) = writer.shelf.seal_old(now_s) {
+            // Each time one file less.
+            if !writer.roll_back(&error, now_s) {
+                return Err(error);
+            }
+        }
         // Whatever was damaged is out of the way now.
         drop(fs::remove_file(directory.join(DAMAGED)));
         Ok(writer)
@@ -110,7 +115,7 @@ impl Writer {
                 Ok(put)
             }
             Err(error) => {
-                self.roll_back(&error);
+                self.roll_back(&error, now_s);
                 Err(error)
             }
         }
@@ -213,7 +218,7 @@ impl Writer {
         let kept = self.shelf.take(&facts, sensor, &line, now_s);
         let kept = kept.and_then(|kept| self.shelf.commit().map(|()| kept));
         if let Err(error) = &kept {
-            self.roll_back(error);
+            self.roll_back(error, now_s);
         }
         Ok(kept? == Kept::Yes)
     }
@@ -260,8 +265,9 @@ impl Writer {
         })
     }
 
-    /// Takes back what was begun. A damaged file is looked for at once, and set aside.
-    fn roll_back(&mut self, error: &StoreError) {
+    /// Takes back what was begun. A damaged file is set aside, so that the batch can be taken when it comes
+    /// again; whether one was.
+    fn roll_back(&mut self, error: &StoreError, now_s: u64) -> bool {
         self.shelf.roll_back();
         self.ledger.roll_back();
         if !self.main.is_autocommit()
@@ -273,10 +279,25 @@ impl Writer {
         if let Ok(words) = Words::load(&self.main, false) {
             self.words = words;
         }
-        if error.is_damage() {
-            tracing::error!("{error}; the file will be looked through at the next start");
-            drop(File::create(self.directory.join(DAMAGED)));
+        let Some(path) = error.path().filter(|_| error.is_damage()) else { return false };
+        match self.set_aside(path, now_s) {
+            Ok(true) => return true,
+            Ok(false) => {
+                tracing::error!("{error}; the file will be looked through at the next start");
+            }
+            Err(why) => tracing::error!("{error}; {why}; it is tried again at the next start"),
         }
+        drop(File::create(self.directory.join(DAMAGED)));
+        false
+    }
+
+    /// Moves a damaged file out of the way; whether it could do without: counts and ledger cannot.
+    fn set_aside(&mut self, path: &Path, now_s: u64) -> Result<bool, StoreError> {
+        if let Some(aside) = self.ring.set_aside(path, &self.options, now_s)? {
+            self.set_aside.push(aside);
+            return Ok(true);
+        }
+        self.shelf.set_aside(path, now_s)
     }
 
     fn count(&mut self, put: &Put) {
