@@ -19,6 +19,7 @@ mod rows;
 use std::collections::HashSet;
 
 use events::{Event, Evidence, Minute};
+use sha1::{Digest as _, Sha1};
 
 pub use options::ClickHouseOptions;
 
@@ -119,10 +120,10 @@ impl ClickHouse {
     }
 
     fn insert_events(&self, events: &[(usize, &Arrival, Event)]) -> Result<(), ClickHouseError> {
-        let (Some((_, first, _)), Some((_, last, _))) = (events.first(), events.last()) else {
+        if events.is_empty() {
             return Ok(());
-        };
-        let token = format!("{}/{}..{}", first.sensor, first.uid(), last.uid());
+        }
+        let token = token(events.iter().map(|(_, arrival, _)| *arrival));
         let rows: String =
             events.iter().map(|(_, arrival, event)| rows::event(arrival, event)).collect();
         self.client.insert("events", &token, &rows)
@@ -215,6 +216,19 @@ impl Keep for ClickHouse {
     }
 }
 
+/// What a gathered batch is known by: all of its records, since others may have the same first and last.
+fn token<'a>(batch: impl Iterator<Item = &'a Arrival>) -> String {
+    let mut hash = Sha1::new();
+    for arrival in batch {
+        // No name of a sensor holds a line feed.
+        hash.update(arrival.sensor.as_bytes());
+        hash.update(b"\n");
+        hash.update(arrival.session.to_be_bytes());
+        hash.update(arrival.sequence.to_be_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The statements of a file, without comments.
 fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
     sql.split(";\n")
@@ -236,7 +250,27 @@ const VERSION_LEAST: u32 = 23;
 
 #[cfg(test)]
 mod tests {
-    use super::{ClickHouse, ClickHouseOptions, SCHEMA, statements};
+    use bytes::Bytes;
+
+    use super::{Arrival, ArrivalKind, ClickHouse, ClickHouseOptions, SCHEMA, statements, token};
+
+    #[test]
+    fn a_batch_with_the_same_ends_is_another_batch() {
+        let token = |sequences: &[u64]| {
+            let arrival = |sequence: &u64| Arrival {
+                session: 7,
+                sequence: *sequence,
+                sensor: "a".to_owned(),
+                kind: ArrivalKind::Event,
+                is_test: false,
+                json: Bytes::new(),
+            };
+            token(sequences.iter().map(arrival).collect::<Vec<_>>().iter())
+        };
+        assert_eq!(token(&[1, 2, 9]), token(&[1, 2, 9]));
+        assert_ne!(token(&[1, 2, 9]), token(&[1, 3, 9]));
+        assert_eq!(token(&[1]).len(), 40);
+    }
 
     #[test]
     fn statements_are_told_apart_and_comments_left_out() {
