@@ -82,6 +82,39 @@ fn each_hour_is_a_file_that_holds_every_event_once() {
     another_engine_reads(&files[0], 1810);
 }
 
+#[test]
+fn a_file_keeps_what_the_store_dropped_and_one_that_fails_holds_up_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = |name: &str| {
+        let directory = directory.path().join(name);
+        Arc::new(Store::open(&StoreOptions { directory, ..StoreOptions::default() }).unwrap())
+    };
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let hour_s = now_s / 3600 * 3600 - 2 * 3600;
+    let now = UtcTime((hour_s + 2 * 3600 + 600) * 1_000_000_000);
+    let name = |hour_s: u64| {
+        let text = UtcTime(hour_s * 1_000_000_000).to_string();
+        directory.path().join(format!("parquet/events-{text:.13}"))
+    };
+    // Where the first hour's file is to be begun, something else is in the way.
+    let in_the_way = name(hour_s).with_extension("unfinished");
+    std::fs::create_dir_all(&in_the_way).unwrap();
+    let whole = store("whole");
+    put(&whole, 1..3001, hour_s, 2_000_000_000);
+    let archive = Archive::new(whole, directory.path(), 90);
+    let error = archive.catch_up(now).unwrap_err().to_string();
+    assert!(error.contains("unfinished") || error.contains("events-"), "{error}");
+    let file = |hour_s: u64| name(hour_s).with_extension("parquet");
+    assert_eq!(read(&file(hour_s + 3600)).len(), 1201, "the hour after it is there");
+    std::fs::remove_dir(&in_the_way).unwrap();
+    assert_eq!(archive.catch_up(now).unwrap(), 1);
+    // A store that has fewer of them now.
+    let rest = store("rest");
+    put(&rest, 1701..1901, hour_s, 2_000_000_000);
+    assert_eq!(Archive::new(rest, directory.path(), 90).catch_up(now).unwrap(), 0);
+    assert_eq!(read(&file(hour_s)).len(), 1799);
+}
+
 /// The engine of ClickHouse reads Parquet as well.
 fn another_engine_reads(path: &Path, rows: u64) {
     let python = Path::new("/usr/local/lib/rstscope-test/venv/bin/python");

@@ -6,7 +6,8 @@
 //!
 //! A file is made from the store and takes its name when it is whole; it holds every event of its hour once,
 //! because the store does. It is made when the hour is over and what comes late has had its time, and made anew
-//! when the store has got more events of that hour since. So nothing is lost or repeated over restarts.
+//! when the store has got more events of that hour since. So nothing is lost or repeated over restarts. What the
+//! store has dropped for want of room stays in the file.
 //!
 //! | file | what |
 //! |---|---|
@@ -70,17 +71,18 @@ impl Archive {
     /// Makes the files that are due; gives how many.
     ///
     /// # Errors
-    /// One could not be made; those before it are.
+    /// One could not be made, the last of them if there are several; all others are.
     pub fn catch_up(&self, now: UtcTime) -> Result<u64, ArchiveError> {
         let this_hour = now.0.saturating_sub(LATE_S * NS) / HOUR_NS;
-        let mut made = 0;
+        let mut made = Ok(0);
         for hour in this_hour.saturating_sub(HOURS_BACK)..this_hour {
-            if self.make_if_due(hour)? {
-                made += 1;
+            match self.make_if_due(hour) {
+                Ok(is_made) => made = made.map(|made| made + u64::from(is_made)),
+                Err(error) => made = Err(error),
             }
         }
         self.forget(now);
-        Ok(made)
+        made
     }
 
     fn make_if_due(&self, hour: u64) -> Result<bool, ArchiveError> {
@@ -90,7 +92,8 @@ impl Archive {
         let wanted = self.store.count_events(&ask(from, to)).map_err(failed)?;
         // A file that cannot be read is made anew.
         let there = rows(&path).unwrap_or(0);
-        if wanted == 0 || there == wanted {
+        // With more in it than the store still has, it is the only place where they are.
+        if wanted == 0 || there >= wanted {
             return Ok(false);
         }
         self.make(&path, from, to)?;

@@ -17,12 +17,15 @@ mod options;
 mod rows;
 
 use std::collections::HashSet;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use events::{Event, Evidence, Minute};
+use sha1::{Digest as _, Sha1};
 
 pub use options::ClickHouseOptions;
 
 use crate::receive::{Arrival, ArrivalKind, Keep, KeepError, Kept};
+use crate::store::checks;
 use client::Client;
 
 /// ClickHouse as a store.
@@ -118,13 +121,13 @@ impl ClickHouse {
         Ok(())
     }
 
-    fn insert_events(&self, events: &[(usize, &Arrival, Event)]) -> Result<(), ClickHouseError> {
-        let (Some((_, first, _)), Some((_, last, _))) = (events.first(), events.last()) else {
+    fn insert_events(&self, events: &[(&Arrival, Event)]) -> Result<(), ClickHouseError> {
+        if events.is_empty() {
             return Ok(());
-        };
-        let token = format!("{}/{}..{}", first.sensor, first.uid(), last.uid());
+        }
+        let token = token(events.iter().map(|(arrival, _)| *arrival));
         let rows: String =
-            events.iter().map(|(_, arrival, event)| rows::event(arrival, event)).collect();
+            events.iter().map(|(arrival, event)| rows::event(arrival, event)).collect();
         self.client.insert("events", &token, &rows)
     }
 
@@ -157,49 +160,45 @@ impl ClickHouse {
         &self,
         minutes: &[(&Arrival, Minute)],
     ) -> Result<HashSet<(String, String)>, ClickHouseError> {
-        if minutes.is_empty() {
-            return Ok(HashSet::new());
-        }
-        let names: Vec<String> = minutes
-            .iter()
-            .map(|(arrival, minute)| {
+        let mut known = HashSet::new();
+        for some in minutes.chunks(NAMES_MAX) {
+            let names = some.iter().map(|(arrival, minute)| {
                 format!("({}, {})", client::quoted(&arrival.sensor), client::quoted(&minute.id))
-            })
-            .collect();
-        let question = format!(
-            "SELECT DISTINCT sensor, id FROM minutes WHERE (sensor, id) IN ({})",
-            names.join(", ")
-        );
-        self.client.rows("look for minutes", &question)
+            });
+            let question = format!(
+                "SELECT DISTINCT sensor, id FROM minutes WHERE (sensor, id) IN ({})",
+                names.collect::<Vec<_>>().join(", ")
+            );
+            known.extend(
+                self.client.rows::<(String, String), Vec<_>>("look for minutes", &question)?,
+            );
+        }
+        Ok(known)
     }
 }
 
 impl Keep for ClickHouse {
     fn keep(&self, batch: &[Arrival]) -> Result<Kept, KeepError> {
-        let mut kept = Kept::default();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (mut kept, now_s) = (Kept::default(), now.as_secs());
         let (mut events, mut minutes, mut evidence) = (Vec::new(), Vec::new(), Vec::new());
         for (place, arrival) in batch.iter().enumerate() {
             let json = arrival.json.as_ref();
+            // What the tables would refuse would come again for ever, and all others with it.
             let read = match arrival.kind {
-                ArrivalKind::Event => serde_json::from_slice(json)
-                    .map(|event: Event| events.push((place, arrival, event))),
-                ArrivalKind::Minute => serde_json::from_slice(json)
-                    .map(|minute: Minute| minutes.push((arrival, minute))),
-                ArrivalKind::Evidence => serde_json::from_slice(json)
-                    .map(|packets: Evidence| evidence.push((arrival, packets))),
+                ArrivalKind::Event => {
+                    checks::event(json, now_s, EVENTS_D).map(|event| events.push((arrival, event)))
+                }
+                ArrivalKind::Minute => checks::minute(json, now_s, MINUTES_S)
+                    .map(|minute| minutes.push((arrival, minute))),
+                ArrivalKind::Evidence => checks::evidence(json, now_s, EVIDENCE_D)
+                    .map(|packets| evidence.push((arrival, packets))),
             };
-            if let Err(error) = read {
-                kept.refused.push((place, format!("no {}: {error}", arrival.kind.name())));
+            if let Err(why) = read {
+                kept.refused.push((place, why.0.to_owned()));
             }
         }
         let failed = |error: ClickHouseError| KeepError(error.to_string());
-        events.retain(|(place, _, event)| {
-            let is_name = rows::is_id(&event.id);
-            if !is_name {
-                kept.refused.push((*place, "event whose id is not 16 hex digits".to_owned()));
-            }
-            is_name
-        });
         self.insert_events(&events).map_err(failed)?;
         self.insert_evidence(&evidence).map_err(failed)?;
         let mut known = self.known(&minutes).map_err(failed)?;
@@ -215,6 +214,19 @@ impl Keep for ClickHouse {
     }
 }
 
+/// What a gathered batch is known by: all of its records, since others may have the same first and last.
+fn token<'a>(batch: impl Iterator<Item = &'a Arrival>) -> String {
+    let mut hash = Sha1::new();
+    for arrival in batch {
+        // No name of a sensor holds a line feed.
+        hash.update(arrival.sensor.as_bytes());
+        hash.update(b"\n");
+        hash.update(arrival.session.to_be_bytes());
+        hash.update(arrival.sequence.to_be_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The statements of a file, without comments.
 fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
     sql.split(";\n")
@@ -227,6 +239,13 @@ fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
         .filter(|statement| !statement.is_empty())
 }
 
+/// Names in a question: with the longest of them it is shorter than a question may be, 256 KiB.
+const NAMES_MAX: usize = 500;
+/// How long the tables keep records; a day is a partition, and an insert may touch a hundred.
+const EVENTS_D: u32 = 90;
+const EVIDENCE_D: u32 = 30;
+const MINUTES_S: u64 = 400 * 86_400;
+
 /// One file a version.
 const SCHEMA: [&str; 1] = [include_str!("schema/1.sql")];
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (version UInt32, made DateTime) \
@@ -236,7 +255,27 @@ const VERSION_LEAST: u32 = 23;
 
 #[cfg(test)]
 mod tests {
-    use super::{ClickHouse, ClickHouseOptions, SCHEMA, statements};
+    use bytes::Bytes;
+
+    use super::{Arrival, ArrivalKind, ClickHouse, ClickHouseOptions, SCHEMA, statements, token};
+
+    #[test]
+    fn a_batch_with_the_same_ends_is_another_batch() {
+        let token = |sequences: &[u64]| {
+            let arrival = |sequence: &u64| Arrival {
+                session: 7,
+                sequence: *sequence,
+                sensor: "a".to_owned(),
+                kind: ArrivalKind::Event,
+                is_test: false,
+                json: Bytes::new(),
+            };
+            token(sequences.iter().map(arrival).collect::<Vec<_>>().iter())
+        };
+        assert_eq!(token(&[1, 2, 9]), token(&[1, 2, 9]));
+        assert_ne!(token(&[1, 2, 9]), token(&[1, 3, 9]));
+        assert_eq!(token(&[1]).len(), 40);
+    }
 
     #[test]
     fn statements_are_told_apart_and_comments_left_out() {

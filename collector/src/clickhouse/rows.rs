@@ -10,11 +10,6 @@ use serde_json::{Map, Value, json};
 
 use crate::receive::Arrival;
 
-/// Whether this names an event: the column has 16 bytes.
-pub(super) fn is_id(id: &str) -> bool {
-    id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
 pub(super) fn event(arrival: &Arrival, event: &Event) -> String {
     let verdict = &event.verdict;
     let (origin, origin_confidence, cause, cause_confidence) = match &event.conclusion {
@@ -53,7 +48,7 @@ pub(super) fn event(arrival: &Arrival, event: &Event) -> String {
 
 pub(super) fn evidence(arrival: &Arrival, evidence: &Evidence) -> String {
     line(json!({
-        "event": format!("{:.16}", evidence.event),
+        "event": evidence.event,
         "ts": nanoseconds(evidence.ts),
         "sensor": arrival.sensor,
         "json": String::from_utf8_lossy(&arrival.json),

@@ -10,7 +10,7 @@ use events::{Agreement, Endpoint, Event, EventStatus, UtcTime};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::incoming::{Incoming, Unreadable};
+use super::incoming::Unreadable;
 
 /// What is stored beside an event's JSON: all that lists show and filters ask for.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -184,8 +184,8 @@ pub(super) fn line_of(sensor: &str, event: &Event) -> serde_json::Result<Vec<u8>
 }
 
 /// The JSON of an event without what surrounds it, at most so long.
-pub(super) fn checked<'l>(record: &Incoming<'l>) -> Result<&'l [u8], Unreadable> {
-    let json = record.json.trim_ascii();
+pub(super) fn checked(json: &[u8]) -> Result<&[u8], Unreadable> {
+    let json = json.trim_ascii();
     let is_short = json.len() <= EVENT_BYTES_MAX;
     is_short.then_some(json).ok_or(Unreadable("event longer than 256 KiB"))
 }

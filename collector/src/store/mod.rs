@@ -20,6 +20,7 @@
 //! |---|---|
 //! | `options.rs`, `error.rs` | what can be chosen, what goes wrong |
 //! | `incoming.rs`, `facts.rs` | a record as it comes; what must be known of an event |
+//! | `checks.rs` | which records can be kept, here or in ClickHouse |
 //! | `writer.rs`, `keep.rs` | batches into all files, from receivers too |
 //! | `rollup.rs`, `total.rs`, `matrix.rs`, `detail.rs`, `group.rs`, `levels.rs` | minutes and what becomes of them |
 //! | `ledger.rs` | what has come, what is missing |
@@ -33,6 +34,7 @@
 mod backup;
 mod by_events;
 mod bytes;
+pub(crate) mod checks;
 mod detail;
 mod devices;
 mod error;

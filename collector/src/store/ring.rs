@@ -22,6 +22,21 @@ pub(super) const SCHEMA: Schema = Schema {
         len INTEGER NOT NULL, body BLOB NOT NULL);"],
 };
 
+/// Reads the packets of an event, and the number of its name.
+///
+/// # Errors
+/// They are none, or too many.
+pub(super) fn read(json: &[u8]) -> Result<(u64, Evidence), Unreadable> {
+    if json.len() > EVIDENCE_BYTES_MAX {
+        return Err(Unreadable("evidence longer than 1 MiB"));
+    }
+    let evidence: Evidence =
+        serde_json::from_slice(json).map_err(|_| Unreadable("evidence without its fields"))?;
+    let event = id_number(&evidence.event)
+        .ok_or(Unreadable("evidence whose event is not 16 hex digits"))?;
+    Ok((event, evidence))
+}
+
 /// The ring, as it is written.
 pub(super) struct Ring {
     path: PathBuf,
@@ -76,14 +91,9 @@ impl Ring {
     /// # Errors
     /// The file cannot be written.
     pub(super) fn take(&mut self, json: &[u8]) -> Result<Result<(), Unreadable>, StoreError> {
-        if json.len() > EVIDENCE_BYTES_MAX {
-            return Ok(Err(Unreadable("evidence longer than 1 MiB")));
-        }
-        let Ok(evidence) = serde_json::from_slice::<Evidence>(json) else {
-            return Ok(Err(Unreadable("evidence without its fields")));
-        };
-        let Some(event) = id_number(&evidence.event) else {
-            return Ok(Err(Unreadable("evidence whose event is not 16 hex digits")));
+        let (event, evidence) = match read(json) {
+            Ok(read) => read,
+            Err(why) => return Ok(Err(why)),
         };
         let body = serde_json::to_vec(&evidence).unwrap_or_default();
         let body = zstd::bulk::compress(&body, COMPRESSION)

@@ -11,6 +11,7 @@ use events::{Minute, MinuteRow, Spread};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::bytes::server_key;
+use super::checks;
 use super::detail;
 use super::group::Group;
 use super::incoming::Unreadable;
@@ -106,11 +107,8 @@ pub(super) fn add(
     options: &StoreOptions,
 ) -> rusqlite::Result<Added> {
     let start_s = minute.start.0 / 1_000_000_000;
-    if start_s > now_s.saturating_add(AHEAD_S_MAX) {
-        return Ok(Added::Never(Unreadable("minute of the future")));
-    }
-    if start_s.saturating_add(Level::Day.kept_s(options)) < now_s {
-        return Ok(Added::Never(Unreadable("minute older than what is kept")));
+    if let Err(why) = checks::minute_time(minute, now_s, Level::Day.kept_s(options)) {
+        return Ok(Added::Never(why));
     }
     let is_new = db
         .prepare_cached("INSERT OR IGNORE INTO minute VALUES(?, ?, ?)")?
@@ -255,9 +253,6 @@ pub(super) fn forget_minutes(
     let oldest_s = now_s.saturating_sub(Level::Day.kept_s(options));
     db.execute("DELETE FROM minute WHERE start < ?", [oldest_s as i64])
 }
-
-/// Minutes whose clock is ahead by more are refused.
-pub(super) const AHEAD_S_MAX: u64 = 86_400;
 
 const MINUTE_BYTES_MAX: usize = 64 << 20;
 const ID_LEN_MAX: usize = 64;

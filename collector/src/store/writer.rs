@@ -13,6 +13,7 @@ use events::Event;
 use nix::fcntl::{Flock, FlockArg};
 use rusqlite::Connection;
 
+use super::checks;
 use super::error::StoreError;
 use super::facts::{self, EventFacts};
 use super::files::{self, Schema};
@@ -166,9 +167,10 @@ impl Writer {
     ) -> Result<Result<(), Unreadable>, StoreError> {
         match record.kind {
             RecordKind::Event => {
-                let read = facts::checked(record).and_then(|json| {
+                let read = facts::checked(record.json).and_then(|json| {
                     let facts = EventFacts::read(json)?;
-                    self.check_time(&facts, now_s).map(|()| (json, facts))
+                    let days = self.options.events_d;
+                    checks::event_time(facts.ts, now_s, days).map(|()| (json, facts))
                 });
                 let (json, facts) = match read {
                     Ok(read) => read,
@@ -212,7 +214,7 @@ impl Writer {
     ) -> Result<bool, StoreError> {
         let line = facts::line_of(sensor, event).unwrap_or_default();
         let Ok(facts) = EventFacts::read(&line) else { return Ok(false) };
-        if self.check_time(&facts, now_s).is_err() {
+        if checks::event_time(facts.ts, now_s, self.options.events_d).is_err() {
             return Ok(false);
         }
         let kept = self.shelf.take(&facts, sensor, &line, now_s);
@@ -221,17 +223,6 @@ impl Writer {
             self.roll_back(error, now_s);
         }
         Ok(kept? == Kept::Yes)
-    }
-
-    fn check_time(&self, facts: &EventFacts, now_s: u64) -> Result<(), Unreadable> {
-        let (day, today) = (facts.ts.0 / super::row::DAY_NS, now_s / 86_400);
-        if day > today + 1 {
-            return Err(Unreadable("event of the future"));
-        }
-        if day + u64::from(self.options.events_d) < today {
-            return Err(Unreadable("event older than what is kept"));
-        }
-        Ok(())
     }
 
     fn tidy_now_and_then(&mut self, now_s: u64) -> Result<(), StoreError> {

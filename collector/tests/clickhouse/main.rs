@@ -184,6 +184,40 @@ fn the_last_telling_of_an_event_holds_and_what_is_none_is_refused() {
 }
 
 #[test]
+fn what_the_tables_cannot_take_is_refused_and_holds_up_nobody() {
+    let Some(engine) = Engine::start() else { return };
+    let store = ClickHouse::open(&engine.options).unwrap();
+    let packets = |event: &str, ts: u64| {
+        let body = json!({
+            "schema": 1, "event": event, "ts": UtcTime(ts), "packets": [],
+            "client": {"ip": "192.0.2.1", "port": 1}, "server": {"ip": "192.0.2.2", "port": 2},
+        });
+        arrival(ArrivalKind::Evidence, 50, body)
+    };
+    let mut named = minute(1);
+    let mut body: Value = serde_json::from_slice(&named.json).unwrap();
+    body["id"] = json!("x".repeat(65));
+    named.json = Bytes::from(body.to_string());
+    let mut batch = vec![
+        event(1, |_| {}),
+        packets("\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}", *NOW * 1_000_000_000),
+        packets("00000000000000aa", 1),
+        named,
+    ];
+    // A day each, far from now: more partitions than an insert may make.
+    batch.extend(
+        (0..150).map(|day| event(100 + day, |event| event.ts = UtcTime(day * 86_400_000_000_000))),
+    );
+    batch.push(event(2, |event| event.ts = UtcTime(u64::MAX)));
+    let kept = store.keep(&batch).unwrap();
+    assert_eq!((kept.new, kept.refused.len()), (1, 154), "{:?}", kept.refused);
+    assert_eq!(engine.ask("SELECT count() FROM events FINAL"), "1");
+    // Names of many minutes are looked for.
+    let many: Vec<Arrival> = (0..3).map(minute).collect();
+    assert_eq!(store.keep(&many).unwrap().new, 3);
+}
+
+#[test]
 fn trouble_is_told_with_its_place() {
     let nobody = ClickHouseOptions { url: "http://127.0.0.1:9".to_owned(), ..Default::default() };
     let error = ClickHouse::open(&nobody).err().unwrap().to_string();
