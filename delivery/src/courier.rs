@@ -147,12 +147,12 @@ impl Courier {
         let is_known = |uid: Uid| {
             newest.is_some_and(|n| n.session == uid.session && n.sequence >= uid.sequence)
         };
-        let read = portion.records.len();
-        portion.records.retain(|record| !is_known(record.uid));
-        // The receiver has them, though that could not be noted any more.
-        self.board.lock().progress.sent += (read - portion.records.len()) as u64;
         let choice = self.choice;
         portion.records.retain(|record| choice.takes(record.kind));
+        let wanted = portion.records.len();
+        portion.records.retain(|record| !is_known(record.uid));
+        // The receiver has them, though that could not be noted any more.
+        self.board.lock().progress.sent += (wanted - portion.records.len()) as u64;
         if portion.dropped + portion.damaged > 0 {
             self.gap = Some(portion);
             return;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::nats::NatsSink;
 use crate::ndjson::NdjsonSink;
-use crate::options::{SendOptions, SinkOptions};
+use crate::options::{SendOptions, SinkOptions, TlsOptions};
 use crate::otlp::OtlpSink;
 use crate::record::{Record, Uid};
 use crate::syslog::SyslogSink;
@@ -86,12 +86,45 @@ impl Identity {
 pub(crate) fn make(options: &SinkOptions, identity: &Identity) -> Result<Box<dyn Sink>, Error> {
     check_name(options.name())?;
     check_send(options.name(), options.send())?;
+    check_urls(options)?;
     Ok(match options {
         SinkOptions::Ndjson(options) => Box::new(NdjsonSink::new(options)?),
         SinkOptions::Otlp(options) => Box::new(OtlpSink::new(options, identity)?),
         SinkOptions::Nats(options) => Box::new(NatsSink::new(options, identity)?),
         SinkOptions::Syslog(options) => Box::new(SyslogSink::new(options, identity)?),
     })
+}
+
+/// Addresses are shown to whoever asks: no secret may be in one. What is said of TLS must be of use.
+fn check_urls(options: &SinkOptions) -> Result<(), Error> {
+    let (urls, tls, instead) = match options {
+        SinkOptions::Ndjson(_) => return Ok(()),
+        SinkOptions::Otlp(options) => {
+            let urls = std::iter::once(&options.url).chain(&options.metrics_url).collect();
+            (urls, &options.tls, "put the secret into token_file")
+        }
+        SinkOptions::Nats(options) => {
+            let urls = options.urls.iter().collect::<Vec<_>>();
+            (urls, &options.tls, "put it into user_file or token_file")
+        }
+        SinkOptions::Syslog(options) => {
+            (vec![&options.url], &options.tls, "syslog knows us by tls.certificate_file")
+        }
+    };
+    let what = |option: &str| format!("sink {}: {option}", options.name());
+    // In a path too: a password with a slash in it would look like one. The address is not repeated here.
+    if urls.iter().any(|url| url.contains('@')) {
+        let why = format!(
+            "must have no user and no password before an '@': {instead} (in a path write %40)"
+        );
+        return Err(Error::option(what("url"), why));
+    }
+    let is_tls = |url: &&String| url.starts_with("tls://") || url.starts_with("https://");
+    if *tls != TlsOptions::default() && !urls.iter().any(is_tls) {
+        let why = "is of no use: no url begins with tls:// or https://, so nothing is encrypted";
+        return Err(Error::option(what("tls"), why));
+    }
+    Ok(())
 }
 
 /// The pace of a sink.
@@ -135,3 +168,48 @@ pub(crate) const RETRY_S_FIRST: f64 = 0.5;
 const SPAN_S_MAX: f64 = 3600.0;
 
 const NAME_LEN_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::{Identity, make};
+    use crate::options::SinkOptions;
+
+    fn refusal(text: &str) -> Option<String> {
+        let options: SinkOptions = serde_json::from_str(text).unwrap();
+        let made = make(&options, &Identity::of_this_machine("1"));
+        made.err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_secret_in_an_address_is_refused_and_not_repeated() {
+        for text in [
+            r#"{"kind": "nats", "urls": ["nats://h:4222", "nats://user:s3cret@h:4222"]}"#,
+            r#"{"kind": "nats", "urls": ["s3cret@h"]}"#,
+            r#"{"kind": "nats", "urls": ["nats://user:s3/cret@h"]}"#,
+            r#"{"kind": "otlp", "url": "https://user:s3cret@h"}"#,
+            r#"{"kind": "otlp", "url": "https://h", "metrics_url": "https://user:s3cret@h"}"#,
+            r#"{"kind": "otlp", "protocol": "grpc", "url": "https://user:s3cret@h:4317"}"#,
+            r#"{"kind": "syslog", "url": "tls://user:s3cret@h"}"#,
+        ] {
+            let why = refusal(text).expect(text);
+            assert!(why.contains("'@'") && !why.contains("s3"), "{why}");
+        }
+    }
+
+    #[test]
+    fn certificates_without_tls_are_refused() {
+        let tls = r#""tls": {"ca_file": "/ca.pem"}"#;
+        for (sink, is_right) in [
+            (r#""kind": "nats", "urls": ["nats://h:4222"]"#, false),
+            (r#""kind": "nats", "urls": ["nats://g:4222", "tls://h:4222"]"#, true),
+            (r#""kind": "otlp", "url": "http://h:4318""#, false),
+            (r#""kind": "otlp", "url": "http://h", "metrics_url": "https://h""#, true),
+            (r#""kind": "otlp", "protocol": "grpc", "url": "https://h:4317""#, true),
+            (r#""kind": "syslog", "url": "tcp://h""#, false),
+            (r#""kind": "syslog", "url": "tls://h""#, true),
+        ] {
+            let why = refusal(&format!("{{{sink}, {tls}}}"));
+            assert_eq!(why.is_none(), is_right, "{sink}: {why:?}");
+        }
+    }
+}

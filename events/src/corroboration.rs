@@ -53,6 +53,18 @@ impl CorroborationItem {
             Agreement::Confirmed | Agreement::Neutral => false,
         }
     }
+
+    /// What it does to the verdict, in a word, and what follows.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let word = match self.agreement {
+            Agreement::Confirmed => "Confirmed",
+            Agreement::Contradicted => "CONTRADICTED",
+            Agreement::Refined => "Refined",
+            Agreement::Neutral => "Beside it",
+        };
+        format!("{word}: {}", self.sentence)
+    }
 }
 
 /// What a log line does to a verdict.
@@ -91,15 +103,9 @@ pub struct Conclusion {
 /// What logs tell beside the packets, one line a sentence; last what both say together.
 pub(crate) fn sentences(event: &Event) -> Vec<String> {
     let line = |item: &CorroborationItem| {
-        let word = match item.agreement {
-            Agreement::Confirmed => "Confirmed",
-            Agreement::Contradicted => "CONTRADICTED",
-            Agreement::Refined => "Refined",
-            Agreement::Neutral => "Beside it",
-        };
         let known = item.community_id_nat.as_ref();
         let known = known.map_or(String::new(), |id| format!(" Its other Community ID: {id}."));
-        format!("{word}: {}{known}", item.sentence)
+        format!("{}{known}", item.told())
     };
     let mut sentences: Vec<String> = event.corroboration.iter().map(line).collect();
     sentences.extend(event.conclusion.as_ref().map(|said| {

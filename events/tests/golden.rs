@@ -27,6 +27,43 @@ fn a_full_event_as_an_opentelemetry_log_record() {
 }
 
 #[test]
+fn a_revised_event_as_an_opentelemetry_log_record_says_what_logs_added() {
+    let envelope = Envelope { uid: "u", sequence: 7, observed_ns: 0, is_test: false };
+    let mut event = event(&verdict());
+    let item = serde_json::json!({
+        "agreement": "refined", "source": "fw1", "product": "pan_os", "said": "threat",
+        "ts": event.ts, "matched": "original", "sentence": "A rule did it.", "line": "",
+    });
+    let conclusion = serde_json::json!({
+        "origin": "client", "origin_confidence": 0.9, "cause": "policy_reset_content",
+        "cause_confidence": 0.8, "sentence": "Both say so.",
+    });
+    event.revision = 2;
+    event.corroboration = vec![serde_json::from_value(item).unwrap()];
+    event.conclusion = Some(serde_json::from_value(conclusion).unwrap());
+    let record = log_record(&event, &envelope);
+    let said = |key: &str| {
+        let found = record.attributes.iter().find(|attribute| attribute.key == key);
+        serde_json::to_value(found.unwrap().value.as_ref()).unwrap()
+    };
+    for (key, value) in [
+        ("rst.origin", serde_json::json!({ "stringValue": "middlebox_to_client" })),
+        ("rst.revision", serde_json::json!({ "intValue": "2" })),
+        ("rst.conclusion.origin", serde_json::json!({ "stringValue": "client" })),
+        ("rst.conclusion.origin_confidence", serde_json::json!({ "doubleValue": 0.9 })),
+        ("rst.conclusion.cause", serde_json::json!({ "stringValue": "policy_reset_content" })),
+        ("rst.conclusion.cause_confidence", serde_json::json!({ "doubleValue": 0.8 })),
+        ("rst.conclusion.sentence", serde_json::json!({ "stringValue": "Both say so." })),
+        (
+            "rst.corroboration",
+            serde_json::json!({ "arrayValue": { "values": [{ "stringValue": "Refined: A rule did it." }] } }),
+        ),
+    ] {
+        assert_eq!(said(key), value, "{key}");
+    }
+}
+
+#[test]
 fn a_full_event_survives_the_way_out_and_back() {
     let event = event(&verdict());
     let json = serde_json::to_string(&event).unwrap();
@@ -113,6 +150,6 @@ fn document(encoding: Encoding) -> String {
         record: Some(("00000000000000ab-7", 7)),
         is_test: false,
     };
-    let document = encoding.document(&event(&verdict()), &source).unwrap();
-    serde_json::to_string_pretty(&document).unwrap()
+    let document = encoding.document(&event(&verdict()), &source).expect("an event has a document");
+    serde_json::to_string_pretty(&document).expect("a document is JSON")
 }

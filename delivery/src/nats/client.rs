@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use async_nats::HeaderMap;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::stream::{Config, LastRawMessageErrorKind, RetentionPolicy, Stream};
 use async_nats::jetstream::{self, Context};
+use async_nats::{HeaderMap, header};
 use tokio::runtime::Runtime;
 
 use super::server::connect_options;
@@ -67,10 +67,13 @@ impl Client {
     pub(super) fn publish(&mut self, messages: &[Message]) -> Answer {
         let timeout = self.timeout;
         let name = self.target();
+        let own = self.options.stream.clone();
         let published = self.with(async |context, _| {
             let mut duplicates = 0;
             for message in messages {
                 let mut headers = HeaderMap::new();
+                // A server that would store it elsewhere refuses it.
+                headers.insert(header::NATS_EXPECTED_STREAM, own.as_str());
                 for (key, value) in &message.headers {
                     headers.insert(*key, value.as_str());
                 }
@@ -80,7 +83,8 @@ impl Client {
                     sent.await
                 };
                 match tokio::time::timeout(timeout, stored).await {
-                    Ok(Ok(ack)) => duplicates += u64::from(ack.duplicate),
+                    Ok(Ok(ack)) if ack.stream == own => duplicates += u64::from(ack.duplicate),
+                    Ok(Ok(ack)) => return Err((false, elsewhere(&ack.stream, &message.subject))),
                     Ok(Err(error)) => return Err(refusal(&error)),
                     Err(_) => {
                         return Err((false, format!("no answer in {} s", timeout.as_secs_f64())));
@@ -130,10 +134,15 @@ impl Client {
         asked.map_err(|(_, why)| why)
     }
 
-    /// Whether the stream is there and takes our subjects.
-    pub(super) fn check(&mut self) -> Answer {
+    /// Whether the stream is there and takes these subjects.
+    pub(super) fn check(&mut self, subjects: &[String]) -> Answer {
         let name = self.target();
         let asked = self.with(async |_, stream| {
+            let taken = &stream.cached_info().config.subjects;
+            let is_taken = |subject: &String| taken.iter().any(|filter| covers(filter, subject));
+            if let Some(subject) = subjects.iter().find(|subject| !is_taken(subject)) {
+                return Err((false, format!("it does not take {subject}, only {taken:?}")));
+            }
             let state = &stream.cached_info().state;
             Ok(format!("{} messages, {} bytes", state.messages, state.bytes))
         });
@@ -223,6 +232,24 @@ impl Client {
     }
 }
 
+fn elsewhere(stream: &str, subject: &str) -> String {
+    format!("stream {stream} takes {subject} (see stream and subject)")
+}
+
+/// Whether a stream's subject takes one of ours: `*` is any token, `>` all that follow.
+fn covers(filter: &str, subject: &str) -> bool {
+    let mut tokens = subject.split('.');
+    for wanted in filter.split('.') {
+        match (wanted, tokens.next()) {
+            (">", Some(_)) => return true,
+            ("*", Some(_)) => {}
+            (wanted, Some(token)) if wanted == token => {}
+            _ => return false,
+        }
+    }
+    tokens.next().is_none()
+}
+
 /// Whether fewer or shorter records may be taken, and why these were not.
 fn refusal(error: &PublishError) -> (bool, String) {
     let why = chain(error);
@@ -253,3 +280,19 @@ pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 
 /// For how long a server knows the names of messages; collectors keep each record once in any case.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests {
+    use super::covers;
+
+    #[test]
+    fn a_stream_takes_what_its_subjects_say() {
+        let ours = "rstscope.tap1.event";
+        for filter in [ours, ">", "rstscope.>", "rstscope.*.*", "*.tap1.*", "rstscope.tap1.>"] {
+            assert!(covers(filter, ours), "{filter}");
+        }
+        for filter in ["", "rstscope", "rstscope.*", "rstscope.tap2.>", "rstscope.tap1.event.>"] {
+            assert!(!covers(filter, ours), "{filter}");
+        }
+    }
+}

@@ -18,7 +18,7 @@ mod server;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::options::{NatsCompression, NatsOptions};
+use crate::options::{NatsCompression, NatsOptions, SinkOptions};
 use crate::record::{Record, RecordKind, Uid};
 use crate::sink::{Answer, Identity, Sink};
 use client::{Client, Message};
@@ -105,7 +105,9 @@ impl Sink for NatsSink {
     }
 
     fn check(&mut self) -> Answer {
-        self.client.check()
+        let kinds = SinkOptions::Nats(self.options.clone()).records();
+        let subjects: Vec<String> = kinds.into_iter().map(|kind| self.subject(kind)).collect();
+        self.client.check(&subjects)
     }
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | OK | taken; what a partial success names is refused for good |
 //! | INVALID_ARGUMENT | these records are wrong: never again as they are |
-//! | RESOURCE_EXHAUSTED without RetryInfo | too much at once, where it is a lot; otherwise later |
+//! | RESOURCE_EXHAUSTED without RetryInfo | too much at once, where less may help; otherwise later |
 //! | all else, or none | later: nothing is wrong with the records |
 //!
 //! A pause that RetryInfo asks for is kept.
@@ -187,8 +187,7 @@ impl Transport for Grpc {
                 if matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Internal) {
                     self.channel = None;
                 }
-                let is_much = request.count() > 1 || request.to_protobuf().len() > MUCH_LEN;
-                judge(&url, &status, is_much)
+                judge(&url, &status, is_much(request))
             }
         }
     }
@@ -196,6 +195,12 @@ impl Transport for Grpc {
     fn has(&self, _: Signal) -> bool {
         true
     }
+}
+
+/// Whether a receiver may find it too much at once. One minute has many points: their number tells nothing.
+fn is_much(request: &Request) -> bool {
+    let is_many = request.signal() == Signal::Logs && request.count() > 1;
+    is_many || request.to_protobuf().len() > MUCH_LEN
 }
 
 /// What a failure means for the records that were sent; `is_much` if fewer or shorter ones could be sent.
@@ -289,10 +294,13 @@ const MUCH_LEN: usize = 1 << 20;
 mod tests {
     use std::time::Duration;
 
+    use events::encode::otlp::LogRecord;
+    use events::encode::otlp_metrics::{Data, Metric, NumberPoint, Sum};
     use prost::Message as _;
     use tonic::{Code, Status};
 
-    use super::{Any, Delay, RetryInfo, RpcStatus, judge, retry_delay};
+    use super::{Any, Delay, MUCH_LEN, RetryInfo, RpcStatus, is_much, judge, retry_delay};
+    use crate::otlp::signal::{Encoder, Request, Signal};
     use crate::sink::Answer;
 
     fn details(seconds: i64) -> Vec<u8> {
@@ -322,5 +330,29 @@ mod tests {
             assert!(matches!(answer(code, true), Answer::Later { .. }), "{code:?}");
         }
         assert!(judge("u", &Status::new(Code::Unimplemented, ""), true).is_unknown);
+    }
+
+    #[test]
+    fn many_points_are_one_minute_and_many_logs_are_many_records() {
+        let resource = events::encode::otlp::Resource { attributes: Vec::new() };
+        let encoder = Encoder { resource, version: String::new(), is_canonical: false };
+        let metrics = |description: String| {
+            let mut request = encoder.request(Signal::Metrics);
+            let Request::Metrics(metrics) = &mut request else { panic!("metrics") };
+            let data_points = vec![NumberPoint::default(); 500];
+            let data = Some(Data::Sum(Sum { data_points, ..Sum::default() }));
+            let metric = Metric { description, data, ..Metric::default() };
+            metrics.resource_metrics[0].scope_metrics[0].metrics.push(metric);
+            request
+        };
+        assert!(!is_much(&metrics(String::new())));
+        assert!(is_much(&metrics("x".repeat(MUCH_LEN))));
+        let logs = |count| {
+            let mut request = encoder.request(Signal::Logs);
+            let Request::Logs(logs) = &mut request else { panic!("logs") };
+            logs.resource_logs[0].scope_logs[0].log_records = vec![LogRecord::default(); count];
+            request
+        };
+        assert!(!is_much(&logs(1)) && is_much(&logs(2)));
     }
 }

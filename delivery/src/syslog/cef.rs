@@ -1,5 +1,10 @@
 //! An event in ArcSight's Common Event Format (CEF, version 0), behind a header as RFC 3164 has it: what
 //! receivers of CEF take.
+//!
+//! An event that logs of firewalls and servers said more of has `cn1` (label `revision`: how often it was told
+//! anew), `flexString1` and `cfp3` (`conclusionOrigin` and its confidence), `flexString2` and `cfp4`
+//! (`conclusionCause` and its confidence), and `msg`: the conclusion's sentence and one for each log line.
+//! `origin` and `reason` stay what the packets say.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -31,7 +36,12 @@ pub(super) fn message(writer: &Writer, event: &Event, record: &Record) -> String
     for (number, (name, value)) in fields(event, record).into_iter().enumerate() {
         let len = text.len();
         let gap = if number == 0 { "" } else { " " };
-        let _ = write!(text, "{gap}{name}={}", extension(&value));
+        let (value, is_value_cut) = match name {
+            "msg" => cut(&value, MESSAGE_LEN_MAX),
+            _ => (value.as_str(), false),
+        };
+        is_cut |= is_value_cut;
+        let _ = write!(text, "{gap}{name}={}", extension(value));
         if text.len() > writer.len_max - CUT.len() {
             text.truncate(len);
             is_cut = true;
@@ -71,6 +81,33 @@ fn fields(event: &Event, record: &Record) -> Vec<(&'static str, String)> {
     all.extend(event.interface.clone().map(|interface| ("deviceInboundInterface", interface)));
     if record.is_test {
         all.extend([("cs5Label", "test".to_owned()), ("cs5", "yes".to_owned())]);
+    }
+    all.extend(from_logs(event));
+    all
+}
+
+/// What logs added to the verdict.
+fn from_logs(event: &Event) -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    if event.revision > 0 {
+        all.extend([("cn1Label", "revision".to_owned()), ("cn1", event.revision.to_string())]);
+    }
+    let mut sentences = Vec::new();
+    if let Some(said) = &event.conclusion {
+        let sure = |confidence: f64| format!("{confidence:.2}");
+        for (label, name, key, value) in [
+            ("flexString1Label", "conclusionOrigin", "flexString1", said.origin.name().to_owned()),
+            ("cfp3Label", "conclusionOriginConfidence", "cfp3", sure(said.origin_confidence)),
+            ("flexString2Label", "conclusionCause", "flexString2", said.cause.name().to_owned()),
+            ("cfp4Label", "conclusionCauseConfidence", "cfp4", sure(said.cause_confidence)),
+        ] {
+            all.extend([(label, name.to_owned()), (key, value)]);
+        }
+        sentences.push(said.sentence.clone());
+    }
+    sentences.extend(event.corroboration.iter().map(events::CorroborationItem::told));
+    if !sentences.is_empty() {
+        all.push(("msg", sentences.join(" ")));
     }
     all
 }
@@ -135,6 +172,9 @@ fn escaped(text: &str, mark: char, line_feed: &str) -> String {
 /// Bytes of the event's name in the header (512 characters are what receivers keep).
 const SENTENCE_LEN_MAX: usize = 512;
 
+/// Bytes of `msg` (1023 characters are what receivers keep).
+const MESSAGE_LEN_MAX: usize = 1023;
+
 const CUT: &str = " cs6Label=cut cs6=yes";
 
 const MONTHS: [&str; 12] =
@@ -142,7 +182,7 @@ const MONTHS: [&str; 12] =
 
 #[cfg(test)]
 mod tests {
-    use super::super::rfc5424::tests::told;
+    use super::super::rfc5424::tests::{revise, told};
     use super::{extension, header, message};
 
     #[test]
@@ -161,6 +201,20 @@ mod tests {
         let text = message(&writer, &event, &record);
         assert!(text.contains(" c6a2Label=Source IPv6 Address c6a2=2001:db8::1 spt="), "{text}");
         assert!(!text.contains("src="), "{text}");
+    }
+
+    #[test]
+    fn a_revised_event_says_what_logs_added() {
+        let (writer, mut event, record) = told();
+        assert!(!message(&writer, &event, &record).contains("onclusion"));
+        revise(&mut event);
+        let text = message(&writer, &event, &record);
+        let said = " cn1Label=revision cn1=2 flexString1Label=conclusionOrigin flexString1=client \
+                    cfp3Label=conclusionOriginConfidence cfp3=0.90 flexString2Label=conclusionCause \
+                    flexString2=policy_reset_content cfp4Label=conclusionCauseConfidence cfp4=0.80 \
+                    msg=Both \"say\" so. CONTRADICTED: The rule a\\=b did it. CONTRADICTED: ";
+        assert!(text.contains(said), "{text}");
+        assert!(text.contains(" cs1=middlebox_to_client "), "{text}");
     }
 
     #[test]

@@ -1,4 +1,9 @@
 //! An event as a message of RFC 5424: what a program reads is structured data, what a person reads the text.
+//!
+//! An event that logs of firewalls and servers said more of has the parameters `revision` (how often it was
+//! told anew), `conclusionOrigin`, `conclusionOriginConfidence`, `conclusionCause`,
+//! `conclusionCauseConfidence`, `conclusion` (its sentence), and `corroboration`, one for each log line
+//! (section 6.3.3 lets a parameter come more than once). `origin` and `cause` stay what the packets say.
 
 use std::fmt::Write as _;
 
@@ -62,6 +67,19 @@ fn parameters(event: &Event, record: &Record) -> Vec<(&'static str, String)> {
     if record.is_test {
         all.push(("test", "yes".to_owned()));
     }
+    if event.revision > 0 {
+        all.push(("revision", event.revision.to_string()));
+    }
+    if let Some(said) = &event.conclusion {
+        all.extend([
+            ("conclusionOrigin", said.origin.name().to_owned()),
+            ("conclusionOriginConfidence", format!("{:.2}", said.origin_confidence)),
+            ("conclusionCause", said.cause.name().to_owned()),
+            ("conclusionCauseConfidence", format!("{:.2}", said.cause_confidence)),
+            ("conclusion", said.sentence.clone()),
+        ]);
+    }
+    all.extend(event.corroboration.iter().map(|item| ("corroboration", item.told())));
     all
 }
 
@@ -112,6 +130,21 @@ pub(super) mod tests {
         (writer, event, record)
     }
 
+    /// Logs said more of it.
+    pub(in super::super) fn revise(event: &mut Event) {
+        let item = serde_json::json!({
+            "agreement": "contradicted", "source": "fw1", "product": "pan_os", "said": "threat",
+            "ts": event.ts, "matched": "original", "sentence": "The rule a=b did it.", "line": "",
+        });
+        event.revision = 2;
+        event.corroboration = vec![serde_json::from_value(item).unwrap(); 2];
+        let conclusion = serde_json::json!({
+            "origin": "client", "origin_confidence": 0.9, "cause": "policy_reset_content",
+            "cause_confidence": 0.8, "sentence": "Both \"say\" so.",
+        });
+        event.conclusion = Some(serde_json::from_value(conclusion).unwrap());
+    }
+
     #[test]
     fn a_message_has_the_parts_that_the_standard_names() {
         let (writer, event, record) = told();
@@ -122,6 +155,20 @@ pub(super) mod tests {
         assert_eq!(head[2..6], ["tap_1", "rstscope", "-", "tcp-reset"]);
         assert!(head[6].starts_with("[rst@32473 uid=\"0000000000000001-2\" "), "{text}");
         assert!(!text.contains("cut="), "{text}");
+    }
+
+    #[test]
+    fn a_revised_event_says_what_logs_added() {
+        let (writer, mut event, record) = told();
+        assert!(!message(&writer, &event, &record).contains("onclusion"));
+        revise(&mut event);
+        let text = message(&writer, &event, &record);
+        let said = " revision=\"2\" conclusionOrigin=\"client\" conclusionOriginConfidence=\"0.90\" \
+                    conclusionCause=\"policy_reset_content\" conclusionCauseConfidence=\"0.80\" \
+                    conclusion=\"Both \\\"say\\\" so.\" corroboration=\"CONTRADICTED: The rule a=b did it.\" \
+                    corroboration=\"CONTRADICTED: The rule a=b did it.\"] ";
+        assert!(text.contains(said), "{text}");
+        assert!(text.contains(" origin=\"middlebox_to_client\" "), "{text}");
     }
 
     #[test]

@@ -258,6 +258,30 @@ fn a_server_that_never_answers_or_is_none_is_left() {
 }
 
 #[test]
+fn what_another_stream_would_take_is_not_taken_for_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let Some(_server) = Server::start(directory.path(), port, "") else { return };
+    let sink = |stream: &str, subject: &str| {
+        let (stream, subject) = (stream.to_owned(), subject.to_owned());
+        SinkOptions::Nats(NatsOptions { stream, subject, ..nats(port) })
+    };
+    let begun = std::time::Instant::now();
+    while let Err(error) = delivery::check(&sink("OTHER", "other")) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{error}");
+    }
+    delivery::check(&sink("RSTSCOPE", "rstscope")).unwrap();
+    // Its subjects are those of the other one.
+    let wrong = sink("RSTSCOPE", "other");
+    let error = delivery::check(&wrong).unwrap_err().to_string();
+    assert!(error.contains("it does not take other.") && error.contains("rstscope.>"), "{error}");
+    let error = delivery::test(&wrong, &Identity::of_this_machine("1")).unwrap_err().to_string();
+    assert!(error.contains("expected stream does not match"), "{error}");
+    let said = delivery::check(&sink("OTHER", "other")).unwrap();
+    assert!(said.contains("has 0 messages"), "{said}");
+}
+
+#[test]
 fn a_stream_is_made_only_if_that_is_wished_for() {
     let directory = tempfile::tempdir().unwrap();
     let port = free_port();

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use delivery::{
     Answer, Delivery, Identity, NdjsonOptions, Options, OtlpOptions, OwnSink, Record, RecordKind,
-    SinkOptions, Uid,
+    SendOptions, SinkOptions, Uid,
 };
 use events::{Body, Evidence};
 
@@ -83,6 +83,35 @@ fn a_sink_of_our_own_gets_all_kinds_in_order_and_keeps_its_place_when_sinks_chan
     assert_eq!(&*kept[0].sensor, "tap1");
     assert_eq!(kept[2].body().unwrap(), Body::Minute(minute()));
     assert_eq!(kept[1].body().unwrap(), Body::Evidence(evidence()));
+}
+
+#[test]
+fn what_a_sink_does_not_take_is_not_counted_as_sent_when_the_receiver_tells_what_it_has() {
+    let directory = tempfile::tempdir().unwrap();
+    let keeper = Keeper { kept: Arc::default(), attempts: 0 };
+    let mut own = OwnSink::new("store", "store", "memory", Box::new(keeper));
+    own.send = SendOptions { records: Some(vec![RecordKind::Event]), ..send() };
+    // Nobody is there: all stays in the spool.
+    let absent = SinkOptions::Otlp(otlp("http://127.0.0.1:1".to_owned()));
+    let options = Options { spool: spool(directory.path()), sinks: vec![absent] };
+    let identity = Identity::of_this_machine("1");
+    for _ in 0..2 {
+        let delivery = Delivery::start(&options, &identity, std::slice::from_ref(&own)).unwrap();
+        if delivery.next_sequence() == 1 {
+            emit(&delivery, 1);
+            delivery.evidence(&evidence());
+            delivery.minute(&minute());
+            emit(&delivery, 1);
+        }
+        let status = wait(&delivery, "both events are kept", |status| {
+            status.spool.events == 4 && status.sinks[1].lag_events == 0
+        });
+        assert_eq!(status.sinks[1].sent, 2, "{status:?}");
+        delivery.stop();
+        drop(delivery);
+        // As if the sensor were killed before it could note how far it is.
+        std::fs::remove_file(options.spool.directory.join("store.cursor")).unwrap();
+    }
 }
 
 #[test]

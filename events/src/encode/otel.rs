@@ -36,6 +36,7 @@ pub fn log_record(event: &Event, envelope: &Envelope<'_>) -> LogRecord {
     attributes.connection(event);
     attributes.packet(event);
     attributes.reasons(event);
+    attributes.logs(event);
     let (severity_number, severity_text) = severity(event.verdict.impact);
     LogRecord {
         time_unix_nano: event.ts.0,
@@ -230,6 +231,22 @@ impl Attributes {
             Value::Text(format!("{cause} by {origin} {:.2}", other.confidence))
         });
         self.array("rst.alternatives", others);
+    }
+
+    /// What logs added to the verdict, which stays as it was.
+    fn logs(&mut self, event: &Event) {
+        if event.revision > 0 {
+            self.int("rst.revision", event.revision);
+        }
+        if let Some(said) = &event.conclusion {
+            self.text("rst.conclusion.origin", said.origin.name());
+            self.double("rst.conclusion.origin_confidence", said.origin_confidence);
+            self.text("rst.conclusion.cause", said.cause.name());
+            self.double("rst.conclusion.cause_confidence", said.cause_confidence);
+            self.text("rst.conclusion.sentence", &said.sentence);
+        }
+        let told = event.corroboration.iter().map(|item| Value::Text(item.told()));
+        self.array("rst.corroboration", told);
     }
 
     fn text(&mut self, key: &str, text: impl Into<String>) {
