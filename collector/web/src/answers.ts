@@ -228,6 +228,8 @@ export interface Rung {
   window: number;
   is_judged: boolean;
   omitted_before: number;
+  /** Whether packets before it were not kept, be their number known or not. */
+  is_gap?: boolean;
 }
 
 export interface EventDetail {
