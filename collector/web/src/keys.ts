@@ -54,7 +54,7 @@ function act(key: string, help: () => void): boolean {
     case "k": return step(-1);
     case "[": return press("#earlier");
     case "]": return press("#later");
-    case "n": go({ ...view.value, benign: !view.value.benign, row: 0 }); return true;
+    case "n": go({ ...view.value, benign: !view.value.benign }); return true;
     case "l": isPaused.set(!isPaused.value); return true;
     case "u": zone.set(zone.value === "utc" ? "local" : "utc"); return true;
     case "t": theme.set(nextTheme[theme.value]); return true;

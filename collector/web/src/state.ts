@@ -53,7 +53,7 @@ export const inFlight = { count: 0 };
 /** The last list of events that was shown: what "next" and "previous" of an event go through. */
 export const listed: { rows: EventRow[] } = { rows: [] };
 
-/** Goes to a view; `replace` where "back" shall not come here again (typing, scrolling). */
+/** Goes to a view; `replace` where "back" shall not come here again (typing). */
 export function go(next: View, replace = false): void {
   const to = address(next);
   if (to === address(view.value)) return;

@@ -18,8 +18,6 @@ export interface View {
   sort: string;
   /** Text looked for in a table. */
   search: string;
-  /** First row in view. */
-  row: number;
 }
 
 export const PAGES = [
@@ -50,7 +48,6 @@ export function parse(address: string): View {
     benign: search.get("benign") === "1",
     sort: search.get("sort") ?? "",
     search: search.get("search") ?? "",
-    row: Math.max(0, Number.parseInt(search.get("row") ?? "0", 10) || 0),
   };
 }
 
@@ -68,7 +65,6 @@ export function address(view: View): string {
   if (view.benign) search.set("benign", "1");
   if (view.sort) search.set("sort", view.sort);
   if (view.search) search.set("search", view.search);
-  if (view.row > 0) search.set("row", String(view.row));
   const base = view.page === "overview" ? "/" : `/${view.page}`;
   const path = view.key ? `${base}/${encodeURIComponent(view.key)}` : base;
   // Colons, commas and equals signs may stand in a query: links are read by people too.
@@ -76,20 +72,20 @@ export function address(view: View): string {
   return query ? `${path}?${query}` : path;
 }
 
-/** Another page with the same time and filters; order, search and place are the old page's own. */
+/** Another page with the same time and filters; order and search are the old page's own. */
 export function onPage(view: View, page: Page, key = ""): View {
-  return { ...view, page, key, sort: "", search: "", row: 0 };
+  return { ...view, page, key, sort: "", search: "" };
 }
 
 /** With a condition more; one of the same key gives way, and twice the same is once. */
 export function withFilter(view: View, filter: string): View {
   const key = keyOf(filter);
   const others = view.filters.filter((text) => keyOf(text) !== key || text.includes("!=") !== filter.includes("!="));
-  return { ...view, filters: [...others, filter], row: 0 };
+  return { ...view, filters: [...others, filter] };
 }
 
 export function withoutFilter(view: View, filter: string): View {
-  return { ...view, filters: view.filters.filter((text) => text !== filter), row: 0 };
+  return { ...view, filters: view.filters.filter((text) => text !== filter) };
 }
 
 export const keyOf = (filter: string): string => filter.split(/!?=/)[0] ?? "";

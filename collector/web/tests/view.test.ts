@@ -4,7 +4,7 @@ import { address, onPage, parse, question, spanSeconds, withFilter, withoutFilte
 describe("a view", () => {
   it("comes back from its address as it went", () => {
     for (const text of [
-      "/", "/servers", "/servers?last=7d&sort=-share&search=10.0", "/events?only=cause%3Dport_closed&only=server%3D10.0.0.5:443&row=400",
+      "/", "/servers", "/servers?last=7d&sort=-share&search=10.0", "/events?only=cause%3Dport_closed&only=server%3D10.0.0.5:443",
       "/events/0123456789abcdef?benign=1", "/servers/%5B2001%3Adb8%3A%3A1%5D%3A443?sensor=tap-7",
       "/idle?from=2026-11-23T08:00:00Z&to=2026-11-23T09:00:00Z",
     ]) {
@@ -16,8 +16,8 @@ describe("a view", () => {
   });
 
   it("takes nothing from an address that cannot be meant", () => {
-    const view = parse("/elsewhere?last=7w&only=<script>&row=-4&from=yesterday&to=now");
-    expect(view).toMatchObject({ page: "overview", time: { last: "24h" }, filters: [], row: 0 });
+    const view = parse("/elsewhere?last=7w&only=<script>&from=yesterday&to=now");
+    expect(view).toMatchObject({ page: "overview", time: { last: "24h" }, filters: [] });
     expect(parse("/events/%zz").key).toBe("%zz");
   });
 
@@ -27,7 +27,7 @@ describe("a view", () => {
     view = withFilter(view, "cause!=app_abort");
     expect(view.filters).toEqual(["cause=app_abort", "cause!=app_abort"]);
     expect(withoutFilter(view, "cause=app_abort").filters).toEqual(["cause!=app_abort"]);
-    expect(onPage({ ...view, search: "x", row: 9 }, "servers")).toMatchObject({ search: "", row: 0, filters: view.filters });
+    expect(onPage({ ...view, search: "x" }, "servers")).toMatchObject({ search: "", filters: view.filters });
   });
 
   it("asks for no harmless resets unless they are wanted or spoken of", () => {

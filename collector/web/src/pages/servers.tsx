@@ -54,7 +54,7 @@ function SearchField() {
   useEffect(() => {
     if (text === current.search) return undefined;
     // Not at every key: the question goes to a store.
-    const later = setTimeout(() => go({ ...view.value, search: text, row: 0 }, true), 250);
+    const later = setTimeout(() => go({ ...view.value, search: text }, true), 250);
     return () => clearTimeout(later);
   }, [text]);
   return <input type="search" value={text} placeholder="part of an address or :port" aria-label="Search servers" onInput={(event) => setText(event.currentTarget.value)} />;
