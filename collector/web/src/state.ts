@@ -44,6 +44,8 @@ export const isPaused = new Cell(false);
 export const line = new Cell<"waiting" | "live" | "lost">("waiting");
 /** Harmful resets as they come, newest first. */
 export const fresh = new Cell<EventRow[]>([]);
+/** Resets that were gone before the live line could tell of them, in all. */
+export const missed = new Cell(0);
 /** Whether the API asks for a token. */
 export const isLocked = new Cell(false);
 /** Milliseconds since the epoch, once a second. */

@@ -6,7 +6,7 @@ import { Ago, attempts, Empty, ImpactBar, ImpactMark, Link, NameBars, Panel, Sta
 import { Losses } from "../parts/losses";
 import { Timeline } from "../parts/timeline";
 import { Table, type Column } from "../parts/table";
-import { fresh, useCell, view } from "../state";
+import { fresh, missed, useCell, view } from "../state";
 import { onPage, question, withFilter } from "../view";
 import { meaning } from "../words";
 
@@ -65,8 +65,9 @@ function Headline(props: { data: Overview }) {
         <div><dt><ImpactMark impact="benign" /></dt><dd><Link to={{ ...only("impact=benign"), benign: true }}>{count(resets.benign)}</Link><small>{current.benign ? "shown below" : "hidden below"}</small></dd></div>
       </dl>
       <p class="faint fates">
-        Of all connections <b class="number">{about(connections.closed_well)}</b> closed well, <b class="number">{about(connections.timed_out)}</b> fell silent,{" "}
-        <b class="number">{about(connections.unanswered)}</b> got no answer, <b class="number">{about(connections.reset)}</b> ended by a reset.
+        Of all connections <b class="number">{about(connections.closed_well)}</b> closed well,{" "}
+        <b class="number">{about(connections.timed_out)}</b> fell silent, <b class="number">{about(connections.unanswered)}</b> got no answer,{" "}
+        <b class="number">{about(connections.reset)}</b> ended by a reset.
       </p>
     </section>
   );
@@ -89,9 +90,10 @@ function TopServers(props: { rows: ServerSummary[] }) {
 function Fresh() {
   const rows = useCell(fresh);
   const current = useCell(view);
-  if (rows.length === 0) return <Empty>Harmful resets appear here the moment they are told.</Empty>;
+  const gone = useCell(missed);
+  if (rows.length === 0 && gone === 0) return <Empty>Harmful resets appear here the moment they are told.</Empty>;
   return (
-    <ul class="fresh" aria-live="off">
+    <><ul class="fresh" aria-live="off">
       {rows.slice(0, 12).map((row) => (
         <li key={row.id}>
           <Ago at={row.ts} /> <ImpactMark impact={row.impact} />{" "}
@@ -99,6 +101,8 @@ function Fresh() {
         </li>
       ))}
     </ul>
+    {gone > 0 && <p class="faint">{count(gone)} {gone === 1 ? "reset" : "resets"} came too fast to be looked at here; the counts hold them.</p>}
+    </>
   );
 }
 
