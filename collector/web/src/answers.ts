@@ -325,4 +325,6 @@ export interface LogSourceRow {
 export type Vocabulary = Record<string, { name: string; meaning: string }[]>;
 
 export const harmful = (counts: Counts): number => counts.aborted + counts.refused;
+/** What a list shows of them: the harmful ones, or all. Those that could not be judged are not harmful. */
+export const weight = (counts: Counts, all: boolean): number => (all ? total(counts) : harmful(counts));
 export const total = (counts: Counts): number => counts.aborted + counts.refused + counts.benign + counts.unknown;

@@ -11,7 +11,7 @@ export const KEYS: [string, string][] = [
   ["Enter", "open what is chosen"],
   ["g then o s e i b d x l h", "go to overview, servers, resets (events), idle, bursts, devices, disagreements, logs, sensors (health)"],
   ["[ and ]", "an earlier and a later time of the same length"],
-  ["n", "show harmless resets, or hide them"],
+  ["n", "show harmless and unknown resets too, or not"],
   ["l", "pause live update, or go on"],
   ["u", "UTC or local time"],
   ["t", "light, dark, as the system"],

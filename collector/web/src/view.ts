@@ -12,7 +12,7 @@ export interface View {
   filters: string[];
   /** Of this sensor only; "" for all. */
   sensor: string;
-  /** Whether harmless resets are shown. */
+  /** Whether resets are shown that are not harmful: harmless ones, and those that cannot be judged. */
   benign: boolean;
   /** Column, "-" before it for descending; "" for the page's own order. */
   sort: string;
@@ -114,8 +114,8 @@ function decode(text: string): string {
   }
 }
 
-/** Which filters a question of the API bears: those of the view, and no harmless ones unless asked for. */
-export function question(view: View, options: { hideBenign?: boolean; time?: boolean } = {}): URLSearchParams {
+/** Which filters a question of the API bears: those of the view, and harmful resets alone unless others are asked for. */
+export function question(view: View, options: { onlyHarmful?: boolean; time?: boolean } = {}): URLSearchParams {
   const search = new URLSearchParams();
   if (options.time !== false) {
     if ("last" in view.time) search.set("last", view.time.last);
@@ -127,6 +127,6 @@ export function question(view: View, options: { hideBenign?: boolean; time?: boo
   for (const filter of view.filters) search.append("only", filter);
   if (view.sensor) search.set("sensor", view.sensor);
   const speaksOfImpact = view.filters.some((filter) => keyOf(filter) === "impact");
-  if (options.hideBenign && !view.benign && !speaksOfImpact) search.append("only", "impact!=benign");
+  if (options.onlyHarmful && !view.benign && !speaksOfImpact) search.append("only", "impact=aborted,refused");
   return search;
 }

@@ -30,9 +30,9 @@ describe("a view", () => {
     expect(onPage({ ...view, search: "x" }, "servers")).toMatchObject({ search: "", filters: view.filters });
   });
 
-  it("asks for no harmless resets unless they are wanted or spoken of", () => {
-    const only = (text: string) => question(parse(text), { hideBenign: true }).getAll("only");
-    expect(only("/events")).toEqual(["impact!=benign"]);
+  it("asks for harmful resets alone unless others are wanted or spoken of", () => {
+    const only = (text: string) => question(parse(text), { onlyHarmful: true }).getAll("only");
+    expect(only("/events")).toEqual(["impact=aborted,refused"]);
     expect(only("/events?benign=1")).toEqual([]);
     expect(only("/events?only=impact%3Dbenign")).toEqual(["impact=benign"]);
   });

@@ -1,6 +1,6 @@
 import { useAnswer } from "../api";
 import type { Overview, SensorRow, ServerSummary } from "../answers";
-import { harmful, total } from "../answers";
+import { harmful, total, weight } from "../answers";
 import { about, count, endpoint, origin, server, share, words } from "../format";
 import { Ago, attempts, Empty, ImpactBar, ImpactMark, Link, NameBars, Panel, Stale, Waiting } from "../parts/basic";
 import { Losses } from "../parts/losses";
@@ -76,11 +76,11 @@ function Headline(props: { data: Overview }) {
 function TopServers(props: { rows: ServerSummary[] }) {
   const current = useCell(view);
   const shown = props.rows.slice(0, 10);
-  const most = Math.max(1, ...shown.map((row) => (current.benign ? total(row.resets) : total(row.resets) - row.resets.benign)));
+  const most = Math.max(1, ...shown.map((row) => weight(row.resets, current.benign)));
   if (shown.length === 0) return <Empty>No server had a reset in this time.</Empty>;
   const columns: Column<ServerSummary>[] = [
     { name: "server", title: "Server", cell: (row) => <Link to={onPage(current, "servers", server(row.server))} class="main address">{server(row.server)}</Link> },
-    { name: "harm", title: "Harmful of connections", cell: (row) => <span class="number">{count(harmful(row.resets))} of {about(attempts(row.connections))} <span class="faint">({share(harmful(row.resets), attempts(row.connections))})</span></span> },
+    { name: "harm", title: "Harmful of connections", cell: (row) => <span class="number">{count(harmful(row.resets))} of {about(attempts(row.connections))} <span class="faint">({share(harmful(row.resets), attempts(row.connections))})</span>{row.resets.unknown > 0 && <span class="faint"> + {count(row.resets.unknown)} unknown</span>}</span> },
     { name: "bar", title: "", spare: 2, cell: (row) => <ImpactBar counts={row.resets} most={most} benign={current.benign} /> },
     { name: "cause", title: "Mostly", spare: 1, cell: (row) => row.causes[0] ? <span title={meaning("cause", row.causes[0].name)}>{words(row.causes[0].name)}</span> : "–" },
   ];

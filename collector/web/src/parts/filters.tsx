@@ -33,7 +33,7 @@ export function Filters() {
         </label>
       )}
       <label class="check" title="Resets that cost nothing (n)">
-        <input type="checkbox" checked={current.benign} onChange={() => go({ ...current, benign: !current.benign })} /> harmless too
+        <input type="checkbox" checked={current.benign} onChange={() => go({ ...current, benign: !current.benign })} /> harmless and unknown too
       </label>
     </div>
   );
