@@ -88,6 +88,9 @@ export function withoutFilter(view: View, filter: string): View {
   return { ...view, filters: view.filters.filter((text) => text !== filter) };
 }
 
+/** Whether only some servers are meant: which connections fell silent or got no answer is not known by server. */
+export const isOfServers = (view: View): boolean => view.filters.some((text) => ["server", "port"].includes(keyOf(text)));
+
 export const keyOf = (filter: string): string => filter.split(/!?=/)[0] ?? "";
 
 export const isFilter = (text: string): boolean => /^[a-z_]+!?=.+$/.test(text) && text.length <= 200;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { address, onPage, parse, question, spanSeconds, withFilter, withoutFilter } from "../src/view";
+import { address, isOfServers, onPage, parse, question, spanSeconds, withFilter, withoutFilter } from "../src/view";
 
 describe("a view", () => {
   it("comes back from its address as it went", () => {
@@ -28,6 +28,10 @@ describe("a view", () => {
     expect(view.filters).toEqual(["cause=app_abort", "cause!=app_abort"]);
     expect(withoutFilter(view, "cause=app_abort").filters).toEqual(["cause!=app_abort"]);
     expect(onPage({ ...view, search: "x" }, "servers")).toMatchObject({ search: "", filters: view.filters });
+  });
+
+  it("is of some servers if a filter says so", () => {
+    expect(["/", "/?only=cause%3Dport_closed", "/?only=port%3D443", "/?only=server!%3D10.0.0.5:443"].map((text) => isOfServers(parse(text)))).toEqual([false, false, true, true]);
   });
 
   it("asks for harmful resets alone unless others are wanted or spoken of", () => {

@@ -7,7 +7,7 @@ import { Losses } from "../parts/losses";
 import { Timeline } from "../parts/timeline";
 import { Table, type Column } from "../parts/table";
 import { fresh, missed, useCell, view } from "../state";
-import { onPage, question, withFilter } from "../view";
+import { isOfServers, onPage, question, withFilter } from "../view";
 import { meaning } from "../words";
 
 export function OverviewPage() {
@@ -65,8 +65,10 @@ function Headline(props: { data: Overview }) {
         <div><dt><ImpactMark impact="benign" /></dt><dd><Link to={{ ...only("impact=benign"), benign: true }}>{count(resets.benign)}</Link><small>{current.benign ? "shown below" : "hidden below"}</small></dd></div>
       </dl>
       <p class="faint fates">
-        Of all connections <b class="number">{about(connections.closed_well)}</b> closed well,{" "}
-        <b class="number">{about(connections.timed_out)}</b> fell silent, <b class="number">{about(connections.unanswered)}</b> got no answer,{" "}
+        Of {isOfServers(current) ? "these" : "all"} connections <b class="number">{about(connections.closed_well)}</b> closed well,{" "}
+        {!isOfServers(current) && <>
+          <b class="number">{about(connections.timed_out)}</b> fell silent, <b class="number">{about(connections.unanswered)}</b> got no answer,{" "}
+        </>}
         <b class="number">{about(connections.reset)}</b> ended by a reset.
       </p>
     </section>
