@@ -228,6 +228,8 @@ export interface Rung {
   window: number;
   is_judged: boolean;
   omitted_before: number;
+  /** Whether packets before it were not kept, be their number known or not. */
+  is_gap?: boolean;
 }
 
 export interface EventDetail {
@@ -323,4 +325,6 @@ export interface LogSourceRow {
 export type Vocabulary = Record<string, { name: string; meaning: string }[]>;
 
 export const harmful = (counts: Counts): number => counts.aborted + counts.refused;
+/** What a list shows of them: the harmful ones, or all. Those that could not be judged are not harmful. */
+export const weight = (counts: Counts, all: boolean): number => (all ? total(counts) : harmful(counts));
 export const total = (counts: Counts): number => counts.aborted + counts.refused + counts.benign + counts.unknown;

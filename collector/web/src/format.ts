@@ -114,8 +114,6 @@ export function origin(name: string): string {
   return known[name] ?? words(name);
 }
 
-export const isDevice = (name: string): boolean => name.startsWith("middlebox") || name === "blind_attacker";
-
 export type Zone = "local" | "utc";
 
 const pad = (value: number, width = 2): string => value.toString().padStart(width, "0");

@@ -11,7 +11,7 @@ export const KEYS: [string, string][] = [
   ["Enter", "open what is chosen"],
   ["g then o s e i b d x l h", "go to overview, servers, resets (events), idle, bursts, devices, disagreements, logs, sensors (health)"],
   ["[ and ]", "an earlier and a later time of the same length"],
-  ["n", "show harmless resets, or hide them"],
+  ["n", "show harmless and unknown resets too, or not"],
   ["l", "pause live update, or go on"],
   ["u", "UTC or local time"],
   ["t", "light, dark, as the system"],
@@ -54,7 +54,7 @@ function act(key: string, help: () => void): boolean {
     case "k": return step(-1);
     case "[": return press("#earlier");
     case "]": return press("#later");
-    case "n": go({ ...view.value, benign: !view.value.benign, row: 0 }); return true;
+    case "n": go({ ...view.value, benign: !view.value.benign }); return true;
     case "l": isPaused.set(!isPaused.value); return true;
     case "u": zone.set(zone.value === "utc" ? "local" : "utc"); return true;
     case "t": theme.set(nextTheme[theme.value]); return true;

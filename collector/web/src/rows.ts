@@ -104,10 +104,7 @@ class Kept<R> {
     if (answer.total !== undefined) {
       this.total = answer.total;
     } else {
-      const seen = page * PAGE + answer.rows.length;
-      const isEnd = answer.has_more === false;
-      this.total = isEnd ? seen : Math.max(this.total, seen);
-      this.hasMore = !isEnd && seen >= this.total;
+      Object.assign(this, extent(this, page * PAGE + answer.rows.length, answer.has_more === false));
     }
     // Pages far from what is in view are given back.
     for (const known of [...this.pages.keys()]) {
@@ -115,6 +112,12 @@ class Kept<R> {
       if (known < this.inView[0] - 2 || known > this.inView[1] + 2) this.pages.delete(known);
     }
   }
+}
+
+/** How far a list of unknown length is known once it was seen to here; a page before the last one tells nothing new. */
+export function extent(known: { total: number; hasMore: boolean }, seen: number, isEnd: boolean): { total: number; hasMore: boolean } {
+  if (isEnd) return { total: seen, hasMore: false };
+  return seen >= known.total ? { total: seen, hasMore: true } : { total: known.total, hasMore: known.hasMore };
 }
 
 const PAGE = 200;

@@ -44,6 +44,8 @@ export const isPaused = new Cell(false);
 export const line = new Cell<"waiting" | "live" | "lost">("waiting");
 /** Harmful resets as they come, newest first. */
 export const fresh = new Cell<EventRow[]>([]);
+/** Resets that were gone before the live line could tell of them, in all. */
+export const missed = new Cell(0);
 /** Whether the API asks for a token. */
 export const isLocked = new Cell(false);
 /** Milliseconds since the epoch, once a second. */
@@ -53,7 +55,7 @@ export const inFlight = { count: 0 };
 /** The last list of events that was shown: what "next" and "previous" of an event go through. */
 export const listed: { rows: EventRow[] } = { rows: [] };
 
-/** Goes to a view; `replace` where "back" shall not come here again (typing, scrolling). */
+/** Goes to a view; `replace` where "back" shall not come here again (typing). */
 export function go(next: View, replace = false): void {
   const to = address(next);
   if (to === address(view.value)) return;

@@ -12,14 +12,12 @@ export interface View {
   filters: string[];
   /** Of this sensor only; "" for all. */
   sensor: string;
-  /** Whether harmless resets are shown. */
+  /** Whether resets are shown that are not harmful: harmless ones, and those that cannot be judged. */
   benign: boolean;
   /** Column, "-" before it for descending; "" for the page's own order. */
   sort: string;
   /** Text looked for in a table. */
   search: string;
-  /** First row in view. */
-  row: number;
 }
 
 export const PAGES = [
@@ -50,7 +48,6 @@ export function parse(address: string): View {
     benign: search.get("benign") === "1",
     sort: search.get("sort") ?? "",
     search: search.get("search") ?? "",
-    row: Math.max(0, Number.parseInt(search.get("row") ?? "0", 10) || 0),
   };
 }
 
@@ -68,7 +65,6 @@ export function address(view: View): string {
   if (view.benign) search.set("benign", "1");
   if (view.sort) search.set("sort", view.sort);
   if (view.search) search.set("search", view.search);
-  if (view.row > 0) search.set("row", String(view.row));
   const base = view.page === "overview" ? "/" : `/${view.page}`;
   const path = view.key ? `${base}/${encodeURIComponent(view.key)}` : base;
   // Colons, commas and equals signs may stand in a query: links are read by people too.
@@ -76,21 +72,24 @@ export function address(view: View): string {
   return query ? `${path}?${query}` : path;
 }
 
-/** Another page with the same time and filters; order, search and place are the old page's own. */
+/** Another page with the same time and filters; order and search are the old page's own. */
 export function onPage(view: View, page: Page, key = ""): View {
-  return { ...view, page, key, sort: "", search: "", row: 0 };
+  return { ...view, page, key, sort: "", search: "" };
 }
 
 /** With a condition more; one of the same key gives way, and twice the same is once. */
 export function withFilter(view: View, filter: string): View {
   const key = keyOf(filter);
   const others = view.filters.filter((text) => keyOf(text) !== key || text.includes("!=") !== filter.includes("!="));
-  return { ...view, filters: [...others, filter], row: 0 };
+  return { ...view, filters: [...others, filter] };
 }
 
 export function withoutFilter(view: View, filter: string): View {
-  return { ...view, filters: view.filters.filter((text) => text !== filter), row: 0 };
+  return { ...view, filters: view.filters.filter((text) => text !== filter) };
 }
+
+/** Whether only some servers are meant: which connections fell silent or got no answer is not known by server. */
+export const isOfServers = (view: View): boolean => view.filters.some((text) => ["server", "port"].includes(keyOf(text)));
 
 export const keyOf = (filter: string): string => filter.split(/!?=/)[0] ?? "";
 
@@ -118,8 +117,8 @@ function decode(text: string): string {
   }
 }
 
-/** Which filters a question of the API bears: those of the view, and no harmless ones unless asked for. */
-export function question(view: View, options: { hideBenign?: boolean; time?: boolean } = {}): URLSearchParams {
+/** Which filters a question of the API bears: those of the view, and harmful resets alone unless others are asked for. */
+export function question(view: View, options: { onlyHarmful?: boolean; time?: boolean } = {}): URLSearchParams {
   const search = new URLSearchParams();
   if (options.time !== false) {
     if ("last" in view.time) search.set("last", view.time.last);
@@ -131,6 +130,6 @@ export function question(view: View, options: { hideBenign?: boolean; time?: boo
   for (const filter of view.filters) search.append("only", filter);
   if (view.sensor) search.set("sensor", view.sensor);
   const speaksOfImpact = view.filters.some((filter) => keyOf(filter) === "impact");
-  if (options.hideBenign && !view.benign && !speaksOfImpact) search.append("only", "impact!=benign");
+  if (options.onlyHarmful && !view.benign && !speaksOfImpact) search.append("only", "impact=aborted,refused");
   return search;
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { address, onPage, parse, question, spanSeconds, withFilter, withoutFilter } from "../src/view";
+import { address, isOfServers, onPage, parse, question, spanSeconds, withFilter, withoutFilter } from "../src/view";
 
 describe("a view", () => {
   it("comes back from its address as it went", () => {
     for (const text of [
-      "/", "/servers", "/servers?last=7d&sort=-share&search=10.0", "/events?only=cause%3Dport_closed&only=server%3D10.0.0.5:443&row=400",
+      "/", "/servers", "/servers?last=7d&sort=-share&search=10.0", "/events?only=cause%3Dport_closed&only=server%3D10.0.0.5:443",
       "/events/0123456789abcdef?benign=1", "/servers/%5B2001%3Adb8%3A%3A1%5D%3A443?sensor=tap-7",
       "/idle?from=2026-11-23T08:00:00Z&to=2026-11-23T09:00:00Z",
     ]) {
@@ -16,8 +16,8 @@ describe("a view", () => {
   });
 
   it("takes nothing from an address that cannot be meant", () => {
-    const view = parse("/elsewhere?last=7w&only=<script>&row=-4&from=yesterday&to=now");
-    expect(view).toMatchObject({ page: "overview", time: { last: "24h" }, filters: [], row: 0 });
+    const view = parse("/elsewhere?last=7w&only=<script>&from=yesterday&to=now");
+    expect(view).toMatchObject({ page: "overview", time: { last: "24h" }, filters: [] });
     expect(parse("/events/%zz").key).toBe("%zz");
   });
 
@@ -27,12 +27,16 @@ describe("a view", () => {
     view = withFilter(view, "cause!=app_abort");
     expect(view.filters).toEqual(["cause=app_abort", "cause!=app_abort"]);
     expect(withoutFilter(view, "cause=app_abort").filters).toEqual(["cause!=app_abort"]);
-    expect(onPage({ ...view, search: "x", row: 9 }, "servers")).toMatchObject({ search: "", row: 0, filters: view.filters });
+    expect(onPage({ ...view, search: "x" }, "servers")).toMatchObject({ search: "", filters: view.filters });
   });
 
-  it("asks for no harmless resets unless they are wanted or spoken of", () => {
-    const only = (text: string) => question(parse(text), { hideBenign: true }).getAll("only");
-    expect(only("/events")).toEqual(["impact!=benign"]);
+  it("is of some servers if a filter says so", () => {
+    expect(["/", "/?only=cause%3Dport_closed", "/?only=port%3D443", "/?only=server!%3D10.0.0.5:443"].map((text) => isOfServers(parse(text)))).toEqual([false, false, true, true]);
+  });
+
+  it("asks for harmful resets alone unless others are wanted or spoken of", () => {
+    const only = (text: string) => question(parse(text), { onlyHarmful: true }).getAll("only");
+    expect(only("/events")).toEqual(["impact=aborted,refused"]);
     expect(only("/events?benign=1")).toEqual([]);
     expect(only("/events?only=impact%3Dbenign")).toEqual(["impact=benign"]);
   });

@@ -210,7 +210,7 @@ function Neighbours(props: { at: string | undefined }) {
 async function beside(at: string, id: string, older: boolean): Promise<string | undefined> {
   const ms = instant(at);
   for (const span of older ? [400 * 86_400] : [10, 600, 36_000, 400 * 86_400]) {
-    const search = question(view.value, { hideBenign: true, time: false });
+    const search = question(view.value, { onlyHarmful: true, time: false });
     search.set("from", new Date(older ? Math.max(0, ms - span * 1000) : ms).toISOString());
     search.set("to", new Date(older ? ms + 1 : ms + span * 1000).toISOString());
     search.set("limit", older ? "20" : "1000");

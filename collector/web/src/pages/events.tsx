@@ -5,11 +5,12 @@ import { eventColumns } from "../parts/columns";
 import { LongTable } from "../parts/table";
 import { useRows } from "../rows";
 import { listed, useCell, view } from "../state";
-import { question } from "../view";
+import { keyOf, question, withFilter } from "../view";
 
 export function EventsPage() {
   const current = useCell(view);
-  const search = question(current, { hideBenign: true });
+  const search = question(current, { onlyHarmful: true });
+  const isHarmfulOnly = !current.benign && !current.filters.some((filter) => keyOf(filter) === "impact");
   const rows = useRows<EventRow>("history", search);
   const loaded = rows.loaded();
   useEffect(() => {
@@ -18,12 +19,18 @@ export function EventsPage() {
   return (
     <>
       <h1>Resets</h1>
+      {isHarmfulOnly && (
+        <p class="lead">
+          Harmful ones; apart from them <Link to={withFilter(current, "impact=unknown")}>those that cannot be judged</Link>{" "}
+          and <Link to={{ ...withFilter(current, "impact=benign"), benign: true }}>harmless ones</Link>.
+        </p>
+      )}
       {rows.error && <Failure error={rows.error} />}
       {rows.total === 0 && !rows.error
         ? <Empty>
             {rows.isLoading ? "Asking the collector…" : <>
               No reset is kept for this time and these filters.{" "}
-              {!current.benign && <Link to={{ ...current, benign: true }}>Show harmless ones too</Link>}
+              {!current.benign && <Link to={{ ...current, benign: true }}>Show harmless and unknown ones too</Link>}
               {current.filters.length > 0 && <> or <Link to={{ ...current, filters: [] }}>take the filters away</Link></>}.
             </>}
           </Empty>

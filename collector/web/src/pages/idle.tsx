@@ -8,7 +8,7 @@ import { question } from "../view";
 
 export function IdlePage() {
   const current = useCell(view);
-  const answer = useAnswer<IdleHistogram>("idle", question(current, { hideBenign: true }));
+  const answer = useAnswer<IdleHistogram>("idle", question(current, { onlyHarmful: true }));
   const data = answer.data;
   return (
     <>

@@ -1,13 +1,13 @@
 import { useAnswer } from "../api";
 import type { Overview, SensorRow, ServerSummary } from "../answers";
-import { harmful, total } from "../answers";
+import { harmful, total, weight } from "../answers";
 import { about, count, endpoint, origin, server, share, words } from "../format";
 import { Ago, attempts, Empty, ImpactBar, ImpactMark, Link, NameBars, Panel, Stale, Waiting } from "../parts/basic";
 import { Losses } from "../parts/losses";
 import { Timeline } from "../parts/timeline";
 import { Table, type Column } from "../parts/table";
-import { fresh, useCell, view } from "../state";
-import { onPage, question, withFilter } from "../view";
+import { fresh, missed, useCell, view } from "../state";
+import { isOfServers, onPage, question, withFilter } from "../view";
 import { meaning } from "../words";
 
 export function OverviewPage() {
@@ -65,8 +65,11 @@ function Headline(props: { data: Overview }) {
         <div><dt><ImpactMark impact="benign" /></dt><dd><Link to={{ ...only("impact=benign"), benign: true }}>{count(resets.benign)}</Link><small>{current.benign ? "shown below" : "hidden below"}</small></dd></div>
       </dl>
       <p class="faint fates">
-        Of all connections <b class="number">{about(connections.closed_well)}</b> closed well, <b class="number">{about(connections.timed_out)}</b> fell silent,{" "}
-        <b class="number">{about(connections.unanswered)}</b> got no answer, <b class="number">{about(connections.reset)}</b> ended by a reset.
+        Of {isOfServers(current) ? "these" : "all"} connections <b class="number">{about(connections.closed_well)}</b> closed well,{" "}
+        {!isOfServers(current) && <>
+          <b class="number">{about(connections.timed_out)}</b> fell silent, <b class="number">{about(connections.unanswered)}</b> got no answer,{" "}
+        </>}
+        <b class="number">{about(connections.reset)}</b> ended by a reset.
       </p>
     </section>
   );
@@ -75,11 +78,11 @@ function Headline(props: { data: Overview }) {
 function TopServers(props: { rows: ServerSummary[] }) {
   const current = useCell(view);
   const shown = props.rows.slice(0, 10);
-  const most = Math.max(1, ...shown.map((row) => (current.benign ? total(row.resets) : total(row.resets) - row.resets.benign)));
+  const most = Math.max(1, ...shown.map((row) => weight(row.resets, current.benign)));
   if (shown.length === 0) return <Empty>No server had a reset in this time.</Empty>;
   const columns: Column<ServerSummary>[] = [
     { name: "server", title: "Server", cell: (row) => <Link to={onPage(current, "servers", server(row.server))} class="main address">{server(row.server)}</Link> },
-    { name: "harm", title: "Harmful of connections", cell: (row) => <span class="number">{count(harmful(row.resets))} of {about(attempts(row.connections))} <span class="faint">({share(harmful(row.resets), attempts(row.connections))})</span></span> },
+    { name: "harm", title: "Harmful of connections", cell: (row) => <span class="number">{count(harmful(row.resets))} of {about(attempts(row.connections))} <span class="faint">({share(harmful(row.resets), attempts(row.connections))})</span>{row.resets.unknown > 0 && <span class="faint"> + {count(row.resets.unknown)} unknown</span>}</span> },
     { name: "bar", title: "", spare: 2, cell: (row) => <ImpactBar counts={row.resets} most={most} benign={current.benign} /> },
     { name: "cause", title: "Mostly", spare: 1, cell: (row) => row.causes[0] ? <span title={meaning("cause", row.causes[0].name)}>{words(row.causes[0].name)}</span> : "–" },
   ];
@@ -89,9 +92,10 @@ function TopServers(props: { rows: ServerSummary[] }) {
 function Fresh() {
   const rows = useCell(fresh);
   const current = useCell(view);
-  if (rows.length === 0) return <Empty>Harmful resets appear here the moment they are told.</Empty>;
+  const gone = useCell(missed);
+  if (rows.length === 0 && gone === 0) return <Empty>Harmful resets appear here the moment they are told.</Empty>;
   return (
-    <ul class="fresh" aria-live="off">
+    <><ul class="fresh" aria-live="off">
       {rows.slice(0, 12).map((row) => (
         <li key={row.id}>
           <Ago at={row.ts} /> <ImpactMark impact={row.impact} />{" "}
@@ -99,6 +103,8 @@ function Fresh() {
         </li>
       ))}
     </ul>
+    {gone > 0 && <p class="faint">{count(gone)} {gone === 1 ? "reset" : "resets"} came too fast to be looked at here; the counts hold them.</p>}
+    </>
   );
 }
 

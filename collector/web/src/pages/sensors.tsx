@@ -1,6 +1,7 @@
 import { useAnswer } from "../api";
 import type { SensorRow } from "../answers";
 import { about, bytes, count, share, span, words } from "../format";
+import { isOfPackets, packetsCame } from "../losses";
 import { Ago, Empty, Link, Stale, Waiting } from "../parts/basic";
 import { Table, type Column } from "../parts/table";
 import { useCell, view } from "../state";
@@ -35,7 +36,8 @@ function Sensor(props: { row: SensorRow }) {
     { name: "packets", title: "Packets", align: "right", cell: (queue) => <span class="number">{count(queue.packets)}</span> },
     { name: "lost", title: "Lost", align: "right", cell: (queue) => <span class="number">{Object.entries(queue.losses).filter(([, value]) => value > 0).map(([name, value]) => `${words(name)} ${count(value)}`).join(", ") || "nothing"}</span> },
   ];
-  const seen = status.packets + lost.reduce((sum, [, value]) => sum + value, 0);
+  const came = packetsCame(status);
+  const loss = ([name, value]: [string, number]) => `${words(name)} ${count(value)}${isOfPackets(name, status) ? ` (${share(value, came)} of packets)` : ""}`;
   return (
     <section class="panel" aria-label={`Sensor ${row.sensor}`}>
       <header><h2>{row.sensor}</h2><div class="aside faint">last minute <Ago at={row.last} /></div></header>
@@ -46,7 +48,7 @@ function Sensor(props: { row: SensorRow }) {
         <div><dt>Connections now</dt><dd class="number">{count(status.flows)}{status.flows_max > 0 && ` of room for ${about(status.flows_max)} (${share(status.flows, status.flows_max)})`}</dd></div>
         <div><dt>Resets</dt><dd class="number"><Link to={{ ...onPage(current, "events"), sensor: row.sensor }}>{count(status.resets)}</Link> of {about(status.connections.opened + status.connections.midstream)} connections</dd></div>
         <div><dt>Behind its packets</dt><dd class="number">{span(status.exporter_lag_s)}</dd></div>
-        <div><dt>Lost</dt><dd class={`number ${lost.length > 0 ? "bad" : ""}`}>{lost.length === 0 ? "nothing" : lost.map(([name, value]) => `${words(name)} ${count(value)} (${share(value, seen)})`).join(", ")}</dd></div>
+        <div><dt>Lost</dt><dd class={`number ${lost.length > 0 ? "bad" : ""}`}>{lost.length === 0 ? "nothing" : lost.map(loss).join(", ")}</dd></div>
         <div><dt>Not judged, no loss</dt><dd class="number">{skipped.length === 0 ? "nothing" : skipped.map(([name, value]) => `${words(name)} ${count(value)}`).join(", ")}</dd></div>
         <div><dt>Records here</dt><dd class="number">{count(row.records)}; {count(row.repeated)} came more than once and were kept once</dd></div>
         <div><dt>Missing on the way</dt><dd class={`number ${row.missing > 0 ? "bad" : ""}`}>{row.missing === 0 ? "none" : count(row.missing)}</dd></div>

@@ -41,8 +41,8 @@ export function ServerPage() {
           ))}
         </dl>
         <p class="faint fates">
-          About <b class="number">{count(summary.clients)}</b> {summary.clients === 1 ? "client was" : "clients were"} reset, the last <Ago at={summary.last} />. <b class="number">{about(summary.connections.closed_well)}</b> connections closed well,{" "}
-          <b class="number">{about(summary.connections.timed_out)}</b> fell silent, <b class="number">{about(summary.connections.unanswered)}</b> got no answer.
+          About <b class="number">{count(summary.clients)}</b> {summary.clients === 1 ? "client was" : "clients were"} reset, the last <Ago at={summary.last} />.{" "}
+          <b class="number">{about(summary.connections.closed_well)}</b> connections closed well.
         </p>
       </section>
       <Panel title="Over time, by cause"><Timeline series={data.series} stepS={data.step_s} label={`Resets of ${name} over time`} height={170} /></Panel>

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ServerSummary } from "../answers";
-import { harmful, total } from "../answers";
+import { harmful, total, weight } from "../answers";
 import { about, count, server, share, words } from "../format";
 import { Ago, attempts, Empty, Failure, ImpactBar, Link } from "../parts/basic";
 import { LongTable, type Column } from "../parts/table";
@@ -16,7 +16,7 @@ export function ServersPage() {
   if (current.search) search.set("search", current.search);
   const rows = useRows<ServerSummary>("servers", search);
   const first = rows.row(0);
-  const most = Math.max(1, ...[first].map((row) => (row ? total(row.resets) - (current.benign ? 0 : row.resets.benign) : 1)));
+  const most = Math.max(1, first ? weight(first.resets, current.benign) : 1);
   return (
     <>
       <div class="heading">
@@ -41,6 +41,7 @@ function columns(most: number): Column<ServerSummary>[] {
     { name: "bar", title: "", spare: 2, width: "8rem", cell: (row) => <ImpactBar counts={row.resets} most={most} benign={current.benign} /> },
     { name: "aborted", title: "Aborted", sorts: true, align: "right", spare: 2, cell: (row) => <span class="number">{count(row.resets.aborted)}</span> },
     { name: "refused", title: "Refused", sorts: true, align: "right", spare: 2, cell: (row) => <span class="number">{count(row.resets.refused)}</span> },
+    { name: "unknown", title: "Unknown", align: "right", spare: 2, cell: (row) => <span class="number" title="whose impact cannot be told">{count(row.resets.unknown)}</span> },
     { name: "clients", title: "Clients", align: "right", spare: 1, cell: (row) => <span class="number" title="about: counted to 3 %">{count(row.clients)}</span> },
     { name: "causes", title: "Mostly", spare: 1, cell: (row) => row.causes.slice(0, 2).map((cause) => <span key={cause.name} class="cause" title={meaning("cause", cause.name)}>{words(cause.name)} <span class="faint number">{count(total(cause))}</span></span>) },
     { name: "last", title: "Last", sorts: true, spare: 1, width: "6.5rem", cell: (row) => <Ago at={row.last} /> },
@@ -54,7 +55,7 @@ function SearchField() {
   useEffect(() => {
     if (text === current.search) return undefined;
     // Not at every key: the question goes to a store.
-    const later = setTimeout(() => go({ ...view.value, search: text, row: 0 }, true), 250);
+    const later = setTimeout(() => go({ ...view.value, search: text }, true), 250);
     return () => clearTimeout(later);
   }, [text]);
   return <input type="search" value={text} placeholder="part of an address or :port" aria-label="Search servers" onInput={(event) => setText(event.currentTarget.value)} />;

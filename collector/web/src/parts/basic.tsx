@@ -3,10 +3,10 @@
 import type { ComponentChildren } from "preact";
 import type { Answer, Refusal } from "../api";
 import type { Connections, Counts, Impact } from "../answers";
-import { harmful, total } from "../answers";
+import { harmful, total, weight } from "../answers";
 import { about, ago, count, dateTime, share, words } from "../format";
 import { go, now, useCell, view, zone } from "../state";
-import { address, type View } from "../view";
+import { address, withFilter, type View } from "../view";
 
 /** A link to a view of this page: a real address, so that it can be copied and opened elsewhere. */
 export function Link(props: { to: View; children: ComponentChildren; class?: string; title?: string; current?: boolean; label?: string }) {
@@ -69,11 +69,11 @@ export function Of(props: { part: number; connections: Connections }) {
 /** Connections that were begun or met: what resets are a part of. */
 export const attempts = (connections: Connections): number => connections.opened + connections.midstream;
 
-/** A thin bar of resets by impact, as a part of the most there is. */
+/** A thin bar of harmful resets by impact, or of all, as a part of the most there is. */
 export function ImpactBar(props: { counts: Counts; most: number; benign: boolean }) {
   const { counts } = props;
-  const shown: [Impact, number][] = [["aborted", counts.aborted], ["refused", counts.refused], ["unknown", counts.unknown]];
-  if (props.benign) shown.push(["benign", counts.benign]);
+  const shown: [Impact, number][] = [["aborted", counts.aborted], ["refused", counts.refused]];
+  if (props.benign) shown.push(["unknown", counts.unknown], ["benign", counts.benign]);
   const most = Math.max(1, props.most);
   const text = `${count(harmful(counts))} harmful of ${count(total(counts))} resets`;
   return (
@@ -137,12 +137,12 @@ export function Stale<T>(props: { answer: Answer<T> }) {
   return <Failure error={props.answer.error} />;
 }
 
-/** Names with their counts; each leads to the same view with that name as a filter. */
+/** Names with their harmful resets, those not judged beside; each leads to the same view with that name as a filter. */
 export function NameBars(props: { rows: ({ name: string } & Counts)[]; of: string; most?: number; to: (name: string) => View; label?: (name: string) => string }) {
   const current = useCell(view);
-  const shown = props.rows.filter((row) => (current.benign ? total(row) : total(row) - row.benign) > 0).slice(0, props.most ?? 8);
+  const shown = props.rows.filter((row) => weight(row, current.benign) + row.unknown > 0).slice(0, props.most ?? 8);
   if (shown.length === 0) return <Empty>None in this time.</Empty>;
-  const most = Math.max(...shown.map((row) => (current.benign ? total(row) : total(row) - row.benign)));
+  const most = Math.max(1, ...shown.map((row) => weight(row, current.benign)));
   return (
     <table class="bars">
       <thead class="hidden"><tr><th>{props.of}</th><th>share</th><th>resets</th></tr></thead>
@@ -151,7 +151,10 @@ export function NameBars(props: { rows: ({ name: string } & Counts)[]; of: strin
           <tr key={row.name}>
             <th scope="row"><Link to={props.to(row.name)} title={row.name}>{(props.label ?? words)(row.name)}</Link></th>
             <td class="wide"><ImpactBar counts={row} most={most} benign={current.benign} /></td>
-            <td class="number right">{count(current.benign ? total(row) : total(row) - row.benign)}</td>
+            <td class="number right">
+              {count(weight(row, current.benign))}
+              {!current.benign && row.unknown > 0 && <> <Link to={withFilter(props.to(row.name), "impact=unknown")} class="faint" title="those whose impact cannot be told">+ {count(row.unknown)} unknown</Link></>}
+            </td>
           </tr>
         ))}
       </tbody>

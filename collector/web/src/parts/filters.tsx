@@ -26,14 +26,14 @@ export function Filters() {
       </div>
       {(names.length > 1 || current.sensor) && (
         <label class="sensor">sensor{" "}
-          <select value={current.sensor} onChange={(event) => go({ ...current, sensor: event.currentTarget.value, row: 0 })}>
+          <select value={current.sensor} onChange={(event) => go({ ...current, sensor: event.currentTarget.value })}>
             <option value="">all</option>
             {names.map((name) => <option key={name} value={name}>{name}</option>)}
           </select>
         </label>
       )}
       <label class="check" title="Resets that cost nothing (n)">
-        <input type="checkbox" checked={current.benign} onChange={() => go({ ...current, benign: !current.benign, row: 0 })} /> harmless too
+        <input type="checkbox" checked={current.benign} onChange={() => go({ ...current, benign: !current.benign })} /> harmless and unknown too
       </label>
     </div>
   );
@@ -76,13 +76,13 @@ function TimeChoice(props: { current: View }) {
   const shift = (by: -1 | 1) => {
     const [from, to] = edges(current);
     const span = to - from;
-    go({ ...current, time: { from: iso(from + by * span), to: iso(to + by * span) }, row: 0 });
+    go({ ...current, time: { from: iso(from + by * span), to: iso(to + by * span) } });
   };
   return (
     <div class="times" role="group" aria-label="Time">
       <button type="button" class="quiet" id="earlier" title="earlier ( [ )" aria-label="An earlier time of the same length" onClick={() => shift(-1)}>‹</button>
       {SPANS.map(([last, label]) => (
-        <button key={last} type="button" class="quiet" aria-pressed={"last" in time && time.last === last} onClick={() => go({ ...current, time: { last }, row: 0 })}>{label}</button>
+        <button key={last} type="button" class="quiet" aria-pressed={"last" in time && time.last === last} onClick={() => go({ ...current, time: { last } })}>{label}</button>
       ))}
       {"last" in time && !SPANS.some(([last]) => last === time.last) && <button type="button" class="quiet" aria-pressed="true">{time.last}</button>}
       <button type="button" class="quiet" aria-pressed={!("last" in time)} aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
@@ -111,7 +111,7 @@ function Bounds(props: { current: View; zone: Zone; close: () => void }) {
       return;
     }
     props.close();
-    go({ ...props.current, time: { from: iso(a), to: iso(b) }, row: 0 });
+    go({ ...props.current, time: { from: iso(a), to: iso(b) } });
   };
   return (
     <form class="bounds" onSubmit={take}>

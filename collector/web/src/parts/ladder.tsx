@@ -2,22 +2,20 @@
 
 import { useRef } from "preact/hooks";
 import type { Event, Rung } from "../answers";
-import { count, endpoint, isDevice, span } from "../format";
+import { count, endpoint, span } from "../format";
+import { baselines, isReset, missing, relative, standing } from "../rungs";
 import { useWidth } from "./size";
 
 export function Ladder(props: { rungs: Rung[]; event: Event }) {
   const holder = useRef<HTMLDivElement>(null);
   const width = useWidth(holder, 760);
   const { event } = props;
-  const isForged = isDevice(event.origin);
   const narrow = width < 560;
-  const left = narrow ? 64 : 170;
-  const right = width - (narrow ? 64 : 130);
-  const device = (left + right) / 2;
+  const { left, right, sender } = places(width, narrow, props.rungs, event.origin);
   const usual = baselines(props.rungs);
   let y = 46;
   const rows = props.rungs.map((rung) => {
-    const gap = rung.omitted_before > 0 ? y + 20 : undefined;
+    const gap = missing(rung) ? y + 20 : undefined;
     if (gap) y += 34;
     const at = y;
     y += ROW;
@@ -36,29 +34,31 @@ export function Ladder(props: { rungs: Rung[]; event: Event }) {
         </defs>
         <End x={left} y={height} title="client" name={narrow ? "" : endpoint(event.client)} />
         <End x={right} y={height} title="server" name={narrow ? "" : endpoint(event.server)} />
-        {isForged && <>
-          <line x1={device} x2={device} y1={34} y2={height} class="life device" />
-          <text x={device} y={14} class="end-title device">device</text>
+        {sender && <>
+          <line x1={sender.x} x2={sender.x} y1={34} y2={height} class="life device" />
+          <text x={sender.x} y={14} class="end-title device">{sender.title}</text>
         </>}
         {rows.map(({ rung, at, gap }) => {
           const own = usual[rung.from];
           const isStrange = own !== undefined && rung.ttl !== own;
           const towardRight = rung.from === "client";
-          const start = rung.is_judged && isForged ? device : towardRight ? left : right;
+          const start = rung.is_judged && sender ? sender.x : towardRight ? left : right;
           const end = towardRight ? right : left;
-          const kind = rung.is_judged ? "judged" : rung.flags.includes("R") ? "other" : "packet";
-          const middle = (start + end) / 2;
+          const kind = rung.is_judged ? "judged" : isReset(rung) ? "other" : "packet";
+          // Beside the path there is no room: the text stands within it, before the tip of the arrow.
+          const isBeside = start < left || start > right;
+          const middle = isBeside ? (left + right) / 2 : (start + end) / 2;
           const where = towardRight ? left - 8 : right + 8;
           return (
             <g key={`${rung.after_s}-${at}`} class={kind}>
               {gap && <>
                 <line x1={left - 5} x2={right + 5} y1={gap - 12} y2={gap - 12} class="omitted" />
-                <text x={(left + right) / 2} y={gap + 3} class="axis middle">{count(rung.omitted_before)} packets not kept</text>
+                <text x={(left + right) / 2} y={gap + 3} class="axis middle">{missing(rung)}</text>
               </>}
               {rung.is_judged && <rect x={0} y={at - 18} width={width} height={ROW} class="judged-row" />}
               <text x={4} y={at + 4} class="axis">{narrow ? "" : `+${span(rung.after_s)}`}</text>
               <line x1={start} y1={at} x2={end} y2={at} class={`arrow ${kind}`} marker-end={`url(#tip-${kind})`} />
-              <text x={middle} y={at - 6} class="rung middle">{label(rung, narrow)}</text>
+              <text x={middle} y={isBeside ? at + 4 : at - 6} class="rung middle">{label(rung, narrow)}</text>
               <text x={where} y={at + 4} class={`axis ${towardRight ? "end" : ""} ${isStrange ? "strange" : ""}`}>
                 {narrow ? `${rung.ttl}` : header(rung)}
                 <title>{isStrange ? `${header(rung)}: others of this side have TTL ${own}` : header(rung)}</title>
@@ -78,13 +78,13 @@ export function Ladder(props: { rungs: Rung[]; event: Event }) {
                   <td class="number right">{span(rung.after_s)}</td>
                   <td>{rung.from}</td>
                   <td><code>{rung.flags}</code></td>
-                  <td class="number right">{count(rung.seq)}</td>
-                  <td class="number right">{rung.ack == null ? "–" : count(rung.ack)}</td>
+                  <td class="number right">{relative(rung.seq)}</td>
+                  <td class="number right">{rung.ack == null ? "–" : relative(rung.ack)}</td>
                   <td class="number right">{count(rung.len)}</td>
                   <td class="number right">{rung.ttl}</td>
                   <td class="number right">{rung.ip_id ?? "–"}</td>
                   <td class="number right">{rung.window}</td>
-                  <td>{[rung.is_judged ? "the reset that was judged" : "", rung.omitted_before > 0 ? `${count(rung.omitted_before)} packets before it not kept` : ""].filter(Boolean).join("; ")}</td>
+                  <td>{[rung.is_judged ? "the reset that was judged" : "", missing(rung) ? `before it ${missing(rung)}` : ""].filter(Boolean).join("; ")}</td>
                 </tr>
               ))}
             </tbody>
@@ -109,8 +109,8 @@ const header = (rung: Rung): string => `TTL ${rung.ttl}${rung.ip_id == null ? ""
 
 function label(rung: Rung, narrow: boolean): string {
   const parts = [flags(rung.flags)];
-  if (!narrow) parts.push(`seq ${count(rung.seq)}`);
-  if (!narrow && rung.ack != null) parts.push(`ack ${count(rung.ack)}`);
+  if (!narrow) parts.push(`seq ${relative(rung.seq)}`);
+  if (!narrow && rung.ack != null) parts.push(`ack ${relative(rung.ack)}`);
   if (rung.len > 0) parts.push(`${count(rung.len)} B`);
   return parts.join("  ");
 }
@@ -120,16 +120,18 @@ const NAMES: Record<string, string> = { S: "SYN", F: "FIN", R: "RST", P: "PSH", 
 export const flags = (letters: string): string =>
   [...letters].map((letter) => NAMES[letter] ?? letter).join(" ") || "no flags";
 
-/** The TTL that most packets of a side bear, the judged one left out. */
-function baselines(rungs: Rung[]): { client?: number; server?: number } {
-  const made: { client?: number; server?: number } = {};
-  for (const side of ["client", "server"] as const) {
-    const times = new Map<number, number>();
-    for (const rung of rungs) if (rung.from === side && !rung.is_judged) times.set(rung.ttl, (times.get(rung.ttl) ?? 0) + 1);
-    const best = [...times].sort((a, b) => b[1] - a[1])[0];
-    if (best) made[side] = best[0];
-  }
-  return made;
+/** Where the two ends stand, and whoever sent the judged reset if that was neither. */
+function places(width: number, narrow: boolean, rungs: Rung[], origin: string) {
+  const [left, right] = narrow ? [64, width - 64] : [170, width - 130];
+  const where = standing(origin);
+  if (where === "between") return { left, right, sender: { x: (left + right) / 2, title: "device" } };
+  if (where === "end") return { left, right, sender: undefined };
+  // Outside the end that is hit, which is not the one that the reset bears the address of.
+  const room = narrow ? 34 : 60;
+  const title = narrow ? "off path" : "off the path";
+  return rungs.some((rung) => rung.is_judged && rung.from === "client")
+    ? { left, right: right - room, sender: { x: width - (narrow ? 28 : 40), title } }
+    : { left: left + room, right, sender: { x: narrow ? 28 : 95, title } };
 }
 
 const ROW = 30;

@@ -24,8 +24,7 @@ export interface Column<R> {
 export function LongTable<R>(props: { rows: Rows<R>; columns: Column<R>[]; label: string; rowKey: (row: R) => string; what: string }) {
   const { rows, columns } = props;
   const holder = useRef<HTMLDivElement>(null);
-  const current = useCell(view);
-  const virtual = useVirtual(rows.total, holder, current.row);
+  const virtual = useVirtual(rows.total, holder);
   const items = virtual.getVirtualItems();
   const first = items[0]?.index ?? 0;
   const last = items.at(-1)?.index ?? 0;
@@ -77,7 +76,7 @@ function Heads<R>(props: { columns: Column<R>[] }) {
               aria-sort={isThis ? (isDown ? "descending" : "ascending") : undefined}
             >
               {column.sorts
-                ? <button type="button" onClick={() => go({ ...current, sort: next, row: 0 })}>{column.title}<span aria-hidden="true">{isThis ? (isDown ? " ↓" : " ↑") : ""}</span></button>
+                ? <button type="button" onClick={() => go({ ...current, sort: next })}>{column.title}<span aria-hidden="true">{isThis ? (isDown ? " ↓" : " ↑") : ""}</span></button>
                 : column.title}
             </th>
           );
@@ -110,14 +109,13 @@ export function Table<R>(props: { rows: R[]; columns: Column<R>[]; label: string
   );
 }
 
-function useVirtual(total: number, holder: { current: HTMLDivElement | null }, start: number) {
+function useVirtual(total: number, holder: { current: HTMLDivElement | null }) {
   const [, redraw] = useState(0);
   const options = {
     count: total,
     getScrollElement: () => holder.current,
     estimateSize: () => ROW,
     overscan: 12,
-    initialOffset: start * ROW,
     scrollToFn: elementScroll,
     observeElementRect,
     observeElementOffset,

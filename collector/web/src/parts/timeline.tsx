@@ -42,7 +42,7 @@ export function Timeline(props: { series: Step[]; stepS: number; label: string; 
     const end = series[up]?.time;
     if (!start || !end) return;
     const iso = (ms: number) => new Date(ms).toISOString().replace(".000Z", "Z");
-    go({ ...current, time: { from: iso(instant(start)), to: iso(instant(end) + stepS * 1000) }, row: 0 });
+    go({ ...current, time: { from: iso(instant(start)), to: iso(instant(end) + stepS * 1000) } });
   };
   const onKey = (event: KeyboardEvent) => {
     const here = at ?? series.length - 1;
