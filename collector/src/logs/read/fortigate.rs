@@ -9,12 +9,29 @@ use events::{Endpoint, UtcTime};
 
 use super::Context;
 use super::fields::{endpoint, needed, pairs, told, translation};
+use super::mark::Plain;
 use super::stamp::{self, SECOND_NS};
 use crate::logs::session::{End, Garbage, Kind, LogSession, Product, Reading, ResetTo, translated};
 
-/// Whether a line is FortiGate's.
-pub(crate) fn is_it(line: &str) -> bool {
-    line.contains("type=") && (line.contains("logid=") || line.contains("devid="))
+/// Where the first pair begins, if the line is FortiGate's: nothing is quoted but the values of its pairs.
+pub(crate) fn begins_at(line: &str, plain: &Plain<'_>) -> Option<usize> {
+    let at = plain.find(|text| {
+        let equals = text.find('=')?;
+        let quotes_a_value = !text.ends_with('"') || text.ends_with("=\"");
+        let word = text[..equals].rfind(|c: char| c.is_whitespace() || c == '>');
+        quotes_a_value
+            .then(|| word.map_or(0, |before| before + 1))
+            .filter(|at| text.is_char_boundary(*at))
+    })?;
+    let message = &line[at..];
+    // Most lines of others end here.
+    if !message.contains("type=") {
+        return None;
+    }
+    let fields = pairs(message);
+    let is_it = fields.contains_key("type")
+        && ["logid", "devid"].iter().any(|key| fields.contains_key(key));
+    is_it.then_some(at)
 }
 
 /// Reads a line.
@@ -170,8 +187,11 @@ mod tests {
         rcvdbyte=3920";
 
     fn reading(line: &str) -> Result<Reading, Garbage> {
-        assert!(is_it(line));
-        read(line, &Context { received: UtcTime(0), zone: Zone { east_s: 0 }, source: "peer" })
+        let at = begins_at(line, &Plain::of(line)).expect("it is FortiGate's");
+        read(
+            &line[at..],
+            &Context { received: UtcTime(0), zone: Zone { east_s: 0 }, source: "peer" },
+        )
     }
 
     fn session_of(line: &str) -> LogSession {

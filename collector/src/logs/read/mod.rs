@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `header.rs` | the syslog header |
+//! | `mark.rs` | where a product's mark may stand |
 //! | `stamp.rs`, `fields.rs`, `memory.rs` | instants, pieces, what is remembered between lines |
 //! | `pan_os.rs`, `fortigate.rs`, `cisco_asa.rs`, `juniper_srx.rs` | firewalls |
 //! | `haproxy.rs`, `nginx.rs`, `envoy.rs` | proxies and servers |
@@ -17,6 +18,7 @@ mod fortigate;
 mod haproxy;
 mod header;
 mod juniper_srx;
+mod mark;
 mod memory;
 mod nginx;
 mod pan_os;
@@ -26,6 +28,7 @@ use events::UtcTime;
 
 use super::session::{Garbage, LINE_KEPT, Product, Reading, beginning};
 use header::Header;
+use mark::Plain;
 pub use stamp::Zone;
 
 /// What is known of a line beside its text.
@@ -77,34 +80,52 @@ impl Reader {
     }
 
     fn product(&mut self, line: &str, context: &Context<'_>) -> Result<Reading, Garbage> {
-        if let Some(at) = pan_os::begins_at(line) {
-            return pan_os::read(&line[at..], context);
-        }
+        let Some((at, format)) = format_of(line) else {
+            return Err(Garbage::new("no product that is known writes so"));
+        };
+        let text = &line[at..];
         let header = Header::of(line, context);
-        if let Some(at) = cisco_asa::begins_at(line) {
-            return cisco_asa::read(&line[at..], &header, context, &mut self.built);
+        let (built, errors) = (&mut self.built, &mut self.errors);
+        match format {
+            Format::PanOs => pan_os::read(text, context),
+            Format::CiscoAsa => cisco_asa::read(text, &header, context, built),
+            Format::Haproxy => haproxy::read(text, &header, context),
+            Format::NginxAccess => nginx::read_access(text, &header, context, errors),
+            Format::NginxError => Ok(nginx::read_error(text, &header, context, errors)),
+            Format::JuniperSrx => juniper_srx::read(text, &header, context),
+            Format::Fortigate => fortigate::read(text, context),
+            Format::Envoy => envoy::read(text, &header, context),
         }
-        if let Some(at) = haproxy::begins_at(line) {
-            return haproxy::read(&line[at..], &header, context);
-        }
-        if let Some((_, fields)) = line.split_once(nginx::MARK) {
-            return nginx::read_access(fields, &header, context, &mut self.errors);
-        }
-        if let Some(at) = juniper_srx::begins_at(line) {
-            return juniper_srx::read(&line[at..], &header, context);
-        }
-        if fortigate::is_it(line) {
-            return fortigate::read(line, context);
-        }
-        if let Some(at) = nginx::error_at(line) {
-            let errors = &mut self.errors;
-            return Ok(nginx::read_error(&line[at..], &header, context, errors));
-        }
-        if let Some(at) = envoy::begins_at(line) {
-            return envoy::read(&line[at..], &header, context);
-        }
-        Err(Garbage::new("no product that is known writes so"))
     }
+}
+
+/// By whose description a line is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Format {
+    PanOs,
+    CiscoAsa,
+    Haproxy,
+    NginxAccess,
+    NginxError,
+    JuniperSrx,
+    Fortigate,
+    Envoy,
+}
+
+/// Whose mark stands first, and where its message begins: what follows a mark may quote others.
+fn format_of(line: &str) -> Option<(usize, Format)> {
+    let plain = Plain::of(line);
+    let marks = [
+        (plain.find(pan_os::begins_at), Format::PanOs),
+        (plain.find(cisco_asa::begins_at), Format::CiscoAsa),
+        (plain.find(haproxy::begins_at), Format::Haproxy),
+        (plain.find(nginx::access_at), Format::NginxAccess),
+        (plain.find(juniper_srx::begins_at), Format::JuniperSrx),
+        (fortigate::begins_at(line, &plain), Format::Fortigate),
+        (plain.find(nginx::error_at), Format::NginxError),
+        (plain.find(envoy::begins_at), Format::Envoy),
+    ];
+    marks.into_iter().filter_map(|(at, format)| Some((at?, format))).min_by_key(|(at, _)| *at)
 }
 
 impl Default for Reader {

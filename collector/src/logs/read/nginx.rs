@@ -19,10 +19,15 @@ use crate::logs::session::{
 };
 
 /// What our format begins with.
-pub(crate) const MARK: &str = "rstscope_nginx ";
+const MARK: &str = "rstscope_nginx ";
 
 /// What went wrong on a connection, by writer, worker and connection.
 pub(crate) type Errors = Memory<(String, u64, u64), String>;
+
+/// Where the fields of our format begin.
+pub(crate) fn access_at(line: &str) -> Option<usize> {
+    Some(line.find(MARK)? + MARK.len())
+}
 
 /// Where an error message begins, behind its stamp and level: `123#7: *45 recv() failed …`.
 pub(crate) fn error_at(line: &str) -> Option<usize> {
