@@ -172,6 +172,10 @@ impl Exporter {
 
     /// Tells minutes of which nothing more can come.
     fn tell_minutes(&mut self, sink: &mut dyn Sink) -> Result<(), Error> {
+        if self.clock.0 == Timestamp(0) {
+            // Before the first frame packet time is not known.
+            return Ok(());
+        }
         let Some(mut minutes) = self.minutes.take() else { return Ok(()) };
         let (now, snapshot) = (self.now(), || self.snapshot());
         let told = minutes.due(now, snapshot, &mut |minute| sink.minute(minute));

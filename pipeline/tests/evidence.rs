@@ -206,6 +206,34 @@ fn what_follows_is_added_and_payload_only_if_asked_for() {
 }
 
 #[test]
+fn packets_of_an_earlier_connection_of_the_same_ports_are_not_told() {
+    let talk = Conversation::new(1, START_NS, MS).handshake().data(CLIENT, 100).fin(CLIENT);
+    let talk = talk.fin(SERVER).pause(30 * SECOND).handshake().data(CLIENT, 200);
+    // The same, its second connection so long that its SYN is not kept.
+    let long = (0..8).fold(talk.clone(), |talk, _| talk.data(SERVER, 900).data(CLIENT, 10));
+    for (talk, packets, omitted) in [(talk, 5, 0), (long, 14, 7)] {
+        let frames = talk.abort(CLIENT).frames;
+        let kept = read(&frames, 1 << 12, 0);
+        let [(_, evidence)] = &kept.evidence[..] else { panic!("one reset") };
+        assert!(kept.events.last().unwrap().capture.reused_tuple);
+        let (reset, places) = Twin::of(&frames).places(evidence, frames.len() as u64);
+        let last: Vec<usize> = (reset + 1 - packets..=reset).collect();
+        assert_eq!((places, evidence.omitted), (last, Some(omitted)));
+    }
+}
+
+#[test]
+fn that_nothing_is_missing_is_said_only_where_it_is_known() {
+    let talk = Conversation::new(1, START_NS, MS).handshake().data(CLIENT, 100).data(SERVER, 900);
+    let frames = talk.forged(SERVER, 3).pause(10 * MS).abort(CLIENT).frames;
+    for (frames, omitted) in [(&frames[..], Some(0)), (&frames[3..], None), (&frames[6..], None)] {
+        for (_, evidence) in read(frames, 1 << 12, 0).evidence {
+            assert_eq!(evidence.omitted, omitted, "of {} frames", frames.len());
+        }
+    }
+}
+
+#[test]
 fn nothing_is_told_unless_it_is_asked_for() {
     let frames = traffic(Mix::Imix, 300, 50, 9, 5_000);
     assert!(read(&frames, 0, 0).evidence.is_empty());

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use benches::{CaptureWriter, Mix, Traffic};
 use events::{Connections, Endpoint, Event, LATE_PARTS, Minute, Report, ServerRange};
 use pipeline::{Options, Sink};
-use support::options;
+use support::{CLIENT, Conversation, MS, SECOND, START_NS, options};
 
 /// Keeps what counts.
 #[derive(Default)]
@@ -157,6 +157,25 @@ fn minutes_say_together_what_events_and_report_say() {
     assert_eq!(whole.last().unwrap().connections.still_open, report.connections.still_open);
     let (again, _) = read(&path, &options);
     assert_eq!(told.minutes, again.minutes, "a second reading tells the same");
+}
+
+#[test]
+fn a_run_of_less_than_a_minute_says_what_became_of_its_connections() {
+    let talk = |number, start_s| Conversation::new(number, START_NS + start_s * SECOND, MS);
+    let talks = [
+        talk(1, 0).syn(),
+        talk(2, 1).handshake().data(CLIENT, 100),
+        talk(3, 2).handshake().data(CLIENT, 100).abort(CLIENT).pause(36 * SECOND),
+        talk(4, 38).handshake(),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("short.pcap");
+    std::fs::write(&path, support::capture(&support::merged(talks))).unwrap();
+    let (told, report) = read(&path, &options());
+    let [minute] = &told.minutes[..] else { panic!("one minute: {:?}", told.minutes) };
+    assert!(report.connections.still_open > 0 && report.connections.opened == 4);
+    assert_eq!(minute.connections, report.connections);
+    assert_eq!(minute.losses, report.losses);
 }
 
 #[test]

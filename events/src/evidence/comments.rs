@@ -135,8 +135,12 @@ fn own_packets(event: &Event) -> Option<String> {
     Some(text)
 }
 
+/// The last packet that bears the side's address and is no reset, which anybody may have sent.
 fn last_from(packets: &[EvidencePacket], side: Side) -> Option<usize> {
-    packets.iter().rposition(|packet| packet.from == side)
+    packets.iter().rposition(|packet| {
+        let is_reset = headers(&packet.bytes).is_some_and(|packet| packet.tcp.flags.rst());
+        packet.from == side && !is_reset
+    })
 }
 
 /// The packet of the other side that the reset answers: it ends at the number acknowledged.
@@ -148,7 +152,8 @@ fn answered(before: &[EvidencePacket], judged: &EvidencePacket, claimed: Side) -
     };
     before.iter().rposition(|packet| {
         packet.from != claimed
-            && headers(&packet.bytes).is_some_and(|packet| end(&packet) == reset.tcp.ack)
+            && headers(&packet.bytes)
+                .is_some_and(|packet| !packet.tcp.flags.rst() && end(&packet) == reset.tcp.ack)
     })
 }
 
@@ -156,3 +161,25 @@ fn answered(before: &[EvidencePacket], judged: &EvidencePacket, claimed: Side) -
 const REASONS_MAX: usize = 12;
 /// Shorter silences are in every connection.
 const WORTH_SAYING_S: f64 = 1.0;
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::tests::frame;
+    use super::super::ladder::tests::evidence;
+    use super::*;
+
+    #[test]
+    fn a_reset_is_nobodys_own_packet() {
+        let packets = evidence().packets;
+        let (before, judged) = (&packets[..4], &packets[4]);
+        assert_eq!(last_from(before, Side::Server), Some(1));
+        assert_eq!(answered(before, judged, Side::Server), Some(3));
+        // Two resets in front of it, one from either address, which end where the others do.
+        let forged = |from, bytes| EvidencePacket { from, bytes, ..judged.clone() };
+        let mut before = before.to_vec();
+        before.push(forged(Side::Server, frame(false, 0x14, [5001, 1201], 62, 0)));
+        before.push(forged(Side::Client, frame(true, 0x14, [1201, 5001], 62, 0)));
+        assert_eq!(last_from(&before, Side::Server), Some(1));
+        assert_eq!(answered(&before, judged, Side::Server), Some(3));
+    }
+}

@@ -34,8 +34,10 @@ pub struct LadderRung {
     pub window: u16,
     /// Whether it is the reset that was judged.
     pub is_judged: bool,
-    /// Packets left out before it.
+    /// Packets left out before it, as far as their number is known.
     pub omitted_before: u64,
+    /// Whether packets were left out before it, or may have been.
+    pub is_gap: bool,
 }
 
 impl Evidence {
@@ -68,6 +70,7 @@ impl Evidence {
                 window: tcp.window,
                 is_judged: packet.is_judged,
                 omitted_before: if index == gap { self.omitted.unwrap_or(0) } else { 0 },
+                is_gap: index == gap && self.omitted != Some(0),
             }
         };
         read.iter().enumerate().map(rung).collect()
@@ -131,6 +134,8 @@ pub fn ladder_text(rungs: &[LadderRung], client: Endpoint, server: Endpoint) -> 
             let plural = if rung.omitted_before == 1 { "" } else { "s" };
             let count = thousands(rung.omitted_before);
             let _ = writeln!(text, "{:>15}  {count} packet{plural} not kept", '\u{22ee}');
+        } else if rung.is_gap {
+            let _ = writeln!(text, "{:>15}  packets not kept", '\u{22ee}');
         }
         let _ = writeln!(text, "{}", line(rung).trim_end());
     }
@@ -238,13 +243,31 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_gap_of_unknown_size_is_a_gap() {
+        let mut evidence = evidence();
+        for (omitted, gaps, line) in [
+            (None, vec![2], "  packets not kept"),
+            (Some(1), vec![2], "  1 packet not kept"),
+            (Some(0), vec![], ""),
+        ] {
+            evidence.omitted = omitted;
+            let rungs = evidence.ladder();
+            let told: Vec<usize> = (0..rungs.len()).filter(|&index| rungs[index].is_gap).collect();
+            assert_eq!(told, gaps, "{omitted:?}");
+            let text = ladder_text(&rungs, evidence.client, evidence.server);
+            let said = text.lines().find(|line| line.contains("not kept")).unwrap_or("");
+            assert!(said.ends_with(line) && said.is_empty() == line.is_empty(), "{text}");
+        }
+    }
+
+    #[test]
     fn a_ladder_reads_downwards() {
         let evidence = evidence();
         let text = ladder_text(&evidence.ladder(), evidence.client, evidence.server);
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 6);
+        assert_eq!(lines.len(), 7, "with the gap");
         assert!(lines[1].contains("SYN") && lines[1].contains('>'), "{text}");
-        assert!(lines[5].contains("<═") && lines[5].ends_with("judged"), "{text}");
+        assert!(lines[6].contains("<═") && lines[6].ends_with("judged"), "{text}");
         assert_eq!(ladder_text(&[], evidence.client, evidence.server), "");
     }
 

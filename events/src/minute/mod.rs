@@ -145,7 +145,7 @@ pub struct ClientCount {
 pub struct ServiceRow {
     /// Which.
     pub server: ServerRange,
-    /// What became of them; `midstream` and `still_open` are 0 where they are not known by server.
+    /// What became of them; `timed_out`, `unanswered` and `still_open` are not known by server: 0.
     #[serde(flatten)]
     pub connections: Connections,
 }

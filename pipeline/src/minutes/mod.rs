@@ -190,13 +190,11 @@ impl Minutes {
 
     /// The clock leaves the minute that it was in.
     fn pass(&mut self, number: u64, snapshot: &Snapshot) {
-        let known = self.now.replace((number, snapshot.clone()));
-        // Before the first minute nothing was counted.
-        let (left, before) = known.unwrap_or_else(|| (number, Snapshot::default()));
-        if left == number && before == Snapshot::default() {
-            self.now = Some((number, before));
+        let Some((left, before)) = self.now.replace((number, snapshot.clone())) else {
+            // Before the first minute nothing was counted.
+            self.now = Some((number, Snapshot::default()));
             return;
-        }
+        };
         let keys_max = self.options.keys_max;
         let says_something = before.connections != snapshot.connections
             || before.status.losses != snapshot.status.losses;

@@ -184,6 +184,20 @@ fn a_minute_is_told_once_nothing_more_can_come_and_what_is_late_is_a_part_of_it(
 }
 
 #[test]
+fn what_was_lost_and_what_expired_in_the_only_minute_belongs_to_it() {
+    let mut minutes = minutes(MinuteOptions::default());
+    let losses = BTreeMap::from([("names_not_read".to_owned(), 10)]);
+    let connections =
+        Connections { timed_out: 1, unanswered: 2, still_open: 7, ..Default::default() };
+    let status = Status { losses: losses.clone(), ..Status::default() };
+    let end = Snapshot { status, connections };
+    assert!(due(&mut minutes, Timestamp(1), || end.clone()).is_empty());
+    let told = rest(&mut minutes, &end);
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].connections, &told[0].losses), (connections, &losses));
+}
+
+#[test]
 fn what_was_lost_and_what_expired_belongs_to_the_minute_in_which_it_did() {
     let mut minutes = minutes(MinuteOptions::default());
     let at = |seconds: u64| Timestamp(seconds * 1_000_000_000);

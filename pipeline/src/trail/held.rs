@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use events::{Event, Evidence, EvidencePacket, SCHEMA, Side, UtcTime, ethernet_headers};
-use flowtable::{Direction, FlowRecord, Sight, Watch};
+use flowtable::{Direction, FlowRecord, RoleSource, Sight, Watch};
 use hashbrown::HashMap;
+use wire::LinkType;
 
 use super::{Head, Packets};
 use crate::window::Window;
@@ -88,9 +89,12 @@ impl HeldTrails {
         watch: &Watch,
         event: &Event,
     ) -> Option<Evidence> {
-        let trail = self.release(trail)?;
+        let mut trail = self.release(trail)?;
         let client = watch.before.client();
-        let before = trail.iter().take_while(|packet| !packet.is_judged).count() as u64;
+        trail.drain(..beginning(&trail, &watch.before));
+        // Records do not count resets among the packets of a side.
+        let before = trail.iter().take_while(|packet| !packet.is_judged);
+        let before = before.filter(|packet| !packet.is_reset()).count() as u64;
         let packets = trail.into_iter().map(|packet| EvidencePacket {
             ts: UtcTime(packet.time),
             from: if packet.direction == client { Side::Client } else { Side::Server },
@@ -126,10 +130,49 @@ impl HeldTrails {
     }
 }
 
-/// Packets of the connection that came before; `None` where they were not counted.
+impl Packet {
+    /// Its headers; `None` if they were not kept.
+    fn headers(&self) -> Option<wire::Packet<'_>> {
+        wire::parse(LinkType::Ethernet, &self.bytes).ok()
+    }
+
+    fn is_reset(&self) -> bool {
+        self.headers().is_some_and(|packet| packet.tcp.flags.rst())
+    }
+}
+
+/// Where the connection of a reset begins among packets of its 4-tuple, which may have carried others
+/// before: at its SYN, or, where that was not kept, in the second in which it was opened.
+fn beginning(trail: &[Packet], record: &FlowRecord) -> usize {
+    let client = record.client();
+    let before = trail.iter().take_while(|packet| !packet.is_judged).count();
+    let is_own_syn = |packet: &Packet| {
+        packet.direction == client
+            && packet.headers().is_some_and(|packet| {
+                let flags = packet.tcp.flags;
+                // Any other SYN was not believed.
+                flags.syn() && !flags.ack() && packet.tcp.seq == record.initial(client)
+            })
+    };
+    match trail[..before].iter().rposition(is_own_syn) {
+        // With those that were sent again.
+        Some(last) => {
+            last - trail[..last].iter().rev().take_while(|packet| is_own_syn(packet)).count()
+        }
+        None if record.is_reused() => {
+            let opened = u64::from(record.opened_s()) * 1_000_000_000;
+            trail[..before].iter().take_while(|packet| packet.time < opened).count()
+        }
+        None => 0,
+    }
+}
+
+/// Packets of the connection that came before, resets apart; `None` where they were not counted.
 fn seen(before: &FlowRecord, sight: Sight) -> Option<u64> {
     let sides = [Direction::FromLow, Direction::FromHigh].map(|side| before.side(side).packets);
-    let is_counted = sight == Sight::Whole && !sides.contains(&u8::MAX);
+    // What passed before the first packet seen nobody counted, unless that was the beginning.
+    let is_whole = sight == Sight::Whole && before.role_source() != RoleSource::Port;
+    let is_counted = is_whole && !sides.contains(&u8::MAX);
     is_counted.then(|| sides.iter().map(|&packets| u64::from(packets)).sum())
 }
 
