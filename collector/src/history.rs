@@ -211,7 +211,7 @@ impl EventRow {
             cause_confidence,
             impact: verdict.impact.name().to_owned(),
             stage: verdict.stage.name().to_owned(),
-            agreement: event.corroboration.last().map(|item| item.agreement),
+            agreement: event.agreement(),
             has_evidence: false,
         }
     }

@@ -21,8 +21,9 @@ fn put(store: &Store, numbers: std::ops::Range<u64>, hour_s: u64, apart_ns: u64)
             event.id = format!("{number:016x}");
             event.ts = UtcTime(hour_s * 1_000_000_000 + number * apart_ns);
             let body = serde_json::to_string(&event).unwrap();
+            let sequence = number + 1;
             let head = format!(
-                "{{\"uid\":\"00000000000000aa-{number}\",\"sequence\":{number},\"sensor\":\"s\","
+                "{{\"uid\":\"00000000000000aa-{sequence}\",\"sequence\":{sequence},\"sensor\":\"s\","
             );
             (head + "\"record\":\"event\"," + &body[1..]).into_bytes()
         })

@@ -81,6 +81,19 @@ pub enum Agreement {
     Neutral,
 }
 
+impl Agreement {
+    /// What several logs make of a verdict, taken together: what speaks against it counts most.
+    #[must_use]
+    pub fn of_all(items: impl Iterator<Item = Self>) -> Option<Self> {
+        items.min_by_key(|agreement| match agreement {
+            Self::Contradicted => 0,
+            Self::Refined => 1,
+            Self::Confirmed => 2,
+            Self::Neutral => 3,
+        })
+    }
+}
+
 /// What packets and logs say together. The passive verdict stands beside it, unchanged.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Conclusion {
@@ -118,4 +131,18 @@ pub(crate) fn sentences(event: &Event) -> Vec<String> {
         )
     }));
     sentences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Agreement::{self, Confirmed, Contradicted, Neutral, Refined};
+
+    #[test]
+    fn what_speaks_against_a_verdict_counts_most_in_whatever_order() {
+        let of_all = |all: &[Agreement]| Agreement::of_all(all.iter().copied());
+        assert_eq!(of_all(&[]), None);
+        assert_eq!(of_all(&[Neutral, Confirmed]), Some(Confirmed));
+        assert_eq!(of_all(&[Confirmed, Refined, Neutral]), Some(Refined));
+        assert_eq!(of_all(&[Confirmed, Contradicted, Refined]), Some(Contradicted));
+    }
 }

@@ -142,6 +142,12 @@ impl Event {
     pub fn counts(&self) -> bool {
         self.status == EventStatus::Final && self.is_primary()
     }
+
+    /// What logs make of the verdict, if any spoke of it: what speaks against it counts most.
+    #[must_use]
+    pub fn agreement(&self) -> Option<crate::Agreement> {
+        crate::Agreement::of_all(self.corroboration.iter().map(|item| item.agreement))
+    }
 }
 
 /// Makes the name of an event: 16 hexadecimal digits that depend on nothing but the arguments.

@@ -49,6 +49,10 @@ impl ClickHouseOptions {
     /// # Errors
     /// The first such option, by its name.
     pub fn check(&self) -> Result<(), String> {
+        // Not shown: what stands before '@' or behind '?' may be a secret, and addresses are told and logged.
+        if self.url.contains(['@', '?']) {
+            return Err("url holds '@' or '?': use user and password_file".to_owned());
+        }
         let is_url = self.url.starts_with("http://") || self.url.starts_with("https://");
         if !is_url || self.url.contains(char::is_whitespace) {
             return Err(format!("url = {:?}: write it like http://127.0.0.1:8123", self.url));
@@ -67,5 +71,22 @@ impl ClickHouseOptions {
             return Err(format!("wait_s = {}: 0 to 10", self.wait_s));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ClickHouseOptions;
+
+    #[test]
+    fn an_address_with_a_password_is_refused_and_not_shown() {
+        for url in
+            ["http://me:secret@host:8123", "htp://secret@host", "http://host/?password=secret"]
+        {
+            let options = ClickHouseOptions { url: url.to_owned(), ..Default::default() };
+            let why = options.check().unwrap_err();
+            assert!(why.contains("password_file") && !why.contains("secret"), "{why}");
+        }
+        assert_eq!(ClickHouseOptions::default().check(), Ok(()));
     }
 }

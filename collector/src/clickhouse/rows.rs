@@ -20,7 +20,6 @@ pub(super) fn event(arrival: &Arrival, event: &Event) -> String {
     };
     // The later revision, and final before provisional.
     let version = event.revision.saturating_mul(2) | u32::from(event.status == EventStatus::Final);
-    let agreement = event.corroboration.iter().map(|item| item.agreement).next();
     line(json!({
         "id": event.id,
         "version": version,
@@ -41,7 +40,7 @@ pub(super) fn event(arrival: &Arrival, event: &Event) -> String {
         "stage": verdict.stage.name(),
         "effect": verdict.effect.name(),
         "role": verdict.role.name(),
-        "agreement": agreement.and_then(|agreement| serde_json::to_value(agreement).ok()).unwrap_or_else(|| json!("")),
+        "agreement": event.agreement().and_then(|agreement| serde_json::to_value(agreement).ok()).unwrap_or_else(|| json!("")),
         "json": String::from_utf8_lossy(&arrival.json),
     }))
 }

@@ -95,14 +95,23 @@ impl Desk {
 }
 
 impl Trouble {
-    /// In words.
+    /// In words, for whoever runs the collector.
     pub(crate) fn text(&self) -> &str {
         match self {
-            Self::Busy => "too many requests wait for the store",
+            Self::Busy => BUSY,
             Self::Store(why) => why,
+        }
+    }
+
+    /// In words, for whoever sent: where and how records are kept is not for every sender to know.
+    pub(crate) const fn text_for_sender(&self) -> &'static str {
+        match self {
+            Self::Busy => BUSY,
+            Self::Store(_) => "the store cannot take records now",
         }
     }
 }
 
+const BUSY: &str = "too many requests wait for the store";
 /// Characters of an answer, about.
 const WHY_LEN_MAX: usize = 500;

@@ -43,7 +43,7 @@ impl Reason {
                 "no attribute rst.record: only records of rstscope sensors are taken, from sinks with canonical = true"
             }
             Self::Malformed => "no JSON object with uid, sequence, sensor and a known record",
-            Self::Name => "uid must be 16 hexadecimal digits, '-' and the sequence",
+            Self::Name => "uid must be 16 hexadecimal digits, '-' and the sequence, from 1",
             Self::TooLong => "longer than a record may be",
             Self::Store => "the store does not know such a record",
         }
@@ -96,8 +96,9 @@ fn session(uid: &str, sequence: u64) -> Option<u64> {
     let is_hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
     let digits = number.strip_prefix('-')?;
     let is_number = digits.bytes().all(|c| c.is_ascii_digit())
-        && (digits == "0" || !digits.starts_with('0'))
-        && digits.parse() == Ok(sequence);
+        && !digits.starts_with('0')
+        && digits.parse() == Ok(sequence)
+        && (1..=SEQUENCE_MAX).contains(&sequence);
     (session.bytes().all(is_hex) && is_number)
         .then(|| u64::from_str_radix(session, 16).ok())
         .flatten()
@@ -113,7 +114,10 @@ pub(crate) fn lines(body: &Bytes) -> impl Iterator<Item = Bytes> + '_ {
 
 /// A minute of 20,000 rows is the longest.
 pub(crate) const LINE_BYTES_MAX: usize = 16 << 20;
-const SENSOR_LEN_MAX: usize = 255;
+/// What the store takes.
+const SENSOR_LEN_MAX: usize = 128;
+/// The first is 1; the store has signed numbers.
+const SEQUENCE_MAX: u64 = i64::MAX as u64;
 const SESSION_LEN: usize = 16;
 
 #[cfg(test)]
@@ -158,6 +162,14 @@ mod tests {
             (format!("{}x", line("00000000000000ff-7", "a", "event")), Reason::Malformed),
         ] {
             assert_eq!(read(&text), Err(reason), "{text}");
+        }
+        let long = line("00000000000000ff-7", &"x".repeat(129), "event");
+        assert_eq!(read(&long), Err(Reason::Malformed));
+        for (sequence, is_taken) in [(0, false), (1, true), (1 << 63, false), (u64::MAX, false)] {
+            let text = format!(
+                r#"{{"uid":"00000000000000ff-{sequence}","sequence":{sequence},"sensor":"a"}}"#
+            );
+            assert_eq!(read(&text).is_ok(), is_taken, "{text}");
         }
     }
 

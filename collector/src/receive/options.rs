@@ -174,6 +174,12 @@ impl NatsOptions {
                 "collect.nats.servers is empty: name one, like nats://127.0.0.1:4222".to_owned()
             );
         }
+        // Not shown: it may be a secret, and addresses are told and logged.
+        if self.servers.iter().any(|server| server.contains('@')) {
+            return Err(
+                "collect.nats.servers: one holds '@': use user and password_file".to_owned()
+            );
+        }
         for (name, value) in [("stream", &self.stream), ("consumer", &self.consumer)] {
             let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
             if value.is_empty() || value.len() > 64 || !value.chars().all(is_plain) {
@@ -233,6 +239,17 @@ mod tests {
         options.otlp_http = Listen::Off;
         options.requests = 0;
         assert!(options.check().unwrap_err().contains("collect.requests = 0: 1 to 1024"));
+    }
+
+    #[test]
+    fn an_address_with_a_password_is_refused_and_not_shown() {
+        for server in ["nats://me:secret@host:4222", "secret@host"] {
+            let servers = vec![server.to_owned()];
+            let nats = NatsOptions { servers, ..NatsOptions::default() };
+            let options = ReceiveOptions { nats: Some(nats), ..Default::default() };
+            let why = options.check().unwrap_err();
+            assert!(why.contains("password_file") && !why.contains("secret"), "{why}");
+        }
     }
 
     #[test]

@@ -170,7 +170,8 @@ pub(super) const PLACES: usize = 4;
 /// How long a question waits for its turn.
 const PLACE_S: Duration = Duration::from_secs(10);
 const PCAPNG: &str = "application/x-pcapng";
-const NO_PAST: &str = "no history is kept: the store is off (section [store] of the configuration), or its \
-                       directory could not be written; what is known of late is in /api/v1/events";
+const NO_PAST: &str = "no history is kept here: in section [store] of the configuration the store is off, or of kind \
+                       \"clickhouse\", which is asked by SQL and not here, or its directory could not be written; what is known \
+                       of late is in /api/v1/events";
 const BUSY: &str = "the store is busy with other questions; ask again in a moment";
 const BROKE: &str = "the answer could not be made: a fault of this program, its log says more";

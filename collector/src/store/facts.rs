@@ -155,21 +155,11 @@ impl Lean<'_> {
             role: Role::from_name(&self.role).ok_or(unknown)?,
             is_final: self.status == EventStatus::Final,
             revision: self.revision,
-            agreement: agreement(self.corroboration.iter().map(|item| item.agreement)),
+            agreement: Agreement::of_all(self.corroboration.iter().map(|item| item.agreement)),
             in_burst: self.context.as_ref().is_some_and(|context| context.burst.is_some()),
             has_device: self.context.as_ref().is_some_and(|context| context.device.is_some()),
         })
     }
-}
-
-/// What logs make of a verdict, taken together: what speaks against it counts most.
-fn agreement(items: impl Iterator<Item = Agreement>) -> Option<Agreement> {
-    items.min_by_key(|agreement| match agreement {
-        Agreement::Contradicted => 0,
-        Agreement::Refined => 1,
-        Agreement::Confirmed => 2,
-        Agreement::Neutral => 3,
-    })
 }
 
 /// The line of an event that was told anew here and not by its sensor.

@@ -95,7 +95,8 @@ impl<'l> Incoming<'l> {
 fn parse_uid(uid: &str) -> Option<(u64, u64)> {
     let (session, sequence) = uid.split_once('-')?;
     let is_plain = session.len() == 16 && sequence.bytes().all(|byte| byte.is_ascii_digit());
-    let sequence = sequence.parse().ok().filter(|sequence| *sequence <= i64::MAX as u64)?;
+    let sequence =
+        sequence.parse().ok().filter(|sequence| (1..=i64::MAX as u64).contains(sequence))?;
     is_plain.then(|| u64::from_str_radix(session, 16).ok())?.map(|session| (session, sequence))
 }
 
@@ -172,6 +173,7 @@ mod tests {
             (r#"{"uid":"ff-7","sensor":"a"}"#, "SESSION-NUMBER"),
             (r#"{"uid":"00000000000000ff-+7","sensor":"a"}"#, "SESSION-NUMBER"),
             (r#"{"uid":"00000000000000ff-99999999999999999999","sensor":"a"}"#, "SESSION-NUMBER"),
+            (r#"{"uid":"00000000000000ff-0","sensor":"a"}"#, "SESSION-NUMBER"),
             (r#"{"uid":"00000000000000ff-7","id":"x"}"#, "no sensor"),
             (r#"{"uid":"00000000000000ff-7","sensor":"a\n"}"#, "sensor is"),
             (r#"{"uid":"00000000000000ff-7","sensor":"a","record":"x"}"#, "none of"),

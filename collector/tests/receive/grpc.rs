@@ -62,7 +62,7 @@ fn trouble_with_the_store_is_for_later_with_a_time() {
     store.fail(1);
     let status = run(export(address, None, Request::new(logs(&[Some(line(1))])))).unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
-    assert!(status.message().contains("the disk is full"));
+    assert!(status.message().contains("the store cannot take records now"));
     let details = String::from_utf8_lossy(status.details()).into_owned();
     assert!(details.contains("google.rpc.RetryInfo"), "{details}");
     assert_eq!(receivers.state().receivers[1].requests["unstored"], 1);

@@ -77,7 +77,7 @@ fn trouble_with_the_store_is_for_later_and_its_end_is_noticed() {
     let answer = post(address, "/v1/logs", PROTOBUF, &body(&[Some(line(1))]));
     assert_eq!(answer.status, 503);
     assert!(answer.head.contains("retry-after: 2"), "{}", answer.head);
-    assert!(String::from_utf8_lossy(&answer.body).contains("the disk is full"));
+    assert!(String::from_utf8_lossy(&answer.body).contains("the store cannot take records now"));
     let state = receivers.state();
     assert_eq!(state.problem.as_deref(), Some("the disk is full"));
     assert_eq!((state.commits_failed, store.count()), (1, 0));

@@ -27,14 +27,15 @@ pub fn address(receivers: &Receivers, name: &str) -> SocketAddr {
 }
 
 pub fn uid(number: u64) -> String {
-    format!("00000000000000aa-{number}")
+    format!("00000000000000aa-{}", number + 1)
 }
 
-/// Record number so and so.
+/// Record number so and so, from 0; sequences begin with 1.
 pub fn line(number: u64) -> String {
     format!(
-        r#"{{"uid":"{}","sequence":{number},"sensor":"here","record":"event","x":"ä"}}"#,
-        uid(number)
+        r#"{{"uid":"{}","sequence":{},"sensor":"here","record":"event","x":"ä"}}"#,
+        uid(number),
+        number + 1
     )
 }
 

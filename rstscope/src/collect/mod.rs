@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `mod.rs` | the command: store, receivers, API, until it is told to stop |
 //! | `kept.rs` | where records are kept |
+//! | `heard.rs` | what is kept, told to the page and to the logs |
 //! | `joined.rs` | events beside logs of firewalls and servers |
 //! | `hourly.rs` | the thread that writes Parquet files |
 //! | `notify.rs` | what the service manager is told |
 
+mod heard;
 mod hourly;
 mod joined;
 mod kept;
@@ -70,6 +72,9 @@ pub(crate) fn run(arguments: &CollectArguments) -> anyhow::Result<Outcome> {
     let kept = Kept::open(&config)?;
     let named = identity::sensor(&config, Vec::new());
     let api = Api::offer(&config.api, named, kept.past, kept.logs)?;
+    if let Some(api) = &api {
+        kept.recent.get_or_init(|| Arc::clone(api.recent()));
+    }
     let receivers = Receivers::start(&config.collect, kept.keep, kept.gather)?;
     if !arguments.quiet {
         greet(&config, &receivers)?;
@@ -118,21 +123,24 @@ fn greet(config: &Config, receivers: &Receivers) -> anyhow::Result<()> {
     }
     if store.kind == StoreKind::Clickhouse {
         let ClickHouseOptions { url, database, .. } = &store.clickhouse;
-        writeln!(out, "Keeps in ClickHouse at {url}, database {database}")?;
-        return out.flush().context("write to standard output");
+        writeln!(
+            out,
+            "Keeps in ClickHouse at {url}, database {database}; ask it by SQL, the page shows only what came of late"
+        )?;
+    } else {
+        writeln!(
+            out,
+            "Keeps in {}: counts by minute {} h, by ten minutes {} d, by hour {} d; events {} d or {} GiB; \
+             packets {} GiB",
+            store.directory.display(),
+            store.minutes_h,
+            store.tens_d,
+            store.hours_d,
+            store.events_d,
+            store.events_bytes_max >> 30,
+            store.evidence_bytes_max >> 30,
+        )?;
     }
-    writeln!(
-        out,
-        "Keeps in {}: counts by minute {} h, by ten minutes {} d, by hour {} d; events {} d or {} GiB; \
-         packets {} GiB",
-        store.directory.display(),
-        store.minutes_h,
-        store.tens_d,
-        store.hours_d,
-        store.events_d,
-        store.events_bytes_max >> 30,
-        store.evidence_bytes_max >> 30,
-    )?;
     if let Some(address) = config.api.address() {
         writeln!(out, "Answers on {address}: /api/v1/..., /metrics, /healthz, /readyz")?;
     }

@@ -109,8 +109,11 @@ impl UnaryService<Bytes> for Export {
                     gate.refuse(Fate::Malformed, &why);
                     Status::invalid_argument(why)
                 })?;
-            let receipt =
-                gate.desk.store(found).await.map_err(|trouble| unavailable(trouble.text()))?;
+            let receipt = gate
+                .desk
+                .store(found)
+                .await
+                .map_err(|trouble| unavailable(trouble.text_for_sender()))?;
             Ok(tonic::Response::new(answer::taken(&receipt).encode_to_vec()))
         })
     }

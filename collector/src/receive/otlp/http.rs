@@ -86,7 +86,7 @@ async fn receive(gate: &Gate, form: Option<Form>, request: Request) -> Result<Re
     })??;
     let found = parsed(gate, form, coding, body).await?;
     gate.desk.store(found).await.map_err(|trouble| {
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Fate::Unstored, trouble.text())
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Fate::Unstored, trouble.text_for_sender())
     })
 }
 

@@ -1,0 +1,91 @@
+//! Events of the fleet once they are kept: known of late to the page, and handed to the logs that are joined.
+
+use std::sync::{Arc, OnceLock};
+
+use collector::logs::Logs;
+use collector::{Arrival, ArrivalKind, Keep, KeepError, Kept, Recent};
+use events::Event;
+
+/// A store, and who hears of the events that it has committed.
+pub(super) struct Heard {
+    pub(super) keep: Arc<dyn Keep>,
+    pub(super) logs: Option<Arc<Logs>>,
+    /// What is known of late; set once the API is offered, never without one.
+    pub(super) recent: Arc<OnceLock<Arc<Recent>>>,
+}
+
+impl Keep for Heard {
+    fn keep(&self, batch: &[Arrival]) -> Result<Kept, KeepError> {
+        let kept = self.keep.keep(batch)?;
+        let recent = self.recent.get();
+        if recent.is_none() && self.logs.is_none() {
+            return Ok(kept);
+        }
+        let mut is_refused = vec![false; batch.len()];
+        for (place, _) in &kept.refused {
+            if let Some(is_refused) = is_refused.get_mut(*place) {
+                *is_refused = true;
+            }
+        }
+        for (arrival, is_refused) in batch.iter().zip(is_refused) {
+            if is_refused || arrival.kind != ArrivalKind::Event || arrival.is_test {
+                continue;
+            }
+            let Ok(event) = serde_json::from_slice::<Event>(&arrival.json) else { continue };
+            if let Some(recent) = recent {
+                recent.event(&event);
+            }
+            if let Some(logs) = &self.logs {
+                logs.event(&arrival.sensor, &event);
+            }
+        }
+        Ok(kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, OnceLock};
+
+    use collector::{
+        Arrival, ArrivalKind, Keep, KeepError, Kept, Options, Question, Recent, Sensor,
+    };
+
+    use super::Heard;
+
+    /// Refuses the second of a batch, or everything.
+    struct Picky(bool);
+
+    impl Keep for Picky {
+        fn keep(&self, batch: &[Arrival]) -> Result<Kept, KeepError> {
+            if self.0 {
+                return Err(KeepError("no".to_owned()));
+            }
+            let refused = vec![(1, "no".to_owned())];
+            Ok(Kept { new: batch.len() as u64 - 1, repeated: 0, refused })
+        }
+    }
+
+    #[test]
+    fn what_was_committed_is_known_of_late_and_nothing_else() {
+        let event = include_str!("../../../delivery/src/test_event.json");
+        let arrival = |sequence: u64, is_test: bool| Arrival {
+            session: 1,
+            sequence,
+            sensor: "a".to_owned(),
+            kind: ArrivalKind::Event,
+            is_test,
+            json: event.into(),
+        };
+        let batch = [arrival(1, false), arrival(2, false), arrival(3, true)];
+        let recent = Arc::new(Recent::new(&Options::default(), Sensor::default()));
+        let known =
+            || recent.events(&Question { filters: Vec::new(), after: None, limit: 9 }).events.len();
+        for (fails, count) in [(true, 0), (false, 1)] {
+            let told = Arc::new(OnceLock::from(Arc::clone(&recent)));
+            let heard = Heard { keep: Arc::new(Picky(fails)), logs: None, recent: told };
+            assert_eq!(heard.keep(&batch).is_err(), fails);
+            assert_eq!(known(), count);
+        }
+    }
+}
