@@ -79,7 +79,7 @@ impl Reading<'_> {
     ) -> Result<Profile, StoreError> {
         let mut profile = Profile::default();
         if let Some(ask) = of_server(&whole(question), server) {
-            self.each_whole(&ask, ANY, |_, event| {
+            self.each_newest(&ask, ANY, |_, event| {
                 if is_final(event) {
                     profile.add_event(event);
                 }
@@ -94,7 +94,7 @@ impl Reading<'_> {
         question: &Question<'_>,
         idle: &mut Idle,
     ) -> Result<(), StoreError> {
-        self.each_whole(&whole(question), ANY, |_, event| {
+        self.each_newest(&whole(question), ANY, |_, event| {
             if is_final(event) {
                 idle.add_event(event);
             }

@@ -17,7 +17,7 @@ impl Reading<'_> {
     /// The store cannot be read, or not in time.
     pub(super) fn devices(&self, ask: &Ask) -> Result<Vec<DeviceRow>, StoreError> {
         let mut devices: BTreeMap<DeviceKey, DeviceTally> = BTreeMap::new();
-        self.each_whole(ask, row::HAS_DEVICE, |sensor, event| {
+        self.each_newest(ask, row::HAS_DEVICE, |sensor, event| {
             let Some(device) = event.context.as_ref().and_then(|context| context.device.as_ref())
             else {
                 return;

@@ -166,7 +166,8 @@ impl Account {
     fn is_settled(&self, session: u64, number: u64) -> bool {
         let ranges = self.sessions.get(&session);
         let below = ranges.and_then(|ranges| ranges.range(..=number).next_back());
-        number <= self.floor && below.is_none_or(|(_, last)| *last < number)
+        let is_old = self.floor > 0 && number <= self.floor;
+        is_old && below.is_none_or(|(_, last)| *last < number)
     }
 
     /// Numbers above `floor` and up to `end` that are in no range, the last range being the end.

@@ -1,6 +1,7 @@
 //! The steps in which counts are kept, and which of them answer for a span of time.
 
 use events::UtcTime;
+use rusqlite::{Connection, params};
 
 use super::options::StoreOptions;
 
@@ -52,6 +53,69 @@ impl Level {
     }
 }
 
+/// The table of [`Reach`].
+pub(super) const TABLE: &str =
+    "CREATE TABLE reach(step_s INTEGER PRIMARY KEY, from_s INTEGER NOT NULL);";
+
+/// How far back the counts of each step reach: from this second on none was deleted. Not what is to be kept: that
+/// may have been less once, and whoever only reads a store does not know it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Reach([u64; 4]);
+
+impl Reach {
+    /// As what is to be kept says.
+    pub(super) fn of(options: &StoreOptions, now_s: u64) -> Self {
+        Self(Level::ALL.map(|level| level.start(now_s.saturating_sub(level.kept_s(options)))))
+    }
+
+    /// As the writer left it; where he has not yet, as what is to be kept says.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(super) fn read(
+        db: &Connection,
+        options: &StoreOptions,
+        now_s: u64,
+    ) -> rusqlite::Result<Self> {
+        let mut reach = Self::of(options, now_s);
+        // Files of older versions have no such table.
+        let sql = "SELECT 1 FROM sqlite_master WHERE name = 'reach'";
+        if !db.prepare_cached(sql)?.exists([])? {
+            return Ok(reach);
+        }
+        let mut read = db.prepare_cached("SELECT from_s FROM reach WHERE step_s = ?")?;
+        for (level, from_s) in Level::ALL.into_iter().zip(&mut reach.0) {
+            let mut rows = read.query([level.step_s() as i64])?;
+            let known = rows.next()?.map(|row| row.get::<_, i64>(0)).transpose()?;
+            // A clock that was ahead once deleted all there was: what came since is whole.
+            if let Some(known) = known.map(|known| known as u64).filter(|known| *known <= now_s) {
+                *from_s = known;
+            }
+        }
+        Ok(reach)
+    }
+
+    /// Notes that what is older may be deleted now; what is gone stays gone.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(super) fn write(&self, db: &Connection, now_s: u64) -> rusqlite::Result<()> {
+        let mut put = db.prepare_cached(
+            "INSERT INTO reach VALUES(?, ?) ON CONFLICT(step_s) DO UPDATE
+             SET from_s = excluded.from_s WHERE excluded.from_s > from_s OR from_s > ?",
+        )?;
+        for (level, from_s) in Level::ALL.into_iter().zip(self.0) {
+            put.execute(params![level.step_s() as i64, from_s as i64, now_s as i64])?;
+        }
+        Ok(())
+    }
+
+    /// The first second of which a step's counts are all there.
+    pub(super) const fn oldest_s(&self, level: Level) -> u64 {
+        self.0[level as usize]
+    }
+}
+
 /// Whole steps, in seconds since the Unix epoch: from `from` on, before `to`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Span {
@@ -72,15 +136,14 @@ pub(super) struct Plan {
 
 impl Plan {
     /// The finest steps that still reach back to `from` and are not too many.
-    pub(super) fn new(from: UtcTime, to: UtcTime, now_s: u64, options: &StoreOptions) -> Self {
+    pub(super) fn new(from: UtcTime, to: UtcTime, now_s: u64, reach: &Reach) -> Self {
         let (from_s, to_s) = (from.0 / NS, to.0.div_ceil(NS).max(from.0 / NS));
         let is_fit = |level: &Level| {
-            let reaches = from_s.saturating_add(level.kept_s(options)) >= now_s;
-            reaches && (to_s - from_s) / level.step_s() <= STEPS_MAX
+            from_s >= reach.oldest_s(*level) && (to_s - from_s) / level.step_s() <= STEPS_MAX
         };
         let step = Level::ALL.into_iter().find(is_fit).unwrap_or(Level::Day);
         // Longer than what is kept: nothing is there.
-        let oldest_s = now_s.saturating_sub(Level::Day.kept_s(options) + Level::Day.step_s());
+        let oldest_s = reach.oldest_s(Level::Day).saturating_sub(Level::Day.step_s());
         let newest_s = now_s.saturating_add(2 * Level::Day.step_s());
         let from_s = step.start(from_s.clamp(oldest_s, newest_s));
         let to_s = to_s.clamp(from_s, newest_s).next_multiple_of(step.step_s());
@@ -137,15 +200,41 @@ mod tests {
     use events::UtcTime;
     use proptest::prelude::*;
 
-    use super::{Level, NS, Plan, StoreOptions, at, of_at};
+    use super::{Level, NS, Plan, Reach, StoreOptions, TABLE, at, of_at};
 
     const NOW_S: u64 = 1_790_000_000;
+
+    fn kept() -> Reach {
+        Reach::of(&StoreOptions::default(), NOW_S)
+    }
+
+    #[test]
+    fn what_was_deleted_is_not_there_again_when_more_is_to_be_kept() {
+        let db = rusqlite::Connection::open_in_memory().unwrap();
+        let much = StoreOptions { minutes_h: 24 * 30, ..StoreOptions::default() };
+        let little = StoreOptions { minutes_h: 1, ..StoreOptions::default() };
+        let read = |options| Reach::read(&db, options, NOW_S).unwrap();
+        assert_eq!(read(&much), Reach::of(&much, NOW_S), "a file of an older version");
+        db.execute_batch(TABLE).unwrap();
+        let ahead_s = NOW_S + 1_000_000_000;
+        Reach::of(&little, ahead_s).write(&db, ahead_s).unwrap();
+        assert_eq!(read(&much), Reach::of(&much, NOW_S), "of a clock that was ahead");
+        for (options, now_s) in [(&little, NOW_S), (&much, NOW_S + 60)] {
+            Reach::of(options, now_s).write(&db, now_s).unwrap();
+        }
+        assert_eq!(read(&much).oldest_s(Level::Minute), NOW_S / 60 * 60 - 3600);
+        let ask = |ago_s: u64| {
+            let from = UtcTime((NOW_S - ago_s) * NS);
+            Plan::new(from, UtcTime(NOW_S * NS), NOW_S, &read(&much)).step
+        };
+        assert_eq!((ask(3600), ask(7200)), (Level::Minute, Level::TenMinutes));
+    }
 
     #[test]
     fn an_hour_is_told_by_minutes_and_a_month_by_hours() {
         let plan = |ago_s: u64| {
             let from = UtcTime((NOW_S - ago_s) * NS);
-            Plan::new(from, UtcTime(NOW_S * NS), NOW_S, &StoreOptions::default()).step
+            Plan::new(from, UtcTime(NOW_S * NS), NOW_S, &kept()).step
         };
         assert_eq!(plan(3600), Level::Minute);
         assert_eq!(plan(86_400), Level::TenMinutes);
@@ -158,7 +247,7 @@ mod tests {
         fn parts_cover_the_span_once_and_in_order(ago_s in 0_u64..40_000_000, len_s in 0_u64..40_000_000) {
             let from_s = NOW_S - ago_s;
             let (from, to) = (UtcTime(from_s * NS), UtcTime((from_s + len_s).min(NOW_S) * NS));
-            let plan = Plan::new(from, to, NOW_S, &StoreOptions::default());
+            let plan = Plan::new(from, to, NOW_S, &kept());
             let mut next_s = plan.span.from_s;
             for (level, part) in &plan.parts {
                 prop_assert_eq!(part.from_s, next_s);

@@ -249,7 +249,7 @@ impl Store {
         ask: &Ask,
         each: impl FnMut(&str, &Event),
     ) -> Result<(), StoreError> {
-        self.reading().each_whole(ask, search::ANY, each)
+        self.reading().each_whole(ask, search::ANY, each).map(drop)
     }
 
     /// How many events there are of those asked for.

@@ -15,7 +15,7 @@ use super::checks;
 use super::detail;
 use super::group::Group;
 use super::incoming::Unreadable;
-use super::levels::{Level, at};
+use super::levels::{Level, Reach, at};
 use super::matrix::Matrix;
 use super::options::StoreOptions;
 use super::total::Total;
@@ -222,10 +222,11 @@ pub(super) fn forget(
     options: &StoreOptions,
 ) -> rusqlite::Result<bool> {
     let mut has_more = false;
+    let reach = Reach::of(options, now_s);
+    reach.write(db, now_s)?;
     for level in Level::ALL {
         let name = level.name();
-        let oldest_s = level.start(now_s.saturating_sub(level.kept_s(options)));
-        let end = at(oldest_s, 0);
+        let end = at(reach.oldest_s(level), 0);
         for table in ["rollup", "matrix", "total"] {
             for _ in 0..STEPS_FORGOTTEN_AT_ONCE {
                 let first: Option<i64> = db

@@ -155,7 +155,7 @@ impl Reading<'_> {
     /// The store cannot be read, or not in time.
     pub(super) fn bursts(&self, ask: &Ask) -> Result<Vec<BurstRow>, StoreError> {
         let mut bursts: BTreeMap<(String, Endpoint, UtcTime), BurstRow> = BTreeMap::new();
-        self.each_whole(ask, row::IN_BURST, |sensor, event| {
+        self.each_newest(ask, row::IN_BURST, |sensor, event| {
             let Some(burst) = event.context.as_ref().and_then(|context| context.burst.as_ref())
             else {
                 return;
@@ -184,7 +184,7 @@ impl Reading<'_> {
     pub(super) fn disagreements(&self, ask: &Ask) -> Result<Vec<DisagreementRow>, StoreError> {
         let mut rules: BTreeMap<(String, String, String, String, bool), DisagreementRow> =
             BTreeMap::new();
-        self.each_whole(ask, row::DISAGREES, |_, event| {
+        self.each_newest(ask, row::DISAGREES, |_, event| {
             for item in &event.corroboration {
                 if !item.is_culprit_wrong(event.verdict.origin) {
                     continue;
@@ -209,13 +209,13 @@ impl Reading<'_> {
         Ok(page(rows, ask))
     }
 
-    /// Goes through events, newest part first, with all they say; so many at most.
+    /// Goes through events, newest part first, with all they say; so many at most, and whether it were so many.
     pub(super) fn each_whole(
         &self,
         ask: &Ask,
         mask: i64,
         mut each: impl FnMut(&str, &Event),
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut left = WHOLE_EVENTS_MAX;
         for (key, _) in self.parts(ask)?.into_iter().rev() {
             let mut block = Block::default();
@@ -229,6 +229,22 @@ impl Reading<'_> {
             if left == 0 {
                 break;
             }
+        }
+        Ok(left == 0)
+    }
+
+    /// The same for an answer of its own: that it is made of the newest ones only is said in the log.
+    pub(super) fn each_newest(
+        &self,
+        ask: &Ask,
+        mask: i64,
+        each: impl FnMut(&str, &Event),
+    ) -> Result<(), StoreError> {
+        if self.each_whole(ask, mask, each)? {
+            tracing::info!(
+                "an answer is made of the newest {WHOLE_EVENTS_MAX} events that were asked for: ask for a shorter \
+                 time to have all of them"
+            );
         }
         Ok(())
     }

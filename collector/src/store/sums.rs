@@ -13,7 +13,7 @@ use super::bytes::{add_connections, server_key};
 use super::detail;
 use super::error::StoreError;
 use super::group::{Group, Named};
-use super::levels::{Level, Plan, Span, at, of_at};
+use super::levels::{Level, Plan, Reach, Span, at, of_at};
 use super::library::{Deadline, Volume};
 use super::matrix;
 use super::profile::{Idle, Profile};
@@ -345,7 +345,8 @@ impl Reading<'_> {
         // One snapshot for all tables, whatever is written meanwhile.
         main.db.execute_batch("BEGIN").map_err(&failed)?;
         let sensor = ask.sensor.as_deref().map(|name| main.words.sensor_number(name));
-        let plan = Plan::new(ask.from, ask.to, self.now_s, self.options);
+        let reach = Reach::read(&main.db, self.options, self.now_s).map_err(&failed)?;
+        let plan = Plan::new(ask.from, ask.to, self.now_s, &reach);
         let question = Question { ask, plan, main: &main, sensor, deadline: self.deadline };
         let answered = answer(&question);
         drop(main.db.execute_batch("COMMIT"));

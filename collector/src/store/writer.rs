@@ -19,6 +19,7 @@ use super::facts::{self, EventFacts};
 use super::files::{self, Schema};
 use super::incoming::{Incoming, Put, RecordKind, Unreadable};
 use super::ledger::{self, Ledger};
+use super::levels;
 use super::options::StoreOptions;
 use super::part::Kept;
 use super::ring::{self, Ring};
@@ -30,7 +31,8 @@ use super::words::{WORD_TABLE, Words};
 pub(super) const MAIN: &str = "main.sqlite";
 
 /// Its tables, by version.
-pub(super) const SCHEMA: Schema = Schema { steps: &[WORD_TABLE, rollup::TABLES, ledger::TABLES] };
+pub(super) const SCHEMA: Schema =
+    Schema { steps: &[WORD_TABLE, rollup::TABLES, ledger::TABLES, levels::TABLE] };
 
 /// Everything that is written to.
 pub(super) struct Writer {
