@@ -7,7 +7,7 @@ use classifiers::{Cause, Origin, Stage};
 use events::{Agreement, Event, Side};
 
 use super::conclude::{Opinion, TapSide, endpoint, logs, surer};
-use super::session::{End, LogSession, ResetTo};
+use super::session::{End, LogSession, Product, ResetTo};
 
 /// Judges a line of a firewall.
 pub(super) fn opinion(
@@ -152,6 +152,11 @@ impl Said<'_> {
                 self.session.action
             ));
         }
+        if self.is_denial() {
+            return Opinion::neutral(format!(
+                "{logs}: it denied this connection; whether it answers with a reset is its setting."
+            ));
+        }
         let is_other_way = match self.session.resets {
             Some(ResetTo::Client) => self.event.claimed == Side::Client,
             Some(ResetTo::Server) => self.event.claimed == Side::Server,
@@ -164,6 +169,14 @@ impl Said<'_> {
             ));
         }
         self.device_did(policy_cause(self.event), &logs, "its policy")
+    }
+
+    /// A denial by those that answer with nothing unless they are told to: no proof that the reset is theirs.
+    fn is_denial(&self) -> bool {
+        let session = self.session;
+        matches!(session.product, Product::Fortigate | Product::JuniperSrx | Product::CiscoAsa)
+            && session.action.eq_ignore_ascii_case("deny")
+            && session.resets.is_none()
     }
 
     fn device(&self, cause: Cause, why: &str) -> Opinion {
@@ -234,14 +247,18 @@ impl Said<'_> {
                 "{logs}, but this connection had carried data already."
             ));
         }
-        let is_known = matches!(cause, Cause::SynAuthReset | Cause::SynFloodBackscatter);
-        let (cause, cause_sure) = match is_known {
-            true => (cause, surer(cause_sure, 0.3)),
-            false => (Cause::SynAuthReset, 0.8),
-        };
         let sentence =
             format!("{logs}: its protection from SYN floods took part in this handshake.");
-        Opinion::with(Agreement::Confirmed, sentence, (origin, sure), (cause, cause_sure))
+        if matches!(cause, Cause::SynAuthReset | Cause::SynFloodBackscatter) {
+            let cause = (cause, surer(cause_sure, 0.3));
+            return Opinion::with(Agreement::Confirmed, sentence, (origin, sure), cause);
+        }
+        if origin == Origin::Unknown || origin.is_device() {
+            let cause = (Cause::SynAuthReset, 0.8);
+            return Opinion::with(Agreement::Refined, sentence, (origin, sure), cause);
+        }
+        // That it looked at the handshake says nothing of why an endpoint broke it off.
+        Opinion::neutral(sentence)
     }
 
     fn forgotten(&self, ahead_s: Option<f64>) -> Opinion {

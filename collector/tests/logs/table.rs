@@ -234,3 +234,43 @@ fn an_asa_whose_opening_was_not_heard_is_read_by_the_sides_of_the_event() {
         .to_owned();
     assert_eq!(sentence(&joined(&seen, &[line])).0, Agreement::Confirmed);
 }
+
+#[test]
+fn a_denial_of_those_that_answer_with_nothing_by_default_accuses_nobody() {
+    let srx = "<14>1 2023-11-14T22:13:20.000Z fw-edge-1 RT_FLOW - RT_FLOW_SESSION_DENY [junos@2636 \
+               source-address=\"10.1.2.3\" source-port=\"40000\" destination-address=\"203.0.113.9\" \
+               destination-port=\"443\" protocol-id=\"6\" policy-name=\"out\"]";
+    let fortigate = "<189>date=2023-11-14 time=22:13:20 devname=\"fw-edge-1\" logid=\"13\" type=\"traffic\" proto=6 \
+                     action=\"deny\" srcip=10.1.2.3 srcport=40000 dstip=203.0.113.9 dstport=443";
+    let asa = "<166>Nov 14 2023 22:13:20 fw-edge-1 : %ASA-4-106023: Deny tcp src outside:10.1.2.3/40000 dst \
+               inside:203.0.113.9/443 by access-group \"out\" [0x0, 0x0]";
+    for line in [srx, fortigate, asa] {
+        for origin in [Origin::MiddleboxToClient, Origin::Unknown, Origin::Server] {
+            let seen = event(origin, 0.9, Cause::PolicyResetSyn, Stage::PostSyn);
+            let told = joined(&seen, &[line.to_owned()]);
+            assert_eq!(sentence(&told).0, Agreement::Neutral, "{line}");
+            assert!(sentence(&told).1.ends_with("is its setting."), "{}", sentence(&told).1);
+            assert!(told.conclusion.is_none());
+        }
+    }
+    let pan = PAN.replace("{action}", "deny").replace("{reason}", "policy-deny");
+    let seen = event(Origin::MiddleboxToClient, 0.9, Cause::PolicyResetSyn, Stage::PostSyn);
+    assert_eq!(sentence(&joined(&seen, &[pan])).0, Agreement::Confirmed);
+}
+
+#[test]
+fn a_defence_from_floods_changes_nothing_where_an_endpoint_is_known() {
+    let line = "<166>Nov 14 2023 22:13:20 asa-1 : %ASA-6-302014: Teardown TCP connection 9 for outside:10.1.2.3/40000 \
+                to inside:203.0.113.9/443 duration 0:00:20 bytes 0 SYN Control";
+    let told = |origin, cause| {
+        let told = joined(&event(origin, 0.9, cause, Stage::PostSyn), &[line.to_owned()]);
+        (told.corroboration[0].agreement, told.conclusion.map(|said| (said.origin, said.cause)))
+    };
+    assert_eq!(told(Origin::Server, Cause::PortClosed), (Agreement::Neutral, None));
+    for origin in [Origin::Unknown, Origin::MiddleboxToClient] {
+        let refined = (Agreement::Refined, Some((origin, Cause::SynAuthReset)));
+        assert_eq!(told(origin, Cause::PolicyResetSyn), refined);
+    }
+    let known = (Agreement::Confirmed, Some((Origin::MiddleboxToClient, Cause::SynAuthReset)));
+    assert_eq!(told(Origin::MiddleboxToClient, Cause::SynAuthReset), known);
+}

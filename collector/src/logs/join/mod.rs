@@ -76,8 +76,8 @@ struct KnownSession {
 struct Source {
     clock: SourceClock,
     joined: u64,
-    /// How often each side of it was shown, for sessions whose addresses do not tell.
-    tap: [u64; 2],
+    /// How often each sensor was shown each side of it, for sessions whose addresses do not tell.
+    taps: BTreeMap<String, [u64; 2]>,
 }
 
 impl Joiner {
@@ -395,7 +395,7 @@ impl Joiner {
         let (session, tuple) = in_terms_of(&seen.event, &known.session, tuple)?;
         let sensor = seen.sensor.clone();
         let source = self.sources.get_mut(&session.source)?;
-        let tap = source.tap_side(&session, &tuple);
+        let tap = source.tap_side(&sensor, &session, &tuple);
         source.joined += 1;
         let ahead_s = offset.map(|offset| offset.ahead_ns as f64 / 1e9);
         let seen = self.events.at_mut(number)?;
@@ -417,10 +417,17 @@ enum Best {
 }
 
 impl Source {
-    /// By this session's addresses, else by what most others showed.
-    fn tap_side(&mut self, session: &LogSession, tuple: &LogTuple) -> TapSide {
-        let [client, server] = &mut self.tap;
-        match TapSide::of(session, tuple) {
+    /// By this session's addresses, else by what all others showed to the same sensor.
+    fn tap_side(&mut self, sensor: &str, session: &LogSession, tuple: &LogTuple) -> TapSide {
+        let side = TapSide::of(session, tuple);
+        if !self.taps.contains_key(sensor) {
+            if side == TapSide::Unknown || self.taps.len() >= SENSORS_MAX {
+                return side;
+            }
+            self.taps.insert(sensor.to_owned(), [0; 2]);
+        }
+        let Some([client, server]) = self.taps.get_mut(sensor) else { return side };
+        match side {
             TapSide::Client => {
                 *client += 1;
                 TapSide::Client
@@ -429,7 +436,7 @@ impl Source {
                 *server += 1;
                 TapSide::Server
             }
-            // Several sensors may stand on both sides: only what was never otherwise is taken over.
+            // A sensor may have taps on both sides: only what was never otherwise is taken over.
             TapSide::Unknown => match (*client, *server) {
                 (SIDES_MIN.., 0) => TapSide::Client,
                 (0, SIDES_MIN..) => TapSide::Server,
@@ -486,6 +493,9 @@ const ITEMS_MAX: usize = 8;
 
 /// Writers that are followed.
 const SOURCES_MAX: usize = 4096;
+
+/// Sensors of which it is followed on which side of a writer they are.
+const SENSORS_MAX: usize = 256;
 
 /// Sessions whose addresses tell the side, before it is believed of others.
 const SIDES_MIN: u64 = 5;

@@ -25,13 +25,18 @@ impl<K: Eq + Hash + Clone, V> Memory<K, V> {
         self.number += 1;
         self.order.push_back((self.number, key.clone()));
         self.entries.insert(key, (self.number, value));
-        // Removed entries leave their keys behind.
-        while self.order.len() > self.room {
+        while self.entries.len() > self.room {
             let Some((number, key)) = self.order.pop_front() else { break };
             if self.entries.get(&key).is_some_and(|entry| entry.0 == number) {
                 self.entries.remove(&key);
                 self.gone += 1;
             }
+        }
+        // Removed entries leave their keys behind.
+        if self.order.len() > 2 * self.room {
+            let entries = &self.entries;
+            self.order
+                .retain(|(number, key)| entries.get(key).is_some_and(|entry| entry.0 == *number));
         }
     }
 
@@ -49,6 +54,18 @@ impl<K: Eq + Hash + Clone, V> Memory<K, V> {
 #[cfg(test)]
 mod tests {
     use super::Memory;
+
+    #[test]
+    fn what_was_asked_for_makes_nothing_else_give_way() {
+        let mut memory = Memory::new(4);
+        memory.insert(0, 0);
+        for number in 1..1000 {
+            memory.insert(number, number);
+            assert_eq!(memory.remove(&number), Some(number));
+            assert!(memory.order.len() <= 8);
+        }
+        assert_eq!((memory.remove(&0), memory.gone()), (Some(0), 0));
+    }
 
     #[test]
     fn the_oldest_gives_way_and_is_counted() {
