@@ -45,7 +45,7 @@ fn what_cannot_be_kept_is_refused_by_partial_success_counted_and_kept_aside() {
         None,
         Some("{}".to_owned()),
         Some(line(2).replace("\"x\"", "\"poison\"")),
-        Some(line(3).replace("-3", "-4")),
+        Some(line(3).replace("-4\"", "-5\"")),
         Some(line(5)),
     ];
     let answer = post(address, "/v1/logs", PROTOBUF, &body(&texts));

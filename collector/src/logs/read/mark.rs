@@ -121,7 +121,9 @@ mod tests {
                 "<134>Nov 14 22:13:25 lb-1 haproxy[7]: 10.0.1.2:33317 [14/Nov/2023:22:13:20.443] http-in static/srv1 \
                  10/0/30/-1/109 502 2750 - - SH-- 1/1/1/1/0 0/0 {{{forged}}} \"GET / HTTP/1.1\""
             );
-            assert_eq!(product(&line), Some(Product::Haproxy), "{line}");
+            // Our own format in it makes the line unreadable, which is no forgery either.
+            let is_own = forged.starts_with("rstscope_haproxy");
+            assert_eq!(product(&line), (!is_own).then_some(Product::Haproxy), "{line}");
         }
     }
 
