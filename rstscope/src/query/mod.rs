@@ -96,7 +96,7 @@ pub(crate) fn run(arguments: &QueryArguments) -> anyhow::Result<Outcome> {
     let answer = source.answer(&words)?;
     let text = match arguments.format {
         QueryFormat::Json => format!("{}\n", serde_json::to_string_pretty(&answer)?),
-        QueryFormat::Csv => views::csv(&answer)?,
+        QueryFormat::Csv => views::csv(&answer, &words)?,
         QueryFormat::Table => views::text(&answer, &words, terminal::width()),
     };
     println(&text)?;

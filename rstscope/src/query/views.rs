@@ -4,7 +4,7 @@ use collector::{
     BurstRow, DeviceRow, DisagreementRow, IdleHistogram, IdleTimer, ImpactCounts, NameRow,
     Overview, SensorRow, ServerDetail, ServerSummary,
 };
-use events::{Connections, Spread, thousands};
+use events::{Connections, Filter, Spread, thousands};
 
 use super::sheet::{Sheet, server, time};
 use super::source::Answer;
@@ -21,12 +21,12 @@ pub(super) fn text(answer: &Answer, words: &Words, width: usize) -> String {
                 connection(detail, width)
             );
         }
-        Answer::Overview(overview) => overview_head(overview),
+        Answer::Overview(overview) => overview_head(overview, is_of_servers(words)),
         Answer::Sensors(_) => String::new(),
         _ => format!("{} to {} UTC\n", time(words.ask.from), time(words.ask.to)),
     };
     if let Answer::Server(detail) = answer {
-        text += &share(&detail.summary.connections, &detail.summary.resets);
+        text += &share(&detail.summary.connections, &detail.summary.resets, true);
     }
     let sheets = sheets(answer);
     let is_empty = sheets.iter().all(|sheet| sheet.rows.is_empty());
@@ -53,16 +53,22 @@ pub(super) fn text(answer: &Answer, words: &Words, width: usize) -> String {
 ///
 /// # Errors
 /// None that can happen in memory.
-pub(super) fn csv(answer: &Answer) -> anyhow::Result<String> {
+pub(super) fn csv(answer: &Answer, words: &Words) -> anyhow::Result<String> {
     match answer {
-        Answer::Overview(overview) => series(overview).csv(),
+        Answer::Overview(overview) => series(overview, is_of_servers(words)).csv(),
         _ => sheets(answer).first().map_or_else(|| Ok(String::new()), Sheet::csv),
     }
 }
 
-fn overview_head(overview: &Overview) -> String {
+/// Whether only some servers are meant: which connections timed out or were unanswered is not known by
+/// server.
+fn is_of_servers(words: &Words) -> bool {
+    words.ask.filters.iter().any(Filter::is_about_server)
+}
+
+fn overview_head(overview: &Overview, is_of_servers: bool) -> String {
     let mut text = format!("{} to {} UTC\n", time(overview.from), time(overview.to));
-    text += &share(&overview.connections, &overview.resets);
+    text += &share(&overview.connections, &overview.resets, is_of_servers);
     if overview.overflow > 0 {
         let count = thousands(overview.overflow);
         text +=
@@ -75,20 +81,24 @@ fn overview_head(overview: &Overview) -> String {
 }
 
 /// Resets and what they are a part of.
-fn share(connections: &Connections, resets: &ImpactCounts) -> String {
+fn share(connections: &Connections, resets: &ImpactCounts, is_of_servers: bool) -> String {
     let all = connections.opened + connections.midstream;
     let share = if all == 0 {
         String::new()
     } else {
         format!(" ({:.2} % of connections)", 100.0 * resets.harmful() as f64 / all as f64)
     };
+    let silent = if is_of_servers {
+        String::new()
+    } else {
+        let (timed_out, unanswered) = (connections.timed_out, connections.unanswered);
+        format!(", {} timed out, {} unanswered", thousands(timed_out), thousands(unanswered))
+    };
     format!(
-        "{} connections opened, {} closed well, {} timed out, {} unanswered.\n\
+        "{} connections opened, {} closed well{silent}.\n\
          {} resets, {} harmful{share}: {} aborted, {} refused.\n",
         thousands(all),
         thousands(connections.closed_well),
-        thousands(connections.timed_out),
-        thousands(connections.unanswered),
         thousands(resets.total()),
         thousands(resets.harmful()),
         thousands(resets.aborted),
@@ -287,7 +297,8 @@ fn spread(title: &str, spread: &Spread) -> Sheet {
     sheet
 }
 
-fn series(overview: &Overview) -> Sheet {
+/// Empty where it is not known how many timed out.
+fn series(overview: &Overview, is_of_servers: bool) -> Sheet {
     let columns =
         &["time", "opened", "closed_well", "timed_out", "aborted", "refused", "benign", "unknown"];
     let mut sheet = Sheet::new("", columns);
@@ -296,12 +307,38 @@ fn series(overview: &Overview) -> Sheet {
         .iter()
         .map(|step| {
             let (all, resets) = (step.connections, step.resets);
+            let timed_out = (!is_of_servers).then_some(all.timed_out);
+            let known = [Some(all.opened), Some(all.closed_well), timed_out];
+            let resets = [resets.aborted, resets.refused, resets.benign, resets.unknown].map(Some);
+            let counts = known.into_iter().chain(resets);
             let counts =
-                [all.opened, all.closed_well, all.timed_out, resets.aborted, resets.refused];
-            let counts = counts.into_iter().chain([resets.benign, resets.unknown]);
-            let counts = counts.map(|count| count.to_string());
+                counts.map(|count| count.map_or_else(String::new, |count| count.to_string()));
             std::iter::once(step.time.to_string()).chain(counts).collect()
         })
         .collect();
     sheet
+}
+
+#[cfg(test)]
+mod tests {
+    use collector::Step;
+
+    use super::*;
+
+    fn said(words: &str) -> (String, String) {
+        let words = Words::read(words, events::UtcTime(86_400_000_000_000)).unwrap();
+        let overview = Overview { series: vec![Step::default()], ..Overview::default() };
+        let answer = Answer::Overview(overview);
+        (text(&answer, &words, 80), csv(&answer, &words).unwrap())
+    }
+
+    #[test]
+    fn what_is_not_known_by_server_is_not_told_as_none() {
+        let (text, csv) = said("overview");
+        assert!(text.contains("closed well, 0 timed out, 0 unanswered."), "{text}");
+        assert!(csv.contains(",0,0,0,0,0,0,0"), "{csv}");
+        let (text, csv) = said("overview port=443");
+        assert!(text.contains("0 closed well.") && !text.contains("timed out"), "{text}");
+        assert!(csv.contains(",0,0,,0,0,0,0"), "{csv}");
+    }
 }

@@ -16,7 +16,7 @@ export function Ladder(props: { rungs: Rung[]; event: Event }) {
   let y = 46;
   const rows = props.rungs.map((rung) => {
     const gap = missing(rung) ? y + 20 : undefined;
-    if (gap) y += 34;
+    if (gap) y += 44;
     const at = y;
     y += ROW;
     return { rung, at, gap };
@@ -130,8 +130,8 @@ function places(width: number, narrow: boolean, rungs: Rung[], origin: string) {
   const room = narrow ? 34 : 60;
   const title = narrow ? "off path" : "off the path";
   return rungs.some((rung) => rung.is_judged && rung.from === "client")
-    ? { left, right: right - room, sender: { x: width - (narrow ? 28 : 40), title } }
-    : { left: left + room, right, sender: { x: narrow ? 28 : 95, title } };
+    ? { left, right: right - room, sender: { x: width - (narrow ? 32 : 48), title } }
+    : { left: left + room, right, sender: { x: narrow ? 32 : 92, title } };
 }
 
 const ROW = 30;
