@@ -81,7 +81,7 @@ pub use minute::{
     ClientCount, Clients, EXAMPLES, LATE_PARTS, Minute, MinuteRow, ScanRow, ServerRange,
     ServiceRow, Spread, TOP_CLIENTS, minute_id,
 };
-pub use record::{Body, Record};
+pub use record::{Body, Record, RecordKind, Uid};
 pub use report::{
     Connections, ControlReport, CpuTime, GroupCount, InputReport, Memory, MemoryItem, Report,
     Resets, Start, StartInput,
