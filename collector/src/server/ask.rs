@@ -140,7 +140,7 @@ fn short(name: &str, text: &str) -> Result<String, Refused> {
 
 /// More conditions than anybody types.
 const PAIRS_MAX: usize = 32;
-const TEXT_LEN_MAX: usize = 200;
+pub(crate) const TEXT_LEN_MAX: usize = 200;
 /// A day, unless said.
 const LAST_S: u64 = 86_400;
 const LAST_S_MAX: u64 = 3660 * 86_400;
