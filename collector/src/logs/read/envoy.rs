@@ -7,7 +7,7 @@
 use events::Endpoint;
 
 use super::Context;
-use super::fields::endpoint;
+use super::fields::{endpoint, word};
 use super::header::Header;
 use super::stamp::{self, MILLISECOND_NS};
 use crate::logs::session::{End, Garbage, Kind, LogSession, LogTuple, Matched, Product, Reading};
@@ -72,7 +72,7 @@ pub(crate) fn read(
         tuples,
         is_oriented: true,
         end,
-        said: format!("{status} {flags}"),
+        said: word(&format!("{status} {flags}")),
         action: String::new(),
         resets: None,
         rule: None,
