@@ -38,7 +38,7 @@ struct Side {
 
 /// Where the message begins: `%ASA-6-302014: `.
 pub(crate) fn begins_at(line: &str) -> Option<usize> {
-    ["%ASA-", "%FTD-"].iter().find_map(|name| line.find(name))
+    ["%ASA-", "%FTD-"].iter().filter_map(|name| line.find(name)).min()
 }
 
 /// Reads a message; `built` remembers openings.

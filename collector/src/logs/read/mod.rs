@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `header.rs` | the syslog header |
-//! | `mark.rs` | where a product's mark may stand |
+//! | `mark.rs`, `preamble.rs` | where a product's mark may stand, and behind what |
 //! | `stamp.rs`, `fields.rs`, `memory.rs` | instants, pieces, what is remembered between lines |
 //! | `pan_os.rs`, `fortigate.rs`, `cisco_asa.rs`, `juniper_srx.rs` | firewalls |
 //! | `haproxy.rs`, `nginx.rs`, `envoy.rs` | proxies and servers |
@@ -22,6 +22,7 @@ mod mark;
 mod memory;
 mod nginx;
 mod pan_os;
+mod preamble;
 pub(crate) mod stamp;
 
 use events::UtcTime;
@@ -118,11 +119,12 @@ fn format_of(line: &str) -> Option<(usize, Format)> {
     let marks = [
         (plain.find(pan_os::begins_at), Format::PanOs),
         (plain.find(cisco_asa::begins_at), Format::CiscoAsa),
-        (plain.find(haproxy::begins_at), Format::Haproxy),
-        (plain.find(nginx::access_at), Format::NginxAccess),
+        (plain.find_ours(haproxy::ours_at), Format::Haproxy),
+        (plain.find_ours(haproxy::usual_at), Format::Haproxy),
+        (plain.find_ours(nginx::access_at), Format::NginxAccess),
         (plain.find(juniper_srx::begins_at), Format::JuniperSrx),
         (fortigate::begins_at(line, &plain), Format::Fortigate),
-        (plain.find(nginx::error_at), Format::NginxError),
+        (plain.find_ours(nginx::error_at), Format::NginxError),
         (plain.find(envoy::begins_at), Format::Envoy),
     ];
     marks.into_iter().filter_map(|(at, format)| Some((at?, format))).min_by_key(|(at, _)| *at)
