@@ -76,7 +76,10 @@ pub use receive::{
     ReceiveState, ReceiverState, Receivers, RecordCount,
 };
 pub use recent::{Question, Recent, Sensor};
-pub use server::{LiveStatus, LogRows, Offer, Proof, Role, Server, SessionPage, openapi, serve};
+pub use server::{
+    LiveStatus, LogRows, Offer, Proof, Role, Server, SessionPage, openapi, read_instant,
+    read_server, read_span_s, serve,
+};
 pub use store::{
     BackupReport, Incoming, Put, Store, StoreError, StoreKind, StoreOptions, StoreState, StoreSync,
     Unreadable,
