@@ -13,5 +13,7 @@ mod grpc;
 mod http;
 mod nats;
 mod send;
+#[path = "../../../delivery/tests/servers/mod.rs"]
+mod servers;
 mod store;
 mod tls;

@@ -13,5 +13,7 @@ mod receiver;
 mod records;
 mod rotel;
 mod sensor;
+#[path = "../servers/mod.rs"]
+mod servers;
 mod syslog;
 mod tls;
