@@ -5,12 +5,14 @@
     unreachable_pub,
     clippy::unwrap_used,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "a test"
 )]
 
 mod attacks;
 mod grpc;
 mod http;
+mod mutation;
 mod nats;
 mod send;
 #[path = "../../../delivery/tests/servers/mod.rs"]
