@@ -5,8 +5,12 @@
 #![allow(unreachable_pub, reason = "what is public here is so for the other files of this test")]
 
 mod disk;
+#[cfg(feature = "kafka")]
+mod gate;
 mod grpc;
 mod hostile;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod kill;
 mod nats;
 mod receiver;
