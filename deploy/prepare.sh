@@ -84,6 +84,11 @@ if [ "${1:-demo}" = test ]; then
     # Reads PAN-OS records, as we do: panos-parser() is one of its scl files.
     wants syslog-ng syslog-ng-core
     [ -e /usr/share/syslog-ng/include/scl/paloalto/panos.conf ] || need+=(syslog-ng-scl)
+    # Scrapes us and answers PromQL, as Prometheus does.
+    wants victoria-metrics victoria-metrics
+    # Headers for the Kafka client, which only a feature brings.
+    [ -e /usr/include/openssl/ssl.h ] || need+=(libssl-dev)
+    wants make make
     wants_lab_software
     wants_deploy_software
     wants_page_software

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+#[path = "../../../delivery/tests/servers/mod.rs"]
+mod servers;
+
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use bytes::Bytes;
@@ -22,7 +24,7 @@ struct Engine {
 
 impl Engine {
     fn start() -> Option<Self> {
-        let python = python()?;
+        let python = servers::program("venv/bin/python")?;
         let directory = tempfile::tempdir().unwrap();
         let mut process = Command::new(python)
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clickhouse/server.py"))
@@ -51,18 +53,6 @@ impl Drop for Engine {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// `deploy/prepare.sh test` puts it there.
-fn python() -> Option<PathBuf> {
-    let path = PathBuf::from("/usr/local/lib/rstscope-test/venv/bin/python");
-    if path.exists() {
-        return Some(path);
-    }
-    let why = format!("no {}; \"deploy/prepare.sh test\" gets it", path.display());
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "SKIPPED in CI: {why}");
-    eprintln!("SKIPPED: {why}");
-    None
 }
 
 fn arrival(kind: RecordKind, sequence: u64, body: Value) -> Arrival {
