@@ -60,7 +60,7 @@ pub use error::Error;
 pub use health::Health;
 pub use history::{
     Ask, BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, EventRow, IdleHistogram,
-    IdleTimer, LadderRung, LogSourceRow, Overview, SensorRow, ServerDetail, ServerList,
+    IdleTimer, LadderRung, LogSourceRow, Overview, RowList, SensorRow, ServerDetail, ServerList,
     ServerSummary, Step,
 };
 pub use impacts::ImpactCounts;
