@@ -9,6 +9,7 @@
 )]
 
 mod attacks;
+mod full;
 mod grpc;
 mod http;
 mod nats;
