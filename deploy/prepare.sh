@@ -89,6 +89,8 @@ if [ "${1:-demo}" = test ]; then
     # Headers for the Kafka client, which only a feature brings.
     [ -e /usr/include/openssl/ssl.h ] || need+=(libssl-dev)
     wants make make
+    # An old ClickHouse, for its HTTP; the engine of today comes without any, as a library (below).
+    wants clickhouse-server clickhouse-server
     wants_lab_software
     wants_deploy_software
     wants_page_software

@@ -135,6 +135,10 @@ pub struct IdleHistogram {
     pub spread: Spread,
     /// Silences that fit a well-known timer, shortest first.
     pub timers: Vec<IdleTimer>,
+    /// Whether it is made of the newest 20,000 events only, because there are more: where filters ask for
+    /// what minutes do not know, such as clients. So is all that is told of a server beside it.
+    #[serde(default)]
+    pub is_cut: bool,
 }
 
 /// A well-known timer.
@@ -230,6 +234,17 @@ pub struct EventDetail {
     pub ladder: Vec<LadderRung>,
     /// Other resets of the same connection (Community ID), newest first.
     pub same_connection: Vec<EventRow>,
+}
+
+/// Rows that were added up from single events.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "{T}s")]
+pub struct RowList<T> {
+    /// Those asked for.
+    pub rows: Vec<T>,
+    /// Whether they are made of the newest 20,000 events only, because there are more: ask for a shorter time
+    /// to have all of them.
+    pub is_cut: bool,
 }
 
 /// `/api/v1/bursts`: many connections of one server cut together.

@@ -64,8 +64,8 @@ pub use error::Error;
 pub use health::Health;
 pub use history::{
     Ask, BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, EventRow, IdleHistogram,
-    IdleTimer, LadderRung, LogList, LogSourceRow, Overview, SensorRow, ServerDetail, ServerList,
-    ServerSummary, Step,
+    IdleTimer, LadderRung, LogList, LogSourceRow, Overview, RowList, SensorRow, ServerDetail,
+    ServerList, ServerSummary, Step,
 };
 pub use impacts::ImpactCounts;
 pub use options::{Listen, Options, ProxyOptions};

@@ -69,6 +69,33 @@ impl ServerOrder {
         self.search.as_ref().is_none_or(|text| range::write(server).contains(text))
     }
 
+    /// The text that is looked for.
+    pub(crate) fn search(&self) -> Option<&str> {
+        self.search.as_deref()
+    }
+
+    /// The same order in SQL, of columns that are named as here; servers that are equal in it stand in their own.
+    pub(crate) fn sql(&self) -> String {
+        let harmful = "aborted + refused";
+        let columns = match self.column {
+            Column::Harmful => vec![harmful, "aborted + refused + benign + unknown"],
+            // That is how all are ordered at last.
+            Column::Server => vec![],
+            Column::Connections => vec!["opened + midstream"],
+            Column::Share => {
+                vec!["if(aborted + refused = 0, 0, (aborted + refused) / (opened + midstream))"]
+            }
+            Column::Aborted => vec!["aborted"],
+            Column::Refused => vec!["refused"],
+            Column::Last => vec!["last_minute"],
+        };
+        let direction = if self.is_ascending { "ASC" } else { "DESC" };
+        let server = if self.column == Column::Server { direction } else { "ASC" };
+        let own = SERVER_ORDER.map(|column| format!("{column} {server}"));
+        let columns = columns.into_iter().map(|column| format!("{column} {direction}"));
+        columns.chain(own).collect::<Vec<_>>().join(", ")
+    }
+
     /// Which comes first; never equal for two servers.
     #[must_use]
     pub fn compare(&self, left: Ranked<'_>, right: Ranked<'_>) -> Ordering {
@@ -77,9 +104,7 @@ impl ServerOrder {
             Column::Harmful => of(|row| row.resets.harmful()).then(of(|row| row.resets.total())),
             Column::Server => left.server.cmp(right.server),
             Column::Connections => of(attempts),
-            // Cross products: no rounding makes two of one share.
-            Column::Share => (u128::from(left.resets.harmful()) * u128::from(attempts(right)))
-                .cmp(&(u128::from(right.resets.harmful()) * u128::from(attempts(left)))),
+            Column::Share => by_share(left, right),
             Column::Aborted => of(|row| row.resets.aborted),
             Column::Refused => of(|row| row.resets.refused),
             Column::Last => of(|row| row.last),
@@ -89,9 +114,28 @@ impl ServerOrder {
     }
 }
 
+/// By cross products: no rounding makes two of one share. Nothing of nothing is no share: it would be equal to
+/// every other, and what is equal to two that differ stands in no order.
+fn by_share(left: Ranked<'_>, right: Ranked<'_>) -> Ordering {
+    let of = |row: Ranked<'_>| match row.resets.harmful() {
+        0 => (0, 1),
+        harmful => (u128::from(harmful), u128::from(attempts(row))),
+    };
+    let ((left, left_of), (right, right_of)) = (of(left), of(right));
+    (left * right_of).cmp(&(right * left_of))
+}
+
 const fn attempts(row: Ranked<'_>) -> u64 {
     row.connections.opened + row.connections.midstream
 }
+
+/// [`ServerRange`]'s own order where both families share a column: the older one first.
+const SERVER_ORDER: [&str; 4] = [
+    "server_ip < toIPv6('::ffff:0.0.0.0') OR server_ip > toIPv6('::ffff:255.255.255.255')",
+    "server_ip",
+    "server_port",
+    "server_prefix",
+];
 
 const COLUMNS: &[(&str, Column)] = &[
     ("harmful", Column::Harmful),
@@ -135,6 +179,20 @@ mod tests {
         assert_eq!(sorted("-share"), [3, 1, 2, 4].map(server));
         assert_eq!(sorted("-server"), [4, 3, 2, 1].map(server));
         assert!(ServerOrder::read(Some("colour"), None).unwrap_err().contains("share"));
+        // A cycle, were the fourth of the share of each: harmless resets of connections that nobody counted.
+        let made = |last, aborted, benign, opened| {
+            let (_, _, connections) = made(last, 0, opened);
+            (server(last), ImpactCounts { aborted, benign, ..ImpactCounts::default() }, connections)
+        };
+        let order = ServerOrder::read(Some("-share"), None).unwrap();
+        let rows = [made(1, 1, 0, 10), made(2, 0, 1, 0), made(3, 5, 0, 10)];
+        let of = |place: usize| {
+            let (server, resets, connections) = &rows[place];
+            Ranked { server, resets, connections, last: 0 }
+        };
+        for (first, second) in [(2, 0), (0, 1), (2, 1)] {
+            assert!(order.compare(of(first), of(second)).is_lt(), "{first} before {second}");
+        }
         let some = ServerOrder::read(None, Some("0.0.3:".into())).unwrap();
         assert!(some.holds(&server(3)) && !some.holds(&server(4)));
     }

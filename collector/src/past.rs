@@ -7,7 +7,7 @@ use crate::store::{Store, StoreError};
 
 use crate::history::{
     Ask, BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, IdleHistogram, Overview,
-    SensorRow, ServerDetail, ServerList,
+    RowList, SensorRow, ServerDetail, ServerList,
 };
 
 /// What is asked of the past. Answers may take seconds: each is asked for in a thread that may wait.
@@ -58,13 +58,13 @@ pub trait Past: Send + Sync {
     ///
     /// # Errors
     /// As [`NoAnswer`] says.
-    fn bursts(&self, ask: &Ask) -> Result<Vec<BurstRow>, NoAnswer>;
+    fn bursts(&self, ask: &Ask) -> Result<RowList<BurstRow>, NoAnswer>;
 
     /// Devices in the path that sent resets.
     ///
     /// # Errors
     /// As [`NoAnswer`] says.
-    fn devices(&self, ask: &Ask) -> Result<Vec<DeviceRow>, NoAnswer>;
+    fn devices(&self, ask: &Ask) -> Result<RowList<DeviceRow>, NoAnswer>;
 
     /// Who sends.
     ///
@@ -76,7 +76,7 @@ pub trait Past: Send + Sync {
     ///
     /// # Errors
     /// As [`NoAnswer`] says.
-    fn disagreements(&self, ask: &Ask) -> Result<Vec<DisagreementRow>, NoAnswer>;
+    fn disagreements(&self, ask: &Ask) -> Result<RowList<DisagreementRow>, NoAnswer>;
 }
 
 /// Why a question has no answer; texts are for the one who asked, with what to do.
@@ -122,11 +122,11 @@ impl Past for Store {
         Self::evidence(self, id)?.ok_or_else(|| unknown(NO_EVIDENCE))
     }
 
-    fn bursts(&self, ask: &Ask) -> Result<Vec<BurstRow>, NoAnswer> {
+    fn bursts(&self, ask: &Ask) -> Result<RowList<BurstRow>, NoAnswer> {
         Ok(Self::bursts(self, ask)?)
     }
 
-    fn devices(&self, ask: &Ask) -> Result<Vec<DeviceRow>, NoAnswer> {
+    fn devices(&self, ask: &Ask) -> Result<RowList<DeviceRow>, NoAnswer> {
         Ok(Self::devices(self, ask)?)
     }
 
@@ -134,7 +134,7 @@ impl Past for Store {
         Ok(Self::sensors(self)?)
     }
 
-    fn disagreements(&self, ask: &Ask) -> Result<Vec<DisagreementRow>, NoAnswer> {
+    fn disagreements(&self, ask: &Ask) -> Result<RowList<DisagreementRow>, NoAnswer> {
         Ok(Self::disagreements(self, ask)?)
     }
 }
@@ -148,12 +148,12 @@ impl From<StoreError> for NoAnswer {
     }
 }
 
-fn unknown(text: &str) -> NoAnswer {
+pub(crate) fn unknown(text: &str) -> NoAnswer {
     NoAnswer::Unknown(text.to_owned())
 }
 
-const NO_SERVER: &str =
+pub(crate) const NO_SERVER: &str =
     "this server had no connection and no reset in the time asked for; ask for a longer time";
-const NO_EVENT: &str = "no such event is kept: it never came here, or its day is over";
-const NO_EVIDENCE: &str = "its packets are not kept: evidence is off at the sensor, not sent for this kind of reset, or newer packets \
+pub(crate) const NO_EVENT: &str = "no such event is kept: it never came here, or its day is over";
+pub(crate) const NO_EVIDENCE: &str = "its packets are not kept: evidence is off at the sensor, not sent for this kind of reset, or newer packets \
                            took its place";

@@ -1,5 +1,6 @@
 //! `KEY=VALUE[,VALUE]`: which resets are meant. One grammar for the command, the API and the screen.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::event::{Endpoint, Event};
@@ -82,11 +83,68 @@ impl Filter {
             .collect()
     }
 
+    /// What it compares, for stores that do so themselves.
+    #[must_use]
+    pub const fn subject(&self) -> &'static str {
+        match self.key {
+            Key::Impact => "impact",
+            Key::Origin => "origin",
+            Key::Cause => "cause",
+            Key::Stage => "stage",
+            Key::Effect => "effect",
+            Key::Role => "role",
+            Key::Server | Key::Port => "server",
+            Key::Client => "client",
+        }
+    }
+
+    /// What it compares with: one of them, or none of them if it [`Filter::is_negated`].
+    #[must_use]
+    pub fn terms(&self) -> Vec<Term<'_>> {
+        let of = |value| match self.key {
+            Key::Server | Key::Client => place(value).map(Place::term).into_iter().collect(),
+            Key::Port => {
+                let port = str::parse(value).ok();
+                vec![Term::Place { first: None, last: None, bits: 0, port }]
+            }
+            Key::Origin if value == Self::MIDDLEBOX => {
+                let devices = Origin::ALL.iter().filter(|origin| origin.is_device());
+                devices.map(|origin| Term::Word(origin.name())).collect()
+            }
+            _ => vec![Term::Word(value)],
+        };
+        self.values.iter().flat_map(|value| of(value.as_str())).collect()
+    }
+
+    /// Whether it means whatever is none of its terms.
+    #[must_use]
+    pub const fn is_negated(&self) -> bool {
+        self.negated
+    }
+
     /// Whether it speaks of roles, so that the default of primary resets only does not apply.
     #[must_use]
     pub fn is_about_role(&self) -> bool {
         self.key == Key::Role
     }
+}
+
+/// One of the values of a [`Filter`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Term<'f> {
+    /// A name of one of the lists.
+    Word(&'f str),
+    /// Addresses, a port, or both.
+    Place {
+        /// The lowest address, if any is named; of the same family as `last`.
+        first: Option<IpAddr>,
+        /// The highest.
+        last: Option<IpAddr>,
+        /// Leading bits that all of them share.
+        bits: u8,
+        /// The port, if one is named.
+        port: Option<u16>,
+    },
 }
 
 /// What a store knows of resets that it kept or counted, without the events themselves.
@@ -225,6 +283,12 @@ struct Place {
 }
 
 impl Place {
+    fn term(self) -> Term<'static> {
+        let (first, last) = self.network.map(Network::ends).unzip();
+        let bits = self.network.map_or(0, Network::bits);
+        Term::Place { first, last, bits, port: self.port }
+    }
+
     /// Whether all of `range` lies in it.
     fn holds(self, range: ServerRange) -> bool {
         let theirs = Network { ip: range.ip, prefix: range.prefix };
@@ -261,7 +325,7 @@ fn is_at(endpoint: Endpoint, value: &str) -> bool {
 mod tests {
     use crate::event::Endpoint;
 
-    use super::{Filter, ServerRange, is_at, place};
+    use super::{Filter, ServerRange, Term, is_at, place};
 
     #[test]
     fn a_filter_that_cannot_be_meant_is_refused_with_the_choices() {
@@ -316,6 +380,46 @@ mod tests {
         let named = |text: &str| text.parse::<Filter>().unwrap().servers_named();
         assert_eq!(named("server=10.0.0.5:443,[::1]:80").map(|servers| servers.len()), Some(2));
         assert!(named("server=10.0.0.5").is_none() && named("server!=10.0.0.5:443").is_none());
+    }
+
+    #[test]
+    fn a_filter_comes_apart_into_what_it_compares() {
+        let place = |first: Option<&str>, last: Option<&str>, bits, port| {
+            let ip = |text: Option<&str>| text.map(|text| text.parse().unwrap());
+            Term::Place { first: ip(first), last: ip(last), bits, port }
+        };
+        for (text, subject, terms) in [
+            ("impact!=aborted,benign", "impact", vec![Term::Word("aborted"), Term::Word("benign")]),
+            ("port=443", "server", vec![place(None, None, 0, Some(443))]),
+            (
+                "client=10.1.2.3/9,[2001:db8::1]:80",
+                "client",
+                vec![
+                    place(Some("10.0.0.0"), Some("10.127.255.255"), 9, None),
+                    place(Some("2001:db8::1"), Some("2001:db8::1"), 128, Some(80)),
+                ],
+            ),
+            (
+                "server=0.0.0.0/0,::/0",
+                "server",
+                vec![
+                    place(Some("0.0.0.0"), Some("255.255.255.255"), 0, None),
+                    place(Some("::"), Some("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), 0, None),
+                ],
+            ),
+        ] {
+            let filter: Filter = text.parse().unwrap();
+            assert_eq!((filter.subject(), filter.terms()), (subject, terms), "{text}");
+            assert_eq!(filter.is_negated(), text.contains('!'));
+        }
+        let any: Filter = "origin=middlebox".parse().unwrap();
+        assert!(
+            any.terms().len() > 1
+                && any
+                    .terms()
+                    .iter()
+                    .all(|term| matches!(term, Term::Word(name) if name.starts_with("middlebox")))
+        );
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub use event::{
 pub use evidence::{
     Evidence, EvidencePacket, LadderRung, Pseudonyms, ethernet_headers, ladder_text,
 };
-pub use filter::{Facts, Filter};
+pub use filter::{Facts, Filter, Term};
 pub use minute::{
     ClientCount, Clients, EXAMPLES, LATE_PARTS, Minute, MinuteRow, ScanRow, ServerRange,
     ServiceRow, Spread, TOP_CLIENTS, minute_id,

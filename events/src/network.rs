@@ -1,6 +1,6 @@
 //! Networks of addresses: `10.0.0.0/24`, `2001:db8::/32` and single addresses.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// All addresses that share their first bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +27,22 @@ impl Network {
     #[must_use]
     pub fn bits(self) -> u8 {
         self.prefix.unwrap_or_else(|| bits_of(self.ip))
+    }
+
+    /// Its lowest and its highest address.
+    #[must_use]
+    pub fn ends(self) -> (IpAddr, IpAddr) {
+        let bits = self.bits().into();
+        match self.ip {
+            IpAddr::V4(ip) => {
+                let (ip, rest) = (ip.to_bits(), u32::MAX.checked_shr(bits).unwrap_or(0));
+                (Ipv4Addr::from(ip & !rest).into(), Ipv4Addr::from(ip | rest).into())
+            }
+            IpAddr::V6(ip) => {
+                let (ip, rest) = (ip.to_bits(), u128::MAX.checked_shr(bits).unwrap_or(0));
+                (Ipv6Addr::from(ip & !rest).into(), Ipv6Addr::from(ip | rest).into())
+            }
+        }
     }
 
     /// Whether an address is one of them; families are kept apart.
@@ -63,6 +79,15 @@ mod tests {
         assert!(holds("2001:db8::/32", "2001:db8:ffff::1") && holds("::/0", "2001::1"));
         assert!(holds("192.0.2.1", "192.0.2.1") && !holds("192.0.2.1", "192.0.2.2"));
         assert!(!holds("::ffff:10.0.0.0/104", "10.0.0.1"));
+        for (network, first, last) in [
+            ("10.1.2.3/24", "10.1.2.0", "10.1.2.255"),
+            ("10.1.2.3", "10.1.2.3", "10.1.2.3"),
+            ("10.1.2.3/0", "0.0.0.0", "255.255.255.255"),
+            ("2001:db8::7/126", "2001:db8::4", "2001:db8::7"),
+        ] {
+            let ends = Network::read(network).unwrap().ends();
+            assert_eq!(ends, (first.parse().unwrap(), last.parse().unwrap()), "{network}");
+        }
         for wrong in ["10.0.0.0/33", "x", "", "/8", "10.0.0.0/", "::/129", "10.0.0.0/-1"] {
             assert_eq!(Network::read(wrong), None, "{wrong}");
         }

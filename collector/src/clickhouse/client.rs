@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
 
+use super::parameters::Parameters;
 use super::{ClickHouseError, ClickHouseOptions};
 
 /// One server.
@@ -46,7 +47,7 @@ impl Client {
 
     /// Has a statement done.
     pub(super) fn execute(&self, what: &str, statement: &str) -> Result<(), ClickHouseError> {
-        self.post(what, statement, true).map(drop)
+        self.post(what, statement, true, &Parameters::default()).map(drop)
     }
 
     /// The answer, without white space around it.
@@ -56,16 +57,20 @@ impl Client {
         question: &str,
         in_database: bool,
     ) -> Result<String, ClickHouseError> {
-        self.post(what, question, in_database).map(|text| text.trim().to_owned())
+        let none = Parameters::default();
+        self.post(what, question, in_database, &none).map(|text| text.trim().to_owned())
     }
 
-    /// The rows of an answer, in whichever collection. Each is read from a JSON list of its columns.
-    pub(super) fn rows<T: DeserializeOwned, C: FromIterator<T>>(
+    /// The rows of an answer, each read from a JSON object of its columns. What comes from outside stands in
+    /// `parameters` and never in the text of the question.
+    pub(super) fn rows<T: DeserializeOwned>(
         &self,
         what: &str,
         question: &str,
-    ) -> Result<C, ClickHouseError> {
-        let answer = self.post(what, &format!("{question}\nFORMAT JSONCompactEachRow"), true)?;
+        parameters: &Parameters,
+    ) -> Result<Vec<T>, ClickHouseError> {
+        let question = format!("{question}\n{ANSWER_SETTINGS}\nFORMAT JSONEachRow");
+        let answer = self.post(what, &question, true, parameters)?;
         let read = |line: &str| {
             serde_json::from_str(line)
                 .map_err(|error| self.failed(what, format!("an answer that is not ours: {error}")))
@@ -97,6 +102,7 @@ impl Client {
         what: &str,
         statement: &str,
         in_database: bool,
+        parameters: &Parameters,
     ) -> Result<String, ClickHouseError> {
         let mut request =
             self.agent.post(format!("{}/", self.url)).header("x-clickhouse-user", &self.user);
@@ -106,6 +112,9 @@ impl Client {
         if in_database {
             request = request.header("x-clickhouse-database", &self.database);
             request = request.query("database", &self.database);
+        }
+        for (name, value) in parameters.iter() {
+            request = request.query(format!("param_{name}"), value);
         }
         let mut response =
             request.send(statement).map_err(|error| self.failed(what, error.to_string()))?;
@@ -123,7 +132,7 @@ impl Client {
         Err(self.failed(what, format!("it answers {}: {said}", status.as_u16())))
     }
 
-    fn failed(&self, what: &str, why: String) -> ClickHouseError {
+    pub(super) fn failed(&self, what: &str, why: String) -> ClickHouseError {
         ClickHouseError::Statement { what: what.to_owned(), url: self.url.clone(), why }
     }
 }
@@ -145,6 +154,11 @@ pub(super) fn quoted(text: &str) -> String {
     literal
 }
 
+/// What an answer may be at most, and how numbers of 64 bits are told. The time that it may take is that of the
+/// request: what nobody waits for any more is given up.
+const ANSWER_SETTINGS: &str = "SETTINGS max_result_rows = 500000, result_overflow_mode = 'throw', \
+    output_format_json_quote_64bit_integers = 0, cancel_http_readonly_queries_on_client_close = 1, \
+    do_not_merge_across_partitions_select_final = 1";
 /// Bytes of an answer.
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
 /// Characters of what the server said that go into a message.

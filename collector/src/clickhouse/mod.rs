@@ -6,6 +6,9 @@
 //! | `options.rs` | [`ClickHouseOptions`] |
 //! | `client.rs` | statements over HTTP |
 //! | `rows.rs` | records as rows |
+//! | `past.rs` | what is asked of it, [`Past`](crate::Past) |
+//! | `sums.rs`, `search.rs` | questions: counts, single events |
+//! | `condition.rs`, `parameters.rs` | what is meant as SQL, and values beside it |
 //! | `schema/*.sql` | the tables, one file a version |
 //!
 //! **Once.** Events are replaced by later tellings of themselves. A minute is looked for by its name before it
@@ -13,8 +16,15 @@
 //! so two collectors that are given the same minute at the same time add it once.
 
 mod client;
+mod condition;
 mod options;
+mod parameters;
+mod past;
 mod rows;
+mod search;
+mod sums;
+#[cfg(test)]
+mod wire;
 
 use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -25,8 +35,10 @@ use sha1::{Digest as _, Sha1};
 pub use options::ClickHouseOptions;
 
 use crate::receive::{Arrival, Keep, KeepError, Kept};
-use crate::store::checks;
+use crate::store::levels::Reach;
+use crate::store::{StoreOptions, checks};
 use client::Client;
+use parameters::Parameters;
 
 /// ClickHouse as a store.
 pub struct ClickHouse {
@@ -69,6 +81,16 @@ pub enum ClickHouseError {
         /// Where.
         url: String,
     },
+}
+
+impl ClickHouseError {
+    /// Where it was attempted; "" of an option.
+    fn url(&self) -> &str {
+        match self {
+            Self::Option(_) => "",
+            Self::Statement { url, .. } | Self::TooOld { url, .. } | Self::Newer { url, .. } => url,
+        }
+    }
 }
 
 impl ClickHouse {
@@ -155,23 +177,35 @@ impl ClickHouse {
         Ok(())
     }
 
+    /// Notes the numbers of what came.
+    fn note(&self, batch: &[Arrival], kept: &Kept) -> Result<(), ClickHouseError> {
+        let refused: HashSet<usize> = kept.refused.iter().map(|(place, _)| *place).collect();
+        let came = batch.iter().enumerate().filter(|(place, _)| !refused.contains(place));
+        let rows: String = came.map(|(_, arrival)| rows::number(arrival)).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.client.insert("came", "", &rows)
+    }
+
     /// The names of those minutes that are there.
     fn known(
         &self,
         minutes: &[(&Arrival, Minute)],
     ) -> Result<HashSet<(String, String)>, ClickHouseError> {
+        #[derive(serde::Deserialize)]
+        struct Name {
+            sensor: String,
+            id: String,
+        }
         let mut known = HashSet::new();
         for some in minutes.chunks(NAMES_MAX) {
-            let names = some.iter().map(|(arrival, minute)| {
-                format!("({}, {})", client::quoted(&arrival.sensor), client::quoted(&minute.id))
-            });
-            let question = format!(
-                "SELECT DISTINCT sensor, id FROM minutes WHERE (sensor, id) IN ({})",
-                names.collect::<Vec<_>>().join(", ")
-            );
-            known.extend(
-                self.client.rows::<(String, String), Vec<_>>("look for minutes", &question)?,
-            );
+            let mut parameters = Parameters::default();
+            let names = some.iter().map(|(_, minute)| minute.id.as_str());
+            let names = parameters.bind_all("String", names);
+            let sql = format!("SELECT DISTINCT sensor, id FROM minutes WHERE id IN {names}");
+            let found: Vec<Name> = self.client.rows("look for minutes", &sql, &parameters)?;
+            known.extend(found.into_iter().map(|name| (name.sensor, name.id)));
         }
         Ok(known)
     }
@@ -179,8 +213,7 @@ impl ClickHouse {
 
 impl Keep for ClickHouse {
     fn keep(&self, batch: &[Arrival]) -> Result<Kept, KeepError> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let (mut kept, now_s) = (Kept::default(), now.as_secs());
+        let (mut kept, now_s) = (Kept::default(), now_s());
         let (mut events, mut minutes, mut evidence) = (Vec::new(), Vec::new(), Vec::new());
         for (place, arrival) in batch.iter().enumerate() {
             let json = arrival.json.as_ref();
@@ -209,9 +242,20 @@ impl Keep for ClickHouse {
             }
             self.insert_minute(arrival, minute).map_err(failed)?;
         }
+        self.note(batch, &kept).map_err(failed)?;
         kept.new = (batch.len() - kept.refused.len()) as u64 - kept.repeated;
         Ok(kept)
     }
+}
+
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// How far back the tables' counts reach, by their time to live.
+fn reach() -> Reach {
+    let kept = StoreOptions { minutes_h: 48, tens_d: 14, hours_d: 400, ..StoreOptions::default() };
+    Reach::of(&kept, now_s())
 }
 
 /// What a gathered batch is known by: all of its records, since others may have the same first and last.
@@ -239,15 +283,15 @@ fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
         .filter(|statement| !statement.is_empty())
 }
 
-/// Names in a question: with the longest of them it is shorter than a question may be, 256 KiB.
-const NAMES_MAX: usize = 500;
+/// Names in a question: it stays shorter than what proxies let through.
+const NAMES_MAX: usize = 100;
 /// How long the tables keep records; a day is a partition, and an insert may touch a hundred.
 const EVENTS_D: u32 = 90;
 const EVIDENCE_D: u32 = 30;
 const MINUTES_S: u64 = 400 * 86_400;
 
 /// One file a version.
-const SCHEMA: [&str; 1] = [include_str!("schema/1.sql")];
+const SCHEMA: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (version UInt32, made DateTime) \
                         ENGINE = MergeTree ORDER BY version";
 /// The first year of versions whose views remember tokens as well.

@@ -54,6 +54,13 @@ pub(super) fn evidence(arrival: &Arrival, evidence: &Evidence) -> String {
     }))
 }
 
+/// The number of a record among those of its run.
+pub(super) fn number(arrival: &Arrival) -> String {
+    line(json!({
+        "sensor": arrival.sensor, "session": arrival.session, "sequence": arrival.sequence,
+    }))
+}
+
 pub(super) fn minute(arrival: &Arrival, minute: &Minute) -> String {
     let scans: BTreeMap<String, u64> =
         minute.scans.iter().map(|scan| (scan.client.to_string(), scan.resets)).collect();
@@ -152,10 +159,19 @@ fn spread(name: &str, spread: &Spread) -> [(String, Value); 4] {
 }
 
 /// One column for both families.
-fn v6(ip: IpAddr) -> Ipv6Addr {
+pub(super) fn v6(ip: IpAddr) -> Ipv6Addr {
     match ip {
         IpAddr::V4(ip) => ip.to_ipv6_mapped(),
         IpAddr::V6(ip) => ip,
+    }
+}
+
+/// The same way back; 0 where there are many, or no prefix.
+pub(super) fn server_of(ip: Ipv6Addr, port: u16, prefix: u8) -> ServerRange {
+    ServerRange {
+        ip: ip.to_canonical(),
+        port: (port != 0).then_some(port),
+        prefix: (prefix != 0).then_some(prefix),
     }
 }
 

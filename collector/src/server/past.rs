@@ -17,7 +17,7 @@ use super::refusal::{Refused, refuse, wrong};
 use crate::answers::FlowPage;
 use crate::history::{
     BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, IdleHistogram, LogList, Overview,
-    SensorRow, ServerDetail, ServerList,
+    RowList, SensorRow, ServerDetail, ServerList,
 };
 use crate::order::ServerOrder;
 use crate::past::{NoAnswer, Past};
@@ -103,12 +103,15 @@ pub(super) async fn evidence(
         .into_response())
 }
 
-pub(super) async fn bursts(State(known): State<Known>, question: Pairs) -> Told<Vec<BurstRow>> {
+pub(super) async fn bursts(State(known): State<Known>, question: Pairs) -> Told<RowList<BurstRow>> {
     let ask = asked(&pairs(question)?, now(), ROWS, ROWS_MAX)?.ask;
     answer(&known, move |past| past.bursts(&ask)).await
 }
 
-pub(super) async fn devices(State(known): State<Known>, question: Pairs) -> Told<Vec<DeviceRow>> {
+pub(super) async fn devices(
+    State(known): State<Known>,
+    question: Pairs,
+) -> Told<RowList<DeviceRow>> {
     let ask = asked(&pairs(question)?, now(), ROWS, ROWS_MAX)?.ask;
     answer(&known, move |past| past.devices(&ask)).await
 }
@@ -120,7 +123,7 @@ pub(super) async fn sensors(State(known): State<Known>) -> Told<Vec<SensorRow>> 
 pub(super) async fn disagreements(
     State(known): State<Known>,
     question: Pairs,
-) -> Told<Vec<DisagreementRow>> {
+) -> Told<RowList<DisagreementRow>> {
     let ask = asked(&pairs(question)?, now(), ROWS, ROWS_MAX)?.ask;
     answer(&known, move |past| past.disagreements(&ask)).await
 }
@@ -170,8 +173,7 @@ pub(super) const PLACES: usize = 4;
 /// How long a question waits for its turn.
 const PLACE_S: Duration = Duration::from_secs(10);
 const PCAPNG: &str = "application/x-pcapng";
-const NO_PAST: &str = "no history is kept here: in section [store] of the configuration the store is off, or of kind \
-                       \"clickhouse\", which is asked by SQL and not here, or its directory could not be written; what is known \
-                       of late is in /api/v1/events";
+const NO_PAST: &str = "no history is kept here: in section [store] of the configuration the store is off, or its \
+                       directory could not be written; what is known of late is in /api/v1/events";
 const BUSY: &str = "the store is busy with other questions; ask again in a moment";
 const BROKE: &str = "the answer could not be made: a fault of this program, its log says more";

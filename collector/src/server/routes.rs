@@ -13,8 +13,8 @@ use crate::answers::{
     EventPage, EventSheet, FlowPage, Snapshot, StatusPage, VersionPage, Vocabulary,
 };
 use crate::history::{
-    BurstRow, DeviceRow, DisagreementRow, EventList, IdleHistogram, LogList, Overview, SensorRow,
-    ServerDetail, ServerList,
+    BurstRow, DeviceRow, DisagreementRow, EventList, IdleHistogram, LogList, Overview, RowList,
+    SensorRow, ServerDetail, ServerList,
 };
 use crate::server::live::LiveStatus;
 
@@ -92,14 +92,14 @@ pub(crate) const ROUTES: &[Route] = &[
     },
     read(
         "/api/v1/bursts",
-        Gives::json::<Vec<BurstRow>>(),
+        Gives::json::<RowList<BurstRow>>(),
         "Many connections of one server cut together.",
         &Takes::ROWS,
         || get(past::bursts),
     ),
     read(
         "/api/v1/devices",
-        Gives::json::<Vec<DeviceRow>>(),
+        Gives::json::<RowList<DeviceRow>>(),
         "Devices in the path that sent resets.",
         &Takes::ROWS,
         || get(past::devices),
@@ -113,7 +113,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
     read(
         "/api/v1/disagreements",
-        Gives::json::<Vec<DisagreementRow>>(),
+        Gives::json::<RowList<DisagreementRow>>(),
         "Sessions whose logged culprit is wrong, by rule.",
         &Takes::ROWS,
         || get(past::disagreements),

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use events::{Clients, Endpoint, Event, EventStatus, Filter, ServerRange, UtcTime};
 
 use super::error::StoreError;
-use super::group::Named;
 use super::profile::{Idle, Profile};
 use super::row::Stored;
 use super::search::ANY;
@@ -27,8 +26,7 @@ impl Reading<'_> {
             if server.is_some_and(|server| server != event.server.into()) {
                 return;
             }
-            let (origin, cause) = (event.origin, event.cause);
-            let named = Named { origin, cause, stage: event.stage, impact: event.impact };
+            let named = event.named();
             tally.add(named, 1);
             series.add(event.ts.0 / NS, named, 1);
         })
@@ -79,7 +77,7 @@ impl Reading<'_> {
     ) -> Result<Profile, StoreError> {
         let mut profile = Profile::default();
         if let Some(ask) = of_server(&whole(question), server) {
-            self.each_newest(&ask, ANY, |_, event| {
+            profile.idle.is_cut = self.each_whole(&ask, ANY, |_, event| {
                 if is_final(event) {
                     profile.add_event(event);
                 }
@@ -94,11 +92,12 @@ impl Reading<'_> {
         question: &Question<'_>,
         idle: &mut Idle,
     ) -> Result<(), StoreError> {
-        self.each_newest(&whole(question), ANY, |_, event| {
+        idle.is_cut = self.each_whole(&whole(question), ANY, |_, event| {
             if is_final(event) {
                 idle.add_event(event);
             }
-        })
+        })?;
+        Ok(())
     }
 
     fn each_final(&self, ask: &Ask, mut each: impl FnMut(&Stored)) -> Result<(), StoreError> {

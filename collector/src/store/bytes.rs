@@ -218,7 +218,7 @@ pub(super) fn endpoint_of(key: &[u8]) -> Option<Endpoint> {
 }
 
 /// Adds what became of connections.
-pub(super) fn add_connections(sum: &mut Connections, more: &Connections) {
+pub(crate) fn add_connections(sum: &mut Connections, more: &Connections) {
     let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
     add(&mut sum.opened, more.opened);
     add(&mut sum.midstream, more.midstream);

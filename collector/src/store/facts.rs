@@ -56,7 +56,7 @@ impl EventFacts {
 }
 
 /// The identifier of an event as a number.
-pub(super) fn id_number(id: &str) -> Option<u64> {
+pub(crate) fn id_number(id: &str) -> Option<u64> {
     let is_plain = id.len() == 16 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     is_plain.then(|| u64::from_str_radix(id, 16).ok()).flatten()
 }

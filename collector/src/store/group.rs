@@ -7,11 +7,11 @@ use super::words::Words;
 
 /// What resets of a server are told apart by, in the words of one file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(super) struct Group {
-    pub(super) origin: u8,
-    pub(super) cause: u8,
-    pub(super) stage: u8,
-    pub(super) impact: u8,
+pub(crate) struct Group {
+    pub(crate) origin: u8,
+    pub(crate) cause: u8,
+    pub(crate) stage: u8,
+    pub(crate) impact: u8,
 }
 
 impl Group {
@@ -24,11 +24,11 @@ impl Group {
         }
     }
 
-    pub(super) const fn to_number(self) -> u64 {
+    pub(crate) const fn to_number(self) -> u64 {
         u32::from_be_bytes([self.cause, self.origin, self.stage, self.impact]) as u64
     }
 
-    pub(super) const fn from_number(number: u64) -> Self {
+    pub(crate) const fn from_number(number: u64) -> Self {
         let [cause, origin, stage, impact] = (number as u32).to_be_bytes();
         Self { origin, cause, stage, impact }
     }
@@ -46,16 +46,16 @@ impl Group {
 
 /// The same in words.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Named {
-    pub(super) origin: Origin,
-    pub(super) cause: Cause,
-    pub(super) stage: Stage,
-    pub(super) impact: Impact,
+pub(crate) struct Named {
+    pub(crate) origin: Origin,
+    pub(crate) cause: Cause,
+    pub(crate) stage: Stage,
+    pub(crate) impact: Impact,
 }
 
 impl Named {
     /// What filters ask for.
-    pub(super) const fn facts(self, server: ServerRange) -> Facts {
+    pub(crate) const fn facts(self, server: ServerRange) -> Facts {
         Facts {
             impact: self.impact,
             origin: self.origin,

@@ -7,7 +7,7 @@ use super::options::StoreOptions;
 
 /// A step in which counts are kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Level {
+pub(crate) enum Level {
     Minute,
     TenMinutes,
     Hour,
@@ -16,10 +16,10 @@ pub(super) enum Level {
 
 impl Level {
     /// Finest first.
-    pub(super) const ALL: [Self; 4] = [Self::Minute, Self::TenMinutes, Self::Hour, Self::Day];
+    pub(crate) const ALL: [Self; 4] = [Self::Minute, Self::TenMinutes, Self::Hour, Self::Day];
 
     /// Its length.
-    pub(super) const fn step_s(self) -> u64 {
+    pub(crate) const fn step_s(self) -> u64 {
         match self {
             Self::Minute => 60,
             Self::TenMinutes => 600,
@@ -29,7 +29,7 @@ impl Level {
     }
 
     /// The end of its tables' names.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Minute => "1m",
             Self::TenMinutes => "10m",
@@ -39,7 +39,7 @@ impl Level {
     }
 
     /// For how long it is kept.
-    pub(super) fn kept_s(self, options: &StoreOptions) -> u64 {
+    pub(crate) fn kept_s(self, options: &StoreOptions) -> u64 {
         match self {
             Self::Minute => u64::from(options.minutes_h) * 3600,
             Self::TenMinutes => u64::from(options.tens_d) * 86_400,
@@ -48,23 +48,23 @@ impl Level {
     }
 
     /// The first second of the step that `second` lies in.
-    pub(super) const fn start(self, second: u64) -> u64 {
+    pub(crate) const fn start(self, second: u64) -> u64 {
         second - second % self.step_s()
     }
 }
 
 /// The table of [`Reach`].
-pub(super) const TABLE: &str =
+pub(crate) const TABLE: &str =
     "CREATE TABLE reach(step_s INTEGER PRIMARY KEY, from_s INTEGER NOT NULL);";
 
 /// How far back the counts of each step reach: from this second on none was deleted. Not what is to be kept: that
 /// may have been less once, and whoever only reads a store does not know it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Reach([u64; 4]);
+pub(crate) struct Reach([u64; 4]);
 
 impl Reach {
     /// As what is to be kept says.
-    pub(super) fn of(options: &StoreOptions, now_s: u64) -> Self {
+    pub(crate) fn of(options: &StoreOptions, now_s: u64) -> Self {
         Self(Level::ALL.map(|level| level.start(now_s.saturating_sub(level.kept_s(options)))))
     }
 
@@ -72,7 +72,7 @@ impl Reach {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(super) fn read(
+    pub(crate) fn read(
         db: &Connection,
         options: &StoreOptions,
         now_s: u64,
@@ -99,7 +99,7 @@ impl Reach {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(super) fn write(&self, db: &Connection, now_s: u64) -> rusqlite::Result<()> {
+    pub(crate) fn write(&self, db: &Connection, now_s: u64) -> rusqlite::Result<()> {
         let mut put = db.prepare_cached(
             "INSERT INTO reach VALUES(?, ?) ON CONFLICT(step_s) DO UPDATE
              SET from_s = excluded.from_s WHERE excluded.from_s > from_s OR from_s > ?",
@@ -111,32 +111,32 @@ impl Reach {
     }
 
     /// The first second of which a step's counts are all there.
-    pub(super) const fn oldest_s(&self, level: Level) -> u64 {
+    pub(crate) const fn oldest_s(&self, level: Level) -> u64 {
         self.0[level as usize]
     }
 }
 
 /// Whole steps, in seconds since the Unix epoch: from `from` on, before `to`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Span {
-    pub(super) from_s: u64,
-    pub(super) to_s: u64,
+pub(crate) struct Span {
+    pub(crate) from_s: u64,
+    pub(crate) to_s: u64,
 }
 
 /// Which steps answer a question.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// The step of a series over it.
-    pub(super) step: Level,
+    pub(crate) step: Level,
     /// All of it, in whole steps.
-    pub(super) span: Span,
+    pub(crate) span: Span,
     /// The same in as few steps as there can be, for sums.
-    pub(super) parts: Vec<(Level, Span)>,
+    pub(crate) parts: Vec<(Level, Span)>,
 }
 
 impl Plan {
     /// The finest steps that still reach back to `from` and are not too many.
-    pub(super) fn new(from: UtcTime, to: UtcTime, now_s: u64, reach: &Reach) -> Self {
+    pub(crate) fn new(from: UtcTime, to: UtcTime, now_s: u64, reach: &Reach) -> Self {
         let (from_s, to_s) = (from.0 / NS, to.0.div_ceil(NS).max(from.0 / NS));
         let is_fit = |level: &Level| {
             from_s >= reach.oldest_s(*level) && (to_s - from_s) / level.step_s() <= STEPS_MAX
@@ -176,12 +176,12 @@ fn cover(span: Span, level: Level, finest: Level, parts: &mut Vec<(Level, Span)>
 }
 
 /// The key of a step and a sensor in every table of counts.
-pub(super) const fn at(start_s: u64, sensor: u16) -> i64 {
+pub(crate) const fn at(start_s: u64, sensor: u16) -> i64 {
     ((start_s / 60) << SENSOR_BITS | sensor as u64) as i64
 }
 
 /// Of what [`at`] gave: first second and sensor.
-pub(super) const fn of_at(at: i64) -> (u64, u16) {
+pub(crate) const fn of_at(at: i64) -> (u64, u16) {
     let at = at as u64;
     ((at >> SENSOR_BITS) * 60, (at & ((1 << SENSOR_BITS) - 1)) as u16)
 }

@@ -3,7 +3,7 @@
 //! Rows of a table cost SQLite about a microsecond each, these some tens of nanoseconds: so that tables of
 //! servers over a month are answered while a person waits, though there are thousands of servers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use events::{Connections, Minute, ServerRange};
 
@@ -74,6 +74,7 @@ impl Matrix {
 
     pub(super) fn write(&self) -> Vec<u8> {
         let mut names: Vec<Group> = Vec::new();
+        let mut places: HashMap<Group, u64, foldhash::fast::RandomState> = HashMap::default();
         let mut cells = Out::default();
         for (server, cell) in &self.servers {
             let mut one = Out::default();
@@ -82,11 +83,11 @@ impl Matrix {
             one.number(cell.clients_least);
             one.number(cell.groups.len() as u64);
             for (group, count) in &cell.groups {
-                let index = names.iter().position(|name| name == group).unwrap_or_else(|| {
+                let place = *places.entry(*group).or_insert_with(|| {
                     names.push(*group);
-                    names.len() - 1
+                    names.len() as u64 - 1
                 });
-                one.number(index as u64);
+                one.number(place);
                 one.number(*count);
             }
             cells.server(*server);

@@ -24,40 +24,42 @@
 //! | `writer.rs`, `keep.rs` | batches into all files, from receivers too |
 //! | `rollup.rs`, `total.rs`, `matrix.rs`, `detail.rs`, `group.rs`, `levels.rs` | minutes and what becomes of them |
 //! | `ledger.rs` | what has come, what is missing |
-//! | `shelf.rs`, `part.rs`, `row.rs`, `sieve.rs` | events: all parts, one of them, its columns |
+//! | `shelf.rs`, `part.rs`, `row.rs`, `sieve.rs`, `sealed.rs` | events: all parts, one of them, its columns; which part holds one |
 //! | `ring.rs` | packets |
-//! | `library.rs`, `sums.rs`, `tally.rs`, `profile.rs` | questions: open files, counts |
-//! | `search.rs`, `by_events.rs`, `devices.rs` | questions: events, and counts of them |
+//! | `library.rs`, `sums.rs`, `kinds.rs`, `tally.rs`, `profile.rs` | questions: open files, counts |
+//! | `search.rs`, `by_events.rs`, `gathered.rs` | questions: events, and counts of them |
 //! | `files.rs`, `words.rs`, `bytes.rs` | SQLite files, words as numbers, numbers as bytes |
 //! | `backup.rs` | a copy while it is written |
 
 mod backup;
 mod by_events;
-mod bytes;
+pub(crate) mod bytes;
 pub(crate) mod checks;
 mod detail;
-mod devices;
 mod error;
-mod facts;
+pub(crate) mod facts;
 mod files;
-mod group;
+pub(crate) mod gathered;
+pub(crate) mod group;
 mod incoming;
 mod keep;
+mod kinds;
 mod ledger;
-mod levels;
+pub(crate) mod levels;
 mod library;
 mod matrix;
 mod options;
 mod part;
-mod profile;
+pub(crate) mod profile;
 mod ring;
 mod rollup;
 mod row;
+mod sealed;
 mod search;
 mod shelf;
 mod sieve;
 mod sums;
-mod tally;
+pub(crate) mod tally;
 mod total;
 mod words;
 mod writer;
@@ -77,7 +79,7 @@ pub use options::{StoreKind, StoreOptions, StoreSync};
 
 use crate::history::{
     Ask, BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, IdleHistogram, Overview,
-    SensorRow, ServerDetail, ServerList,
+    RowList, SensorRow, ServerDetail, ServerList,
 };
 use crate::order::ServerOrder;
 use library::{Deadline, Library};
@@ -237,7 +239,7 @@ impl Store {
     }
 
     /// Events that [`Store::whole_events`] goes through at a time.
-    pub const WHOLE_EVENTS_MAX: usize = search::WHOLE_EVENTS_MAX as usize;
+    pub const WHOLE_EVENTS_MAX: usize = gathered::WHOLE_EVENTS_MAX as usize;
 
     /// Goes through the events that are asked for with all they say, [`Store::WHOLE_EVENTS_MAX`] at most:
     /// whoever is given so many asks for a shorter time.
@@ -285,7 +287,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::overview`].
-    pub fn bursts(&self, ask: &Ask) -> Result<Vec<BurstRow>, StoreError> {
+    pub fn bursts(&self, ask: &Ask) -> Result<RowList<BurstRow>, StoreError> {
         self.reading().bursts(ask)
     }
 
@@ -293,7 +295,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::overview`].
-    pub fn devices(&self, ask: &Ask) -> Result<Vec<DeviceRow>, StoreError> {
+    pub fn devices(&self, ask: &Ask) -> Result<RowList<DeviceRow>, StoreError> {
         self.reading().devices(ask)
     }
 
@@ -301,7 +303,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::overview`].
-    pub fn disagreements(&self, ask: &Ask) -> Result<Vec<DisagreementRow>, StoreError> {
+    pub fn disagreements(&self, ask: &Ask) -> Result<RowList<DisagreementRow>, StoreError> {
         self.reading().disagreements(ask)
     }
 

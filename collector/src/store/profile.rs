@@ -9,16 +9,16 @@ use crate::history::{IdleHistogram, IdleTimer};
 
 /// Resets of one server while they are added up.
 #[derive(Default)]
-pub(super) struct Profile {
-    pub(super) clients: Clients,
-    pub(super) time_to_reset_s: Spread,
-    pub(super) bytes_before: Spread,
-    pub(super) idle: Idle,
-    top: BTreeMap<IpAddr, u64>,
+pub(crate) struct Profile {
+    pub(crate) clients: Clients,
+    pub(crate) time_to_reset_s: Spread,
+    pub(crate) bytes_before: Spread,
+    pub(crate) idle: Idle,
+    pub(crate) top: BTreeMap<IpAddr, u64>,
 }
 
 impl Profile {
-    pub(super) fn add_row(&mut self, row: &MinuteRow) {
+    pub(crate) fn add_row(&mut self, row: &MinuteRow) {
         self.clients.merge(&row.clients);
         self.time_to_reset_s.merge(&row.time_to_reset_s);
         self.bytes_before.merge(&row.bytes_before);
@@ -28,7 +28,7 @@ impl Profile {
         }
     }
 
-    pub(super) fn add_event(&mut self, event: &Event) {
+    pub(crate) fn add_event(&mut self, event: &Event) {
         self.clients.add(event.client.ip);
         if let Some(age_s) = event.age_s {
             self.time_to_reset_s.add(age_s);
@@ -39,7 +39,7 @@ impl Profile {
     }
 
     /// Clients with most resets first.
-    pub(super) fn top_clients(&self) -> Vec<ClientCount> {
+    pub(crate) fn top_clients(&self) -> Vec<ClientCount> {
         let mut top: Vec<ClientCount> =
             self.top.iter().map(|(&ip, &count)| ClientCount { ip, count }).collect();
         top.sort_by_key(|client| (std::cmp::Reverse(client.count), client.ip));
@@ -50,20 +50,22 @@ impl Profile {
 
 /// Silences while they are added up.
 #[derive(Default)]
-pub(super) struct Idle {
+pub(crate) struct Idle {
     spread: Spread,
+    /// Whether there were more events than were read.
+    pub(crate) is_cut: bool,
     timers: BTreeMap<u32, u64>,
 }
 
 impl Idle {
-    pub(super) fn add(&mut self, spread: &Spread, timers: &BTreeMap<u32, u64>) {
+    pub(crate) fn add(&mut self, spread: &Spread, timers: &BTreeMap<u32, u64>) {
         self.spread.merge(spread);
         for (timer, count) in timers {
             *self.timers.entry(*timer).or_default() += count;
         }
     }
 
-    pub(super) fn add_event(&mut self, event: &Event) {
+    pub(crate) fn add_event(&mut self, event: &Event) {
         let Some(idle_s) = event.idle_before_s else { return };
         self.spread.add(idle_s);
         if let Some(timer) = events::idle_timer(idle_s) {
@@ -71,12 +73,12 @@ impl Idle {
         }
     }
 
-    pub(super) fn histogram(self) -> IdleHistogram {
+    pub(crate) fn histogram(self) -> IdleHistogram {
         let timers = self.timers.into_iter().map(|(seconds, count)| IdleTimer {
             seconds,
             count,
             products: events::idle_timer_products(seconds),
         });
-        IdleHistogram { timers: timers.collect(), spread: self.spread }
+        IdleHistogram { timers: timers.collect(), spread: self.spread, is_cut: self.is_cut }
     }
 }

@@ -148,7 +148,7 @@ fn rows_by_key(minute: &Minute, words: &Words) -> Vec<(Vec<u8>, Group, MinuteRow
 fn add_total(db: &Connection, level: Level, key: i64, more: &Total) -> rusqlite::Result<()> {
     let table = format!("total_{}", level.name());
     let mut total =
-        body(db, &table, key)?.and_then(|bytes| Total::read(&bytes, true)).unwrap_or_default();
+        body(db, &table, key)?.and_then(|bytes| Total::read(&bytes)).unwrap_or_default();
     total.merge(more);
     replace(db, &table, key, &total.write())
 }

@@ -5,6 +5,7 @@ use events::{Agreement, Endpoint, EventStatus, Facts, UtcTime};
 
 use super::bytes::endpoint_of;
 use super::facts::EventFacts;
+use super::group::Named;
 use super::words::Words;
 use crate::history::EventRow;
 
@@ -122,6 +123,12 @@ impl Stored {
             block: row.get(7)?,
             place: row.get(8)?,
         })
+    }
+
+    /// Its verdict in words.
+    pub(super) const fn named(&self) -> Named {
+        let Self { origin, cause, stage, impact, .. } = *self;
+        Named { origin, cause, stage, impact }
     }
 
     /// What filters ask for.

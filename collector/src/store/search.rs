@@ -3,23 +3,22 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use events::{
-    Agreement, BurstFields, CorroborationItem, Endpoint, Event, Evidence, Filter, ServerRange,
-    UtcTime,
-};
+use events::{Event, Evidence, Filter, ServerRange, UtcTime};
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension as _, params_from_iter};
 
 use super::by_events::of_server;
 use super::error::StoreError;
 use super::facts::{community_number, id_number};
+use super::gathered::{Bursts, Devices, Disagreements, ROWS_MAX, WHOLE_EVENTS_MAX};
 use super::library::Volume;
 use super::part::{self, BLOCK_BYTES_MAX, PLACE_BITS};
 use super::row::{self, COLUMNS, DAY_NS, Stored};
 use super::shelf::{self, PartKey};
 use super::{Reading, ring};
 use crate::history::{
-    Ask, BurstRow, DisagreementRow, EventDetail, EventList, EventRow, OFFSET_MAX,
+    Ask, BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, EventRow, OFFSET_MAX,
+    RowList,
 };
 
 /// All events, whatever their verdict says.
@@ -153,100 +152,65 @@ impl Reading<'_> {
 
     /// # Errors
     /// The store cannot be read, or not in time.
-    pub(super) fn bursts(&self, ask: &Ask) -> Result<Vec<BurstRow>, StoreError> {
-        let mut bursts: BTreeMap<(String, Endpoint, UtcTime), BurstRow> = BTreeMap::new();
-        self.each_newest(ask, row::IN_BURST, |sensor, event| {
-            let Some(burst) = event.context.as_ref().and_then(|context| context.burst.as_ref())
-            else {
-                return;
-            };
-            let key = (sensor.to_owned(), event.server, burst.first);
-            let last = UtcTime(burst.first.0.saturating_add(span_ns(burst)));
-            // Newest first: the first one that is met knows most.
-            let row = bursts.entry(key).or_insert_with(|| BurstRow {
-                first: burst.first,
-                last,
-                server: event.server,
-                events: 0,
-                sentence: burst.sentence(),
-                example: event.id.clone(),
-            });
-            row.events += 1;
-            row.last = row.last.max(last);
-        })?;
-        let mut rows: Vec<BurstRow> = bursts.into_values().collect();
-        rows.sort_by_key(|row| std::cmp::Reverse(row.first));
-        Ok(page(rows, ask))
+    pub(super) fn bursts(&self, ask: &Ask) -> Result<RowList<BurstRow>, StoreError> {
+        let mut bursts = Bursts::default();
+        let is_cut =
+            self.each_whole(ask, row::IN_BURST, |sensor, event| bursts.add(sensor, event))?;
+        Ok(bursts.list(ask, is_cut))
     }
 
     /// # Errors
     /// The store cannot be read, or not in time.
-    pub(super) fn disagreements(&self, ask: &Ask) -> Result<Vec<DisagreementRow>, StoreError> {
-        let mut rules: BTreeMap<(String, String, String, String, bool), DisagreementRow> =
-            BTreeMap::new();
-        self.each_newest(ask, row::DISAGREES, |_, event| {
-            for item in &event.corroboration {
-                if !item.is_culprit_wrong(event.verdict.origin) {
-                    continue;
-                }
-                let rule = item.rule.clone().unwrap_or_default();
-                let origin = event.verdict.origin.name().to_owned();
-                let is_refined = item.agreement == Agreement::Refined;
-                let key = (
-                    item.source.clone(),
-                    rule.clone(),
-                    item.said.clone(),
-                    origin.clone(),
-                    is_refined,
-                );
-                let row =
-                    rules.entry(key).or_insert_with(|| disagreement(item, rule, origin, event));
-                row.count += 1;
+    pub(super) fn devices(&self, ask: &Ask) -> Result<RowList<DeviceRow>, StoreError> {
+        let mut devices = Devices::default();
+        let is_cut =
+            self.each_whole(ask, row::HAS_DEVICE, |sensor, event| devices.add(sensor, event))?;
+        self.each_event(ask, ANY, |volume, event| {
+            if event.origin.is_device() && !event.has_device {
+                let sensor = volume.words.sensor(event.sensor);
+                let id = format!("{:016x}", event.id);
+                devices.add_nameless(sensor, event.named(), event.server, 1, event.ts, &id);
             }
+            Ok(())
         })?;
-        let mut rows: Vec<DisagreementRow> = rules.into_values().collect();
-        rows.sort_by_key(|row| std::cmp::Reverse(row.count));
-        Ok(page(rows, ask))
+        Ok(devices.list(ask, is_cut))
     }
 
-    /// Goes through events, newest part first, with all they say; so many at most, and whether it were so many.
+    /// # Errors
+    /// The store cannot be read, or not in time.
+    pub(super) fn disagreements(&self, ask: &Ask) -> Result<RowList<DisagreementRow>, StoreError> {
+        let mut disagreements = Disagreements::default();
+        let is_cut = self.each_whole(ask, row::DISAGREES, |_, event| disagreements.add(event))?;
+        Ok(disagreements.list(ask, is_cut))
+    }
+
+    /// Goes through events, newest part first, with all they say: [`WHOLE_EVENTS_MAX`] at most. Whether there
+    /// are more.
     pub(super) fn each_whole(
         &self,
         ask: &Ask,
         mask: i64,
         mut each: impl FnMut(&str, &Event),
     ) -> Result<bool, StoreError> {
-        let mut left = WHOLE_EVENTS_MAX;
+        let (mut left, mut is_cut) = (WHOLE_EVENTS_MAX, false);
         for (key, _) in self.parts(ask)?.into_iter().rev() {
             let mut block = Block::default();
             self.each_of(key, ask, mask, |volume, stored| {
+                if left == 0 {
+                    is_cut = true;
+                    return Ok(false);
+                }
                 if let Some(event) = self.json_of::<Event>(volume, stored, &mut block)? {
                     each(volume.words.sensor(stored.sensor), &event);
                 }
                 left -= 1;
-                Ok(left > 0)
+                Ok(true)
             })?;
-            if left == 0 {
+            if is_cut {
                 break;
             }
         }
-        Ok(left == 0)
-    }
-
-    /// The same for an answer of its own: that it is made of the newest ones only is said in the log.
-    pub(super) fn each_newest(
-        &self,
-        ask: &Ask,
-        mask: i64,
-        each: impl FnMut(&str, &Event),
-    ) -> Result<(), StoreError> {
-        if self.each_whole(ask, mask, each)? {
-            tracing::info!(
-                "an answer is made of the newest {WHOLE_EVENTS_MAX} events that were asked for: ask for a shorter \
-                 time to have all of them"
-            );
-        }
-        Ok(())
+        Ok(is_cut)
     }
 
     /// Goes through events that are asked for, newest part first.
@@ -404,37 +368,7 @@ fn newest_first(left: &EventRow, right: &EventRow) -> std::cmp::Ordering {
     (right.ts, &right.id).cmp(&(left.ts, &left.id))
 }
 
-pub(super) fn page<T>(rows: Vec<T>, ask: &Ask) -> Vec<T> {
-    rows.into_iter().skip(ask.offset).take(ask.limit.min(ROWS_MAX)).collect()
-}
-
-fn span_ns(burst: &BurstFields) -> u64 {
-    (burst.span_s.clamp(0.0, 86_400.0) * 1e9) as u64
-}
-
-fn disagreement(
-    item: &CorroborationItem,
-    rule: String,
-    origin: String,
-    event: &Event,
-) -> DisagreementRow {
-    DisagreementRow {
-        source: item.source.clone(),
-        rule,
-        said: item.said.clone(),
-        origin,
-        agreement: item.agreement,
-        count: 0,
-        example: event.id.clone(),
-        item: item.clone(),
-    }
-}
-
-/// Events of one answer at most.
-const ROWS_MAX: usize = 10_000;
 const EVENTS_OF_SERVER: usize = 20;
 const SAME_MAX: usize = 20;
-/// Events whose JSON is read for one answer: about a second's work. The newest ones.
-pub(super) const WHOLE_EVENTS_MAX: u32 = 20_000;
 const SERVERS_IN_SQL_MAX: usize = 32;
 const SHEET_WIDTH: usize = 80;

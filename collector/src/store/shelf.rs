@@ -11,6 +11,7 @@ use super::files;
 use super::options::StoreOptions;
 use super::part::{Kept, Part};
 use super::row::DAY_NS;
+use super::sealed::Sealed;
 use super::sieve::Sieve;
 
 /// Day since the Unix epoch and number of the part in it.
@@ -25,6 +26,8 @@ pub(super) struct Shelf {
     open: Vec<Part>,
     /// How many of `open`, from the end, have begun a batch.
     begun: usize,
+    /// Those that are only asked.
+    sealed: Sealed,
     /// Parts that went because there was no room, and the events in them.
     pub(super) dropped: Dropped,
     /// Files that were damaged and set aside.
@@ -62,6 +65,7 @@ impl Shelf {
             parts,
             open: Vec::new(),
             begun: 0,
+            sealed: Sealed::default(),
             dropped: Dropped::default(),
             set_aside: Vec::new(),
         })
@@ -113,10 +117,15 @@ impl Shelf {
 
     fn holds(&mut self, key: PartKey, id: u64, now_s: u64) -> Result<bool, StoreError> {
         let known = self.parts.get(&key).and_then(|part| part.sieve.as_ref());
-        if let Some(sieve) = known
-            && !sieve.may_hold(id)
-        {
-            return Ok(false);
+        if let Some(sieve) = known {
+            if !sieve.may_hold(id) {
+                return Ok(false);
+            }
+            // Only asked: nothing is begun in it, and it takes the place of no part that is written.
+            let is_open = self.open.iter().any(|part| (part.day, part.number) == key);
+            if !is_open && self.parts.get(&key).is_some_and(|part| part.is_sealed) {
+                return self.sealed.holds(&self.directory.join(name_of(key)), id);
+            }
         }
         let part = self.part(key, now_s)?;
         let failed = StoreError::file("read", &part.path);
@@ -196,6 +205,7 @@ impl Shelf {
     pub(super) fn set_aside(&mut self, path: &Path, now_s: u64) -> Result<bool, StoreError> {
         let name = path.file_name().and_then(|name| name.to_str());
         let Some(key) = name.and_then(key_of) else { return Ok(false) };
+        self.sealed.close(path);
         self.set_aside.push(files::set_aside(path, now_s)?);
         self.parts.remove(&key);
         Ok(true)
@@ -223,8 +233,11 @@ impl Shelf {
                 on_shelf.bytes = part.bytes;
             }
         }
-        let excess = self.open.len().saturating_sub(OPEN_MAX);
-        self.open.drain(..excess);
+        while self.open.len() > OPEN_MAX {
+            // To open one that is written means to read all its identifiers.
+            let place = self.open.iter().position(|part| part.is_sealed).unwrap_or(0);
+            self.open.remove(place);
+        }
         Ok(())
     }
 
@@ -251,6 +264,7 @@ impl Shelf {
 
     fn delete(&mut self, key: PartKey) -> Result<u64, StoreError> {
         self.open.retain(|part| (part.day, part.number) != key);
+        self.sealed.close(&self.directory.join(name_of(key)));
         files::delete(&self.directory.join(name_of(key)))?;
         Ok(self.parts.remove(&key).map_or(0, |part| part.bytes))
     }

@@ -1,7 +1,7 @@
 //! Which identifiers a sealed part may hold, in ten bits each: so that not every part is asked for every event.
 
-/// A Bloom filter (Bloom, 1970) over identifiers, with four bits of each: about one in eighty that it lets
-/// through is not there.
+/// A Bloom filter (Bloom, 1970) over identifiers, with six bits of each: it lets through one in a hundred that is
+/// not there, of a full part one in a thousand.
 #[derive(Clone, Debug)]
 pub(super) struct Sieve {
     words: Vec<u64>,
@@ -30,11 +30,11 @@ impl Sieve {
         self.bits(id).into_iter().all(|bit| self.words[bit / 64] & 1 << (bit % 64) != 0)
     }
 
-    fn bits(&self, id: u64) -> [usize; 4] {
+    fn bits(&self, id: u64) -> [usize; 6] {
         let mask = self.words.len() * 64 - 1;
         let mixed = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let (step, first) = ((mixed >> 32) as usize | 1, (mixed ^ mixed >> 29) as usize);
-        [0, 1, 2, 3].map(|turn: usize| first.wrapping_add(turn.wrapping_mul(step)) & mask)
+        [0, 1, 2, 3, 4, 5].map(|turn: usize| first.wrapping_add(turn.wrapping_mul(step)) & mask)
     }
 }
 

@@ -13,12 +13,13 @@ use super::bytes::{add_connections, server_key};
 use super::detail;
 use super::error::StoreError;
 use super::group::{Group, Named};
+use super::kinds::Kinds;
 use super::levels::{Level, Plan, Reach, Span, at, of_at};
 use super::library::{Deadline, Volume};
 use super::matrix;
 use super::profile::{Idle, Profile};
 use super::tally::{Series, ServerTally, Tally};
-use super::total::Total;
+use super::total::{self, GroupTotal, Total};
 use super::writer;
 use crate::history::{Ask, IdleHistogram, Overview, ServerDetail, ServerList, ServerSummary};
 use crate::order::ServerOrder;
@@ -34,15 +35,12 @@ pub(super) struct Question<'q> {
 }
 
 impl Question<'_> {
-    /// Whether resets of this kind and server are asked for.
-    fn wants(&self, named: Named, server: ServerRange) -> bool {
-        let facts = named.facts(server);
-        self.ask.filters.iter().all(|filter| filter.passes_facts(&facts).unwrap_or(true))
-    }
-
-    /// The same where all servers are meant.
-    fn wants_kind(&self, named: Named) -> bool {
-        self.wants(named, ANY_SERVER)
+    /// What resets of a kind are called, and whether they are asked for, whichever server's they are.
+    fn kind(&self, group: Group) -> (Named, bool) {
+        let named = group.named(&self.main.words);
+        let facts = named.facts(ANY_SERVER);
+        let about = self.ask.filters.iter().filter(|filter| !filter.is_about_server());
+        (named, about.into_iter().all(|filter| filter.passes_facts(&facts).unwrap_or(true)))
     }
 
     fn wants_server(&self, server: ServerRange) -> bool {
@@ -87,7 +85,8 @@ impl Question<'_> {
     /// All servers that are asked for, each with its counts.
     fn servers(&self) -> Result<ServerTallies, StoreError> {
         let mut servers: ServerTallies = HashMap::default();
-        let words = &self.main.words;
+        let ask = |group| self.kind(group);
+        let mut kinds = Kinds::new(&ask);
         for (level, span) in &self.plan.parts {
             self.walk("matrix", *level, *span, |_, body| {
                 matrix::walk(
@@ -97,8 +96,7 @@ impl Question<'_> {
                         let tally = servers.entry(server).or_default();
                         add_connections(&mut tally.connections, &cell.connections);
                         for (group, count) in &cell.groups {
-                            let named = group.named(words);
-                            if self.wants(named, server) {
+                            if let Some(named) = kinds.add(*group, *count) {
                                 tally.add(named.cause, named.impact, *count);
                                 tally.last_minute = tally.last_minute.max(cell.last_minute);
                                 tally.clients_least = tally.clients_least.max(cell.clients_least);
@@ -124,13 +122,36 @@ impl Question<'_> {
         })
     }
 
-    /// Rollup rows of a server, merged by kind.
-    fn rows_of(&self, server: ServerRange) -> Result<Vec<events::MinuteRow>, StoreError> {
+    /// The keys of all steps that there are, by level.
+    fn keys(&self) -> Result<Vec<(Level, Vec<i64>)>, StoreError> {
+        let failed = self.main.failed();
+        let mut keys = Vec::with_capacity(self.plan.parts.len());
+        for (level, span) in &self.plan.parts {
+            // Not the bodies: they are a hundred times as long.
+            let sql = format!("SELECT at FROM total_{} WHERE at >= ? AND at < ?", level.name());
+            let mut read = self.main.db.prepare_cached(&sql).map_err(&failed)?;
+            let range = params![at(span.from_s, 0), at(span.to_s, 0)];
+            let found = read.query_map(range, |row| row.get(0)).map_err(&failed)?;
+            let found = found.collect::<rusqlite::Result<Vec<i64>>>().map_err(&failed)?;
+            let is_meant =
+                |key: &i64| self.sensor.is_none_or(|wanted| wanted == Some(of_at(*key).1));
+            keys.push((*level, found.into_iter().filter(is_meant).collect()));
+        }
+        Ok(keys)
+    }
+
+    /// Rollup rows of a server, merged by kind; `keys` of [`Self::keys`].
+    fn rows_of(
+        &self,
+        server: ServerRange,
+        keys: &[(Level, Vec<i64>)],
+    ) -> Result<Vec<events::MinuteRow>, StoreError> {
         let failed = self.main.failed();
         let mut rows: BTreeMap<u64, events::MinuteRow> = BTreeMap::new();
-        for (level, span) in &self.plan.parts {
-            let mut keys = Vec::new();
-            self.walk("total", *level, *span, |key, _| keys.push(key))?;
+        if !self.wants_server(server) {
+            return Ok(Vec::new());
+        }
+        for (level, keys) in keys {
             let sql = format!(
                 "SELECT kind, body FROM rollup_{} WHERE at = ? AND server = ?",
                 level.name()
@@ -144,20 +165,25 @@ impl Question<'_> {
                     let kind = row.get::<_, i64>(0).map_err(&failed)? as u64;
                     let body =
                         row.get_ref(1).and_then(|body| Ok(body.as_blob()?)).map_err(&failed)?;
-                    let named = Group::from_number(kind).named(&self.main.words);
-                    let Some(row) = detail::read(body, server, named) else { continue };
-                    if self.wants(named, server) {
-                        rows.entry(kind).and_modify(|sum| sum.merge(&row)).or_insert(row);
+                    let (named, is_wanted) = self.kind(Group::from_number(kind));
+                    if !is_wanted {
+                        continue;
                     }
+                    let Some(row) = detail::read(body, server, named) else { continue };
+                    rows.entry(kind).and_modify(|sum| sum.merge(&row)).or_insert(row);
                 }
             }
         }
         Ok(rows.into_values().collect())
     }
 
-    fn clients_of(&self, server: ServerRange) -> Result<u64, StoreError> {
+    fn clients_of(
+        &self,
+        server: ServerRange,
+        keys: &[(Level, Vec<i64>)],
+    ) -> Result<u64, StoreError> {
         let mut clients = Clients::default();
-        for row in self.rows_of(server)? {
+        for row in self.rows_of(server, keys)? {
             clients.merge(&row.clients);
         }
         Ok(clients.count())
@@ -179,10 +205,11 @@ impl Question<'_> {
         ranked.sort_unstable_by(|left, right| {
             order.compare(left.1.ranked(left.0), right.1.ranked(right.0))
         });
+        let keys = self.keys()?;
         let shown = ranked.into_iter().skip(offset).take(limit).enumerate();
         let rows = shown.map(|(place, (server, tally))| {
             let is_counted = self.is_of_minutes() && place < COUNTED_MAX;
-            let exact = is_counted.then(|| self.clients_of(*server)).transpose()?;
+            let exact = is_counted.then(|| self.clients_of(*server, &keys)).transpose()?;
             Ok(tally.summary(*server, exact.unwrap_or(tally.clients_least)))
         });
         Ok((total, rows.collect::<Result<_, StoreError>>()?))
@@ -199,10 +226,11 @@ impl Reading<'_> {
             let mut series = Series::over(question.plan.span, step_s);
             let mut head = Total::default();
             let servers = question.servers()?;
-            self.add_head(question, &mut head, &mut series)?;
-            if question.is_of_minutes() {
+            let counts_all = question.is_of_minutes() && !question.is_about_servers();
+            add_head(question, &mut head, counts_all.then_some(&mut tally), &mut series)?;
+            if question.is_of_minutes() && !counts_all {
                 add_resets(question, None, &mut tally, &mut series)?;
-            } else {
+            } else if !counts_all {
                 self.add_events(question, None, &mut tally, &mut series)?;
             }
             if question.is_about_servers() {
@@ -275,7 +303,10 @@ impl Reading<'_> {
             let profile = if question.is_of_minutes() {
                 add_resets(question, Some(server), &mut tally, &mut series)?;
                 let mut profile = Profile::default();
-                question.rows_of(server)?.iter().for_each(|row| profile.add_row(row));
+                question
+                    .rows_of(server, &question.keys()?)?
+                    .iter()
+                    .for_each(|row| profile.add_row(row));
                 profile
             } else {
                 question.add_connections(&mut series, |one| one == server)?;
@@ -309,10 +340,10 @@ impl Reading<'_> {
             if !question.is_of_minutes() {
                 self.add_idle_of_events(question, &mut idle)?;
             } else if question.is_about_servers() {
-                let servers = question.servers()?;
+                let (servers, keys) = (question.servers()?, question.keys()?);
                 for (server, tally) in &servers {
                     if tally.resets.total() > 0 {
-                        for row in question.rows_of(*server)? {
+                        for row in question.rows_of(*server, &keys)? {
                             idle.add(&row.idle_before_s, &row.idle_timers);
                         }
                     }
@@ -320,12 +351,12 @@ impl Reading<'_> {
             } else {
                 for (level, span) in &question.plan.parts {
                     question.walk("total", *level, *span, |_, body| {
-                        let Some(total) = Total::read(body, true) else { return };
-                        for (group, sum) in &total.groups {
-                            if question.wants_kind(group.named(&question.main.words)) {
+                        total::walk(body, |group, _, silences| {
+                            let mut sum = GroupTotal::default();
+                            if question.kind(group).1 && sum.read_idle(silences).is_some() {
                                 idle.add(&sum.idle, &sum.timers);
                             }
-                        }
+                        });
                     })?;
                 }
             }
@@ -353,30 +384,44 @@ impl Reading<'_> {
         self.library.close(main);
         answered
     }
-
-    /// Connections, overflow and losses; connections step by step unless only some servers are meant.
-    fn add_head(
-        &self,
-        question: &Question<'_>,
-        head: &mut Total,
-        series: &mut Series,
-    ) -> Result<(), StoreError> {
-        let Plan { step, span, .. } = question.plan;
-        question.walk("total", step, span, |key, body| {
-            let Some(total) = Total::read(body, false) else { return };
-            head.merge_head(&total);
-            if !question.is_about_servers() {
-                series.add_connections(of_at(key).0, &total.connections);
-            }
-        })?;
-        if question.is_about_servers() {
-            question.add_connections(series, |server| question.wants_server(server))?;
-        }
-        Ok(())
-    }
 }
 
-/// Resets from minutes; of all servers that are asked for, or of one.
+/// Connections, overflow and losses; connections step by step unless only some servers are meant. All resets
+/// that are wanted with them, where they go into `resets`.
+fn add_head(
+    question: &Question<'_>,
+    head: &mut Total,
+    resets: Option<&mut Tally>,
+    series: &mut Series,
+) -> Result<(), StoreError> {
+    let Plan { step, span, .. } = question.plan;
+    let ask = |group| question.kind(group);
+    let mut kinds = Kinds::new(&ask);
+    let is_counted = resets.is_some();
+    question.walk("total", step, span, |key, body| {
+        let (second, _) = of_at(key);
+        let total = total::walk(body, |group, count, _| {
+            if is_counted {
+                kinds.add(group, count);
+            }
+        });
+        kinds.tell(second, series);
+        let Some(total) = total else { return };
+        head.merge_head(&total);
+        if !question.is_about_servers() {
+            series.add_connections(second, &total.connections);
+        }
+    })?;
+    if let Some(tally) = resets {
+        kinds.sum(tally);
+    }
+    if question.is_about_servers() {
+        question.add_connections(series, |server| question.wants_server(server))?;
+    }
+    Ok(())
+}
+
+/// Resets from minutes; of the servers that are asked for, or of one.
 fn add_resets(
     question: &Question<'_>,
     server: Option<ServerRange>,
@@ -384,35 +429,24 @@ fn add_resets(
     series: &mut Series,
 ) -> Result<(), StoreError> {
     let Plan { step, span, .. } = question.plan;
-    let words = &question.main.words;
-    if server.is_none() && !question.is_about_servers() {
-        return question.walk("total", step, span, |key, body| {
-            let Some(total) = Total::read(body, false) else { return };
-            for (group, sum) in &total.groups {
-                let named = group.named(words);
-                if question.wants_kind(named) {
-                    tally.add(named, sum.count);
-                    series.add(of_at(key).0, named, sum.count);
-                }
-            }
-        });
-    }
+    let ask = |group| question.kind(group);
+    let mut kinds = Kinds::new(&ask);
     let is_meant =
         |one: ServerRange| server.is_none_or(|server| server == one) && question.wants_server(one);
     question.walk("matrix", step, span, |key, body| {
-        matrix::walk(body, is_meant, |one, cell| {
+        let (second, _) = of_at(key);
+        matrix::walk(body, is_meant, |_, cell| {
             if server.is_some() {
-                series.add_connections(of_at(key).0, &cell.connections);
+                series.add_connections(second, &cell.connections);
             }
             for (group, count) in &cell.groups {
-                let named = group.named(words);
-                if question.wants(named, one) {
-                    tally.add(named, *count);
-                    series.add(of_at(key).0, named, *count);
-                }
+                kinds.add(*group, *count);
             }
         });
-    })
+        kinds.tell(second, series);
+    })?;
+    kinds.sum(tally);
+    Ok(())
 }
 
 /// Servers are drawn by who opens connections: their hash is keyed.

@@ -7,6 +7,7 @@ use events::{Connections, ServerRange, UtcTime};
 
 use super::bytes::add_connections;
 use super::group::Named;
+use super::kinds::StepCounts;
 use super::levels::Span;
 use crate::answers::NameRow;
 use crate::history::{ServerSummary, Step};
@@ -15,15 +16,15 @@ use crate::order::Ranked;
 
 /// Resets by each of the words that lists show.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tally {
-    pub(super) resets: ImpactCounts,
+pub(crate) struct Tally {
+    pub(crate) resets: ImpactCounts,
     origins: HashMap<Origin, ImpactCounts>,
     causes: HashMap<Cause, ImpactCounts>,
     stages: HashMap<Stage, ImpactCounts>,
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, named: Named, count: u64) {
+    pub(crate) fn add(&mut self, named: Named, count: u64) {
         let Named { origin, cause, stage, impact } = named;
         self.resets.add(impact, count);
         self.origins.entry(origin).or_default().add(impact, count);
@@ -31,21 +32,21 @@ impl Tally {
         self.stages.entry(stage).or_default().add(impact, count);
     }
 
-    pub(super) fn by_origin(&self) -> Vec<NameRow> {
+    pub(crate) fn by_origin(&self) -> Vec<NameRow> {
         named_rows(self.origins.iter().map(|(origin, counts)| (origin.name(), counts)))
     }
 
-    pub(super) fn by_cause(&self) -> Vec<NameRow> {
+    pub(crate) fn by_cause(&self) -> Vec<NameRow> {
         named_rows(self.causes.iter().map(|(cause, counts)| (cause.name(), counts)))
     }
 
-    pub(super) fn by_stage(&self) -> Vec<NameRow> {
+    pub(crate) fn by_stage(&self) -> Vec<NameRow> {
         named_rows(self.stages.iter().map(|(stage, counts)| (stage.name(), counts)))
     }
 }
 
 /// Most harmful first.
-pub(super) fn named_rows<'c>(
+pub(crate) fn named_rows<'c>(
     rows: impl Iterator<Item = (&'static str, &'c ImpactCounts)>,
 ) -> Vec<NameRow> {
     let mut rows: Vec<NameRow> =
@@ -57,20 +58,20 @@ pub(super) fn named_rows<'c>(
 }
 
 /// More harm before less, then more resets before fewer.
-pub(super) fn worst_first(left: &ImpactCounts, right: &ImpactCounts) -> std::cmp::Ordering {
+pub(crate) fn worst_first(left: &ImpactCounts, right: &ImpactCounts) -> std::cmp::Ordering {
     (right.harmful(), right.total()).cmp(&(left.harmful(), left.total()))
 }
 
 /// A series without holes.
 #[derive(Clone, Debug)]
-pub(super) struct Series {
+pub(crate) struct Series {
     from_s: u64,
     step_s: u64,
-    pub(super) steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
 }
 
 impl Series {
-    pub(super) fn over(span: Span, step_s: u64) -> Self {
+    pub(crate) fn over(span: Span, step_s: u64) -> Self {
         let step = |start: u64| Step { time: UtcTime(start * NS), ..Step::default() };
         let starts = (span.from_s..span.to_s).step_by(step_s as usize);
         Self { from_s: span.from_s, step_s, steps: starts.map(step).collect() }
@@ -81,13 +82,26 @@ impl Series {
         self.steps.get_mut(usize::try_from(index).ok()?)
     }
 
-    pub(super) fn add_connections(&mut self, second: u64, connections: &Connections) {
+    pub(crate) fn add_connections(&mut self, second: u64, connections: &Connections) {
         if let Some(step) = self.at(second) {
             add_connections(&mut step.connections, connections);
         }
     }
 
-    pub(super) fn add(&mut self, second: u64, named: Named, count: u64) {
+    /// Adds all resets of a step.
+    pub(super) fn add_step(&mut self, second: u64, counts: &StepCounts) {
+        let Some(step) = self.at(second) else { return };
+        step.resets.merge(&counts.resets);
+        for (cause, count) in Cause::ALL.iter().zip(counts.harmful).filter(|(_, count)| *count > 0)
+        {
+            match step.harmful_by_cause.get_mut(cause.name()) {
+                Some(sum) => *sum += count,
+                None => drop(step.harmful_by_cause.insert(cause.name().to_owned(), count)),
+            }
+        }
+    }
+
+    pub(crate) fn add(&mut self, second: u64, named: Named, count: u64) {
         let Some(step) = self.at(second) else { return };
         step.resets.add(named.impact, count);
         if ImpactCounts::is_harmful(named.impact) {
@@ -98,22 +112,22 @@ impl Series {
 
 /// A server while it is added up.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ServerTally {
-    pub(super) connections: Connections,
-    pub(super) resets: ImpactCounts,
+pub(crate) struct ServerTally {
+    pub(crate) connections: Connections,
+    pub(crate) resets: ImpactCounts,
     /// Few: a server has resets of some kinds only.
     causes: Vec<(Cause, ImpactCounts)>,
-    pub(super) last_minute: u64,
-    pub(super) clients_least: u64,
+    pub(crate) last_minute: u64,
+    pub(crate) clients_least: u64,
 }
 
 impl ServerTally {
-    pub(super) const fn ranked<'r>(&'r self, server: &'r ServerRange) -> Ranked<'r> {
+    pub(crate) const fn ranked<'r>(&'r self, server: &'r ServerRange) -> Ranked<'r> {
         let (resets, connections) = (&self.resets, &self.connections);
         Ranked { server, resets, connections, last: self.last_minute }
     }
 
-    pub(super) fn add(&mut self, cause: Cause, impact: Impact, count: u64) {
+    pub(crate) fn add(&mut self, cause: Cause, impact: Impact, count: u64) {
         self.resets.add(impact, count);
         match self.causes.iter_mut().find(|(known, _)| *known == cause) {
             Some((_, counts)) => counts.add(impact, count),
@@ -126,11 +140,11 @@ impl ServerTally {
     }
 
     /// Keeps what is said of connections only.
-    pub(super) fn forget_resets(&mut self) {
+    pub(crate) fn forget_resets(&mut self) {
         *self = Self { connections: self.connections, ..Self::default() };
     }
 
-    pub(super) fn summary(&self, server: ServerRange, clients: u64) -> ServerSummary {
+    pub(crate) fn summary(&self, server: ServerRange, clients: u64) -> ServerSummary {
         let mut causes =
             named_rows(self.causes.iter().map(|(cause, counts)| (cause.name(), counts)));
         causes.truncate(CAUSES_SHOWN);

@@ -92,29 +92,39 @@ impl Total {
         out.0
     }
 
-    /// Of what [`Total::write`] gave; silences only where they are asked for.
-    pub(super) fn read(bytes: &[u8], with_idle: bool) -> Option<Self> {
-        let mut from = In(bytes);
-        if from.byte()? != VERSION {
-            return None;
-        }
-        let mut total =
-            Self { connections: from.connections()?, overflow: from.number()?, ..Self::default() };
-        for _ in 0..from.len()? {
-            let name = std::str::from_utf8(from.bytes()?).ok()?.to_owned();
-            total.losses.insert(name, from.number()?);
-        }
-        for _ in 0..from.len()? {
-            let group = Group::from_number(from.number()?);
-            let mut sum = GroupTotal { count: from.number()?, ..GroupTotal::default() };
-            let idle = from.bytes()?;
-            if with_idle {
-                sum.read_idle(In(idle))?;
-            }
-            total.groups.insert(group, sum);
-        }
-        Some(total)
+    /// Of what [`Total::write`] gave.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut groups = BTreeMap::new();
+        let mut is_whole = true;
+        let mut total = walk(bytes, |group, count, idle| {
+            let mut sum = GroupTotal { count, ..GroupTotal::default() };
+            is_whole &= sum.read_idle(idle).is_some();
+            groups.insert(group, sum);
+        })?;
+        total.groups = groups;
+        is_whole.then_some(total)
     }
+}
+
+/// Goes through the kinds of resets of a body: each with its count and what tells its silences. Gives all else;
+/// `None` if it is no body.
+pub(super) fn walk(bytes: &[u8], mut take: impl FnMut(Group, u64, In<'_>)) -> Option<Total> {
+    let mut from = In(bytes);
+    if from.byte()? != VERSION {
+        return None;
+    }
+    let mut total =
+        Total { connections: from.connections()?, overflow: from.number()?, ..Total::default() };
+    for _ in 0..from.len()? {
+        let name = std::str::from_utf8(from.bytes()?).ok()?.to_owned();
+        total.losses.insert(name, from.number()?);
+    }
+    for _ in 0..from.len()? {
+        let group = Group::from_number(from.number()?);
+        let count = from.number()?;
+        take(group, count, In(from.bytes()?));
+    }
+    Some(total)
 }
 
 impl GroupTotal {
@@ -126,7 +136,8 @@ impl GroupTotal {
         }
     }
 
-    fn read_idle(&mut self, mut from: In<'_>) -> Option<()> {
+    /// Silences, of what [`walk`] gave.
+    pub(super) fn read_idle(&mut self, mut from: In<'_>) -> Option<()> {
         self.idle = from.spread()?;
         for _ in 0..from.len()? {
             let timer = u32::try_from(from.number()?).ok()?;

@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+mod past;
 #[path = "../../../delivery/tests/servers/mod.rs"]
 mod servers;
+#[path = "../store_support/mod.rs"]
+mod store_support;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};

@@ -5,6 +5,7 @@ chdb is the current engine as a library, without a port of its own. Prints the p
 
 import http.server
 import sys
+import urllib.parse
 
 from chdb import session
 
@@ -16,12 +17,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
     def do_POST(self):
-        """Does it, in the database of the header."""
+        """Does it, in the database of the header, with the values of param_NAME."""
         statement = self.rfile.read(int(self.headers["content-length"])).decode()
         status, body = 200, b""
         try:
             database = self.headers.get("x-clickhouse-database")
             ENGINE.query("USE " + (database or "default"))
+            for name, value in urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query):
+                if name.startswith("param_"):
+                    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+                    ENGINE.query(f"SET {name} = '{quoted}'")
             body = ENGINE.query(statement, "TabSeparated").bytes() or b""
         except Exception as error:  # pylint: disable=broad-except
             status, body = 400, str(error).encode()

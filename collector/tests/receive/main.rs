@@ -10,6 +10,7 @@
 )]
 
 mod attacks;
+mod full;
 mod grpc;
 mod http;
 mod mutation;

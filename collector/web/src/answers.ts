@@ -90,6 +90,7 @@ export interface IdleTimer {
 export interface IdleHistogram {
   spread: Spread;
   timers: IdleTimer[];
+  is_cut: boolean;
 }
 
 export interface ServerDetail {
@@ -238,6 +239,12 @@ export interface EventDetail {
   explanation: Explanation;
   ladder: Rung[];
   same_connection: EventRow[];
+}
+
+/** Rows added up from events; is_cut where only the newest of them were read. */
+export interface RowList<T> {
+  rows: T[];
+  is_cut: boolean;
 }
 
 export interface BurstRow {

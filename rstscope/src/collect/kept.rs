@@ -34,14 +34,16 @@ impl Kept {
         if options.kind == StoreKind::Clickhouse {
             let ClickHouseOptions { records_least, wait_s, .. } = options.clickhouse;
             let gather = Gather { records_least, wait: Duration::from_secs_f64(wait_s) };
-            let keep = Arc::new(ClickHouse::open(&options.clickhouse)?);
+            let store = Arc::new(ClickHouse::open(&options.clickhouse)?);
+            let past: Option<Arc<dyn Past>> = Some(Arc::clone(&store) as _);
             if config.logs.is_wanted() {
                 tracing::warn!(
                     "logs are joined where the store is of SQLite; nobody listens for them here"
                 );
             }
-            let keep = Arc::new(Heard { keep, logs: None, recent: Arc::clone(&recent) });
-            return Ok(Self { keep, gather, past: None, logs: None, recent, hourly: None });
+            let heard = Heard { keep: store, logs: None, recent: Arc::clone(&recent) };
+            let keep = Arc::new(heard);
+            return Ok(Self { keep, gather, past, logs: None, recent, hourly: None });
         }
         let store = Arc::new(Store::open(options).context("open the store")?);
         let hourly = match options.parquet {

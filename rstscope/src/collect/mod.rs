@@ -123,10 +123,7 @@ fn greet(config: &Config, receivers: &Receivers) -> anyhow::Result<()> {
     }
     if store.kind == StoreKind::Clickhouse {
         let ClickHouseOptions { url, database, .. } = &store.clickhouse;
-        writeln!(
-            out,
-            "Keeps in ClickHouse at {url}, database {database}; ask it by SQL, the page shows only what came of late"
-        )?;
+        writeln!(out, "Keeps in ClickHouse at {url}, database {database}")?;
     } else {
         writeln!(
             out,

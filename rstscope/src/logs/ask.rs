@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::Context as _;
-use collector::{DisagreementRow, LogList};
+use collector::{DisagreementRow, LogList, RowList};
 use comfy_table::{Table, presets};
 use events::{Agreement, thousands};
 use serde::Serialize;
@@ -15,15 +15,16 @@ use crate::client::Client;
 
 /// Sessions whose logged culprit is wrong.
 pub(super) fn disagreements(last: &str, ask: &AskArguments) -> anyhow::Result<Outcome> {
-    let rows: Vec<DisagreementRow> =
+    let list: RowList<DisagreementRow> =
         asked(ask, "/api/v1/disagreements", &[("last", last.to_owned())])?;
     if ask.json {
-        return json(&rows);
+        return json(&list);
     }
+    let rows = &list.rows;
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["SOURCE", "RULE", "LOG SAYS", "PACKETS SAY", "", "SESSIONS", "LAST"]);
-    for row in &rows {
+    for row in rows {
         let agreement = match row.agreement {
             Agreement::Contradicted => "contradicted",
             Agreement::Refined => "refined",
@@ -48,7 +49,13 @@ pub(super) fn disagreements(last: &str, ask: &AskArguments) -> anyhow::Result<Ou
             );
         }
         writeln!(out, "{table}\n")?;
-        rows.iter().try_for_each(|row| writeln!(out, "{}: {}", row.example, row.item.sentence))
+        for row in rows {
+            writeln!(out, "{}: {}", row.example, row.item.sentence)?;
+        }
+        if list.is_cut {
+            writeln!(out, "\nMade of the newest 20,000 events only: ask for less with --last.")?;
+        }
+        Ok(())
     };
     write().context("write to standard output")?;
     Ok(Outcome::Good)

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use collector::{
-    BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, IdleHistogram, Overview,
+    BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, IdleHistogram, Overview, RowList,
     SensorRow, ServerDetail, ServerList, Store,
 };
 use events::ServerRange;
@@ -30,10 +30,10 @@ pub(super) enum Answer {
     Events(EventList),
     Event(Box<EventDetail>),
     Idle(IdleHistogram),
-    Bursts(Vec<BurstRow>),
-    Devices(Vec<DeviceRow>),
+    Bursts(RowList<BurstRow>),
+    Devices(RowList<DeviceRow>),
     Sensors(Vec<SensorRow>),
-    Disagreements(Vec<DisagreementRow>),
+    Disagreements(RowList<DisagreementRow>),
 }
 
 impl Source {

@@ -46,7 +46,26 @@ pub(super) fn text(answer: &Answer, words: &Words, width: usize) -> String {
         }
         _ => {}
     }
+    if is_cut(answer) {
+        text += CUT;
+    }
     text.trim_start_matches('\n').to_owned()
+}
+
+/// Whether the answer is made of the newest events only.
+const fn is_cut(answer: &Answer) -> bool {
+    match answer {
+        Answer::Server(detail) => detail.idle.is_cut,
+        Answer::Idle(idle) => idle.is_cut,
+        Answer::Bursts(list) => list.is_cut,
+        Answer::Devices(list) => list.is_cut,
+        Answer::Disagreements(list) => list.is_cut,
+        Answer::Overview(_)
+        | Answer::Servers(_)
+        | Answer::Events(_)
+        | Answer::Event(_)
+        | Answer::Sensors(_) => false,
+    }
 }
 
 /// The answer as one table for programs.
@@ -130,10 +149,10 @@ fn sheets(answer: &Answer) -> Vec<Sheet> {
         Answer::Idle(idle) => {
             vec![timers(idle), spread("Silence before the reset, seconds", &idle.spread)]
         }
-        Answer::Bursts(rows) => vec![bursts(rows)],
-        Answer::Devices(rows) => vec![devices(rows)],
+        Answer::Bursts(list) => vec![bursts(&list.rows)],
+        Answer::Devices(list) => vec![devices(&list.rows)],
         Answer::Sensors(rows) => vec![sensors(rows)],
-        Answer::Disagreements(rows) => vec![disagreements(rows)],
+        Answer::Disagreements(list) => vec![disagreements(&list.rows)],
     }
 }
 
@@ -319,9 +338,12 @@ fn series(overview: &Overview, is_of_servers: bool) -> Sheet {
     sheet
 }
 
+const CUT: &str =
+    "\nMade of the newest 20,000 events only, there are more: ask for a shorter time.\n";
+
 #[cfg(test)]
 mod tests {
-    use collector::Step;
+    use collector::{RowList, Step};
 
     use super::*;
 
@@ -340,5 +362,15 @@ mod tests {
         let (text, csv) = said("overview port=443");
         assert!(text.contains("0 closed well.") && !text.contains("timed out"), "{text}");
         assert!(csv.contains(",0,0,,0,0,0,0"), "{csv}");
+    }
+
+    #[test]
+    fn an_answer_that_is_not_made_of_all_events_says_so() {
+        let words = Words::read("bursts", events::UtcTime(86_400_000_000_000)).unwrap();
+        let said = |is_cut| {
+            let list = RowList { rows: Vec::new(), is_cut };
+            text(&Answer::Bursts(list), &words, 80)
+        };
+        assert!(said(true).contains("newest 20,000 events only") && !said(false).contains("only"));
     }
 }

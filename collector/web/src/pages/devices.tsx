@@ -1,8 +1,8 @@
 import { useAnswer } from "../api";
-import type { DeviceRow } from "../answers";
+import type { DeviceRow, RowList } from "../answers";
 import { harmful, total } from "../answers";
 import { count, words } from "../format";
-import { Ago, Empty, Link, Stale, Waiting } from "../parts/basic";
+import { Ago, Cut, Empty, Link, Stale, Waiting } from "../parts/basic";
 import { Table, type Column } from "../parts/table";
 import { useCell, view } from "../state";
 import { onPage, question } from "../view";
@@ -10,7 +10,7 @@ import { meaning } from "../words";
 
 export function DevicesPage() {
   const current = useCell(view);
-  const answer = useAnswer<DeviceRow[]>("devices", question(current));
+  const answer = useAnswer<RowList<DeviceRow>>("devices", question(current));
   const data = answer.data;
   const columns: Column<DeviceRow>[] = [
     { name: "device", title: "Device", cell: (row) => <Link to={onPage(current, "events", row.example)} class="main" title="one of its resets">{words(row.device)}</Link> },
@@ -27,8 +27,9 @@ export function DevicesPage() {
       <h1>Devices</h1>
       <p class="lead">Boxes in the path that sent resets in the name of others, told apart by their packets. Hops are counted from the sensor to them.</p>
       <Stale answer={answer} />
-      {!data ? <Waiting answer={answer} /> : data.length === 0 ? <Empty>No reset in this time came from a device in the path.</Empty>
-        : <div class="panel"><Table rows={data} columns={columns} label="Devices" rowKey={(row) => `${row.sensor} ${row.device} ${row.example}`} /></div>}
+      <Cut is={data?.is_cut ?? false} />
+      {!data ? <Waiting answer={answer} /> : data.rows.length === 0 ? <Empty>No reset in this time came from a device in the path.</Empty>
+        : <div class="panel"><Table rows={data.rows} columns={columns} label="Devices" rowKey={(row) => `${row.sensor} ${row.device} ${row.example}`} /></div>}
     </>
   );
 }

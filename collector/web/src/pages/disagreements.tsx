@@ -1,7 +1,7 @@
 import { useAnswer } from "../api";
-import type { DisagreementRow } from "../answers";
+import type { DisagreementRow, RowList } from "../answers";
 import { count, origin } from "../format";
-import { Empty, Link, Stale, Waiting } from "../parts/basic";
+import { Cut, Empty, Link, Stale, Waiting } from "../parts/basic";
 import { AGREEMENTS } from "../parts/columns";
 import { Table, type Column } from "../parts/table";
 import { useCell, view } from "../state";
@@ -9,7 +9,7 @@ import { onPage, question } from "../view";
 
 export function DisagreementsPage() {
   const current = useCell(view);
-  const answer = useAnswer<DisagreementRow[]>("disagreements", question(current));
+  const answer = useAnswer<RowList<DisagreementRow>>("disagreements", question(current));
   const data = answer.data;
   const columns: Column<DisagreementRow>[] = [
     { name: "source", title: "Log of", cell: (row) => <Link to={onPage(current, "events", row.example)} class="main" title="the last of them">{row.source}</Link> },
@@ -25,9 +25,10 @@ export function DisagreementsPage() {
       <h1>Disagreements</h1>
       <p class="lead">Sessions whose end a firewall's or server's log blames on somebody else than the packets do, by the rule that the log names.</p>
       <Stale answer={answer} />
-      {!data ? <Waiting answer={answer} /> : data.length === 0
+      <Cut is={data?.is_cut ?? false} />
+      {!data ? <Waiting answer={answer} /> : data.rows.length === 0
         ? <Empty>No log disagrees with the packets in this time. If there should be logs, look at the <Link to={onPage(current, "logs")}>log sources</Link>.</Empty>
-        : <div class="panel sentences"><Table rows={data} columns={columns} label="Disagreements" rowKey={(row) => `${row.source} ${row.rule} ${row.said} ${row.origin} ${row.agreement}`} /></div>}
+        : <div class="panel sentences"><Table rows={data.rows} columns={columns} label="Disagreements" rowKey={(row) => `${row.source} ${row.rule} ${row.said} ${row.origin} ${row.agreement}`} /></div>}
     </>
   );
 }

@@ -2,7 +2,7 @@ import { useAnswer } from "../api";
 import type { ServerDetail } from "../answers";
 import { harmful } from "../answers";
 import { about, count, origin, share, words } from "../format";
-import { Ago, attempts, Empty, ImpactMark, Link, NameBars, Panel, Stale, Waiting } from "../parts/basic";
+import { Ago, attempts, Cut, Empty, ImpactMark, Link, NameBars, Panel, Stale, Waiting } from "../parts/basic";
 import { eventColumns } from "../parts/columns";
 import { SpreadChart } from "../parts/spread";
 import { Table } from "../parts/table";
@@ -30,6 +30,7 @@ export function ServerPage() {
         <Link to={withFilter(onPage(current, "events"), `server=${name}`)} class="button">its resets</Link>
       </div>
       <Stale answer={answer} />
+      <Cut is={answer.data?.idle.is_cut ?? false} />
       <section class="headline" aria-label="In short">
         <div class="big">
           <p class="figure number">{count(harmful(summary.resets))}</p>

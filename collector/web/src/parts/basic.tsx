@@ -137,6 +137,12 @@ export function Stale<T>(props: { answer: Answer<T> }) {
   return <Failure error={props.answer.error} />;
 }
 
+/** Says that an answer is not made of all events. */
+export function Cut(props: { is: boolean }) {
+  if (!props.is) return null;
+  return <p class="empty" role="status">Made of the newest 20,000 events only, there are more: choose a shorter time to have all of them.</p>;
+}
+
 /** Names with their harmful resets, those not judged beside; each leads to the same view with that name as a filter. */
 export function NameBars(props: { rows: ({ name: string } & Counts)[]; of: string; most?: number; to: (name: string) => View; label?: (name: string) => string }) {
   const current = useCell(view);
