@@ -28,6 +28,7 @@ pub(super) fn verdict_of(facts: &EventFacts, words: &Words) -> i64 {
         Some(Agreement::Contradicted) => 2,
         Some(Agreement::Refined) => 3,
         Some(Agreement::Neutral) => 4,
+        Some(Agreement::Absent) => 5,
     };
     i64::from(words.origin_code(facts.origin))
         | i64::from(words.cause_code(facts.cause)) << 8
@@ -116,6 +117,7 @@ impl Stored {
                 2 => Some(Agreement::Contradicted),
                 3 => Some(Agreement::Refined),
                 4 => Some(Agreement::Neutral),
+                5 => Some(Agreement::Absent),
                 _ => None,
             },
             has_device: verdict & HAS_DEVICE != 0,

@@ -260,7 +260,10 @@ mod tests {
             assert_eq!(session.said, "SH--", "{cookie}");
         }
         assert!(reading(&line("id=7 - CD-- 1/1/1/1/0 0/0", "")).is_err());
-        assert!(reading(&line("id=7", "{x CD-- 1/1/1/1/0 0/0}")).is_ok(), "a brace ends the number");
+        assert!(
+            reading(&line("id=7", "{x CD-- 1/1/1/1/0 0/0}")).is_ok(),
+            "a brace ends the number"
+        );
         assert!(reading(&line("id=7", "{x CD-- 1/1/1/1/0 0/0 }")).is_err());
         let Ok(Reading::Session(session)) = reading(&line("-", "{x CD-- 1/1/1/1/0 0/0 }")) else {
             panic!()
