@@ -74,13 +74,16 @@ pub use options::{Listen, Options, ProxyOptions};
 pub use order::{Ranked, ServerOrder};
 pub use past::{NoAnswer, Past};
 pub use receive::{
-    Arrival, ArrivalKind, Gather, Keep, KeepError, Kept, NatsOptions, ReceiveError, ReceiveOptions,
+    Arrival, Gather, Keep, KeepError, Kept, NatsOptions, ReceiveError, ReceiveOptions,
     ReceiveState, ReceiverState, Receivers, RecordCount,
 };
 pub use recent::{Question, Recent, Sensor};
-pub use server::{LiveStatus, LogRows, Offer, Proof, Role, Server, SessionPage, openapi, serve};
+pub use server::{
+    LiveStatus, LogRows, Offer, Proof, Role, Server, SessionPage, openapi, read_instant,
+    read_server, read_span_s, serve,
+};
 pub use store::{
-    BackupReport, Incoming, Put, RecordKind, Store, StoreError, StoreKind, StoreOptions,
-    StoreState, StoreSync, Unreadable,
+    BackupReport, Incoming, Put, Store, StoreError, StoreKind, StoreOptions, StoreState, StoreSync,
+    Unreadable,
 };
 pub use tls::{ServerTls, ServerTlsOptions};

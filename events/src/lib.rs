@@ -84,7 +84,7 @@ pub use minute::{
     ServiceRow, Spread, TOP_CLIENTS, minute_id,
 };
 pub use network::Network;
-pub use record::{Body, Record};
+pub use record::{Body, Record, RecordKind, Uid};
 pub use report::{
     Connections, ControlReport, CpuTime, GroupCount, InputReport, Memory, MemoryItem, Report,
     Resets, Start, StartInput,

@@ -26,6 +26,7 @@ pub(crate) mod range;
 mod refusal;
 mod routes;
 mod shape;
+mod span;
 
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
@@ -57,6 +58,8 @@ pub use access::{Proof, Role, SessionPage};
 use live::Listeners;
 pub use live::LiveStatus;
 pub use openapi::document as openapi;
+pub use range::read as read_server;
+pub use span::{read_instant, read_span_s};
 
 /// What is offered.
 #[derive(Clone)]

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 
 use events::{Network, ServerRange};
 
-pub(crate) fn read(text: &str) -> Option<ServerRange> {
+/// Reads one; `None` if it is none.
+#[must_use]
+pub fn read(text: &str) -> Option<ServerRange> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Some(ServerRange { ip: address.ip(), port: Some(address.port()), prefix: None });
     }

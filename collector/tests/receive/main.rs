@@ -5,13 +5,17 @@
     unreachable_pub,
     clippy::unwrap_used,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "a test"
 )]
 
 mod attacks;
 mod grpc;
 mod http;
+mod mutation;
 mod nats;
 mod send;
+#[path = "../../../delivery/tests/servers/mod.rs"]
+mod servers;
 mod store;
 mod tls;
