@@ -24,6 +24,7 @@
 //! | `metrics/` | the same for Prometheus |
 //! | `store/` | [`Store`]: what is kept of the past, in SQLite, and its questions |
 //! | `accept.rs` | connections as they come |
+//! | `secret.rs` | tokens and passwords out of files, compared |
 //! | `network.rs` | peers that are meant by their networks |
 //! | `tls.rs` | [`ServerTls`]: certificates of whoever listens |
 //! | `server/` | [`serve`]: HTTP with limits on everything |
@@ -49,6 +50,7 @@ mod order;
 mod past;
 mod receive;
 mod recent;
+mod secret;
 mod server;
 mod store;
 mod tls;

@@ -16,7 +16,8 @@ pub struct CorroborationItem {
     pub source: String,
     /// What wrote it: `pan_os`, `fortigate`, `cisco_asa`, `haproxy`, `nginx`.
     pub product: String,
-    /// Its own word for the end of the connection: `tcp-rst-from-server`, `TCP Reset-O`, `SD--`.
+    /// Its own word for the end of the connection: `tcp-rst-from-server`, `TCP Reset-O`, `SD--`; `nothing` if it
+    /// logged none.
     pub said: String,
     /// The policy rule that it names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,14 +31,14 @@ pub struct CorroborationItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_offset_s: Option<f64>,
     /// Which addresses matched: `original`, `client_translated`, `server_translated`, `both_translated`; of a
-    /// proxy `front`, the connection that it accepted, or `back`, the one that it made.
+    /// proxy `front`, the connection that it accepted, or `back`, the one that it made; `none` of what was not logged.
     pub matched: String,
     /// Community ID of the same connection by its other addresses, where they are told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub community_id_nat: Option<String>,
     /// What follows, in a sentence.
     pub sentence: String,
-    /// The line itself, cut at 1024 bytes.
+    /// The line itself, cut at 1024 bytes; "" where there is none.
     pub line: String,
 }
 
@@ -50,7 +51,7 @@ impl CorroborationItem {
         match self.agreement {
             Agreement::Contradicted => true,
             Agreement::Refined => is_forged,
-            Agreement::Confirmed | Agreement::Neutral => false,
+            Agreement::Confirmed | Agreement::Neutral | Agreement::Absent => false,
         }
     }
 
@@ -62,6 +63,7 @@ impl CorroborationItem {
             Agreement::Contradicted => "CONTRADICTED",
             Agreement::Refined => "Refined",
             Agreement::Neutral => "Beside it",
+            Agreement::Absent => "Not logged",
         };
         format!("{word}: {}", self.sentence)
     }
@@ -79,6 +81,8 @@ pub enum Agreement {
     Refined,
     /// It speaks of the connection and not of its end.
     Neutral,
+    /// It says nothing, though it logs the other sessions between these: never a proof.
+    Absent,
 }
 
 impl Agreement {
@@ -90,6 +94,7 @@ impl Agreement {
             Self::Refined => 1,
             Self::Confirmed => 2,
             Self::Neutral => 3,
+            Self::Absent => 4,
         })
     }
 }

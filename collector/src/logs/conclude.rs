@@ -76,7 +76,7 @@ pub(crate) fn judge(
         Agreement::Contradicted => 3,
         Agreement::Confirmed => 2,
         Agreement::Refined => 1,
-        Agreement::Neutral => 0,
+        Agreement::Neutral | Agreement::Absent => 0,
     };
     let conclusion =
         opinion.conclusion.map(|(origin, origin_confidence, cause, cause_confidence)| Conclusion {

@@ -74,6 +74,7 @@ impl LogOptions {
             sessions: self.sessions_kept,
             event_s: self.event_wait_s,
             session_s: self.line_wait_s,
+            absent_s: self.line_wait_s / 5 * 4,
             ..JoinOptions::default()
         }
     }

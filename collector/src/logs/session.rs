@@ -191,6 +191,14 @@ impl Product {
             Self::Envoy => "envoy",
         }
     }
+
+    /// Whether it stands in the path of connections that others end.
+    pub(crate) const fn is_firewall(self) -> bool {
+        match self {
+            Self::PanOs | Self::Fortigate | Self::CiscoAsa | Self::JuniperSrx => true,
+            Self::Haproxy | Self::Nginx | Self::Envoy => false,
+        }
+    }
 }
 
 impl fmt::Display for Product {

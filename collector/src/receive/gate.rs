@@ -1,18 +1,17 @@
 //! Who may send, how much, and how many at a time.
 
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, header};
-use subtle::ConstantTimeEq as _;
+use axum::http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::counts::Fate;
 use super::desk::Desk;
 use super::error::ReceiveError;
 use super::options::ReceiveOptions;
+use crate::secret::{self, Unusable, is_same, token_sent};
 
 /// Before the desk of one receiver.
 #[derive(Clone, Debug)]
@@ -41,7 +40,9 @@ impl Gate {
     /// What it has to show.
     pub(crate) fn admits(&self, headers: &HeaderMap) -> Result<(), &'static str> {
         match &self.token {
-            Some(token) if !bears(headers, token) => Err(NO_TOKEN),
+            Some(token) if !token_sent(headers).is_some_and(|sent| is_same(sent, token)) => {
+                Err(NO_TOKEN)
+            }
             _ => Ok(()),
         }
     }
@@ -58,47 +59,27 @@ impl Gate {
     }
 }
 
-/// Whether the header bears the token; how long that takes tells nothing but the length of what was sent.
-fn bears(headers: &HeaderMap, token: &str) -> bool {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return false };
-    let Some((scheme, sent)) = value.as_bytes().split_at_checked(BEARER.len()) else {
-        return false;
-    };
-    scheme.eq_ignore_ascii_case(BEARER.as_bytes()) && bool::from(sent.ct_eq(token.as_bytes()))
-}
-
 /// A secret of one line.
-pub(crate) fn read_secret(what: &'static str, path: &Path) -> Result<String, ReceiveError> {
-    let failed = |source| ReceiveError::File { what, path: path.to_owned(), source };
-    let mut text = Vec::new();
-    let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(SECRET_BYTES_MAX).read_to_end(&mut text).map_err(failed)?;
-    let secret = text.trim_ascii();
-    let is_plain = !secret.is_empty() && secret.iter().all(|byte| (b' '..=b'~').contains(byte));
-    match str::from_utf8(secret) {
-        Ok(secret) if is_plain => Ok(secret.to_owned()),
-        _ => Err(content(what, path, "must be one line of visible ASCII characters")),
-    }
+pub(crate) fn read_secret(what: &'static str, path: &Path) -> Result<Box<str>, ReceiveError> {
+    let why = "must be one line of visible ASCII characters";
+    secret::read(path).map_err(|unusable| refused(what, path, unusable, why))
 }
 
 /// A token of senders: as above, and not to be guessed.
 pub(crate) fn read_token(path: &Path) -> Result<Arc<str>, ReceiveError> {
-    let what = "the token of senders";
-    let token = read_secret(what, path)?;
-    if token.len() < TOKEN_LEN_MIN || token.contains(' ') {
-        let why =
-            "must be 16 characters or more without blanks; make one with \"openssl rand -hex 32\"";
-        return Err(content(what, path, why));
-    }
+    let why = "must be 16 to 1024 visible ASCII characters in one line; make one with \"openssl rand -hex 32\"";
+    let token = secret::read_token(path);
+    let token = token.map_err(|unusable| refused("the token of senders", path, unusable, why))?;
     Ok(token.into())
 }
 
-fn content(what: &'static str, path: &Path, why: &str) -> ReceiveError {
-    ReceiveError::Content { what, path: path.to_owned(), why: why.to_owned() }
+fn refused(what: &'static str, path: &Path, unusable: Unusable, why: &str) -> ReceiveError {
+    let path = path.to_owned();
+    match unusable {
+        Unusable::File(source) => ReceiveError::File { what, path, source },
+        Unusable::Content => ReceiveError::Content { what, path, why: why.to_owned() },
+    }
 }
 
-const BEARER: &str = "Bearer ";
-const TOKEN_LEN_MIN: usize = 16;
-const SECRET_BYTES_MAX: u64 = 4096;
 const NO_TOKEN: &str =
     "a token is required: send \"Authorization: Bearer TOKEN\" with that of collect.token_file";

@@ -56,10 +56,10 @@ impl Nats {
             });
         if let (Some(user), Some(path)) = (&options.user, &options.password_file) {
             let password = read_secret("the password for NATS", path)?;
-            connect = connect.user_and_password(user.clone(), password);
+            connect = connect.user_and_password(user.clone(), password.into());
         }
         if let Some(path) = &options.token_file {
-            connect = connect.token(read_secret("the token for NATS", path)?);
+            connect = connect.token(read_secret("the token for NATS", path)?.into());
         }
         if let Some(path) = &options.credentials_file {
             let failed = |source| ReceiveError::File {

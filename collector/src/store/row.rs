@@ -29,6 +29,7 @@ pub(super) fn verdict_of(facts: &EventFacts, words: &Words) -> i64 {
         Some(Agreement::Contradicted) => 2,
         Some(Agreement::Refined) => 3,
         Some(Agreement::Neutral) => 4,
+        Some(Agreement::Absent) => 5,
     };
     i64::from(words.origin_code(facts.origin))
         | i64::from(words.cause_code(facts.cause)) << 8
@@ -117,6 +118,7 @@ impl Stored {
                 2 => Some(Agreement::Contradicted),
                 3 => Some(Agreement::Refined),
                 4 => Some(Agreement::Neutral),
+                5 => Some(Agreement::Absent),
                 _ => None,
             },
             has_device: verdict & HAS_DEVICE != 0,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,13 +22,12 @@ impl pipeline::Sink for Collected {
 
 #[test]
 fn lines_of_real_proxies_join_to_the_resets_that_they_speak_of() {
-    if let Some(why) = missing() {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "in CI: {why}");
-        println!("SKIPPED: {why}");
+    if is_missing(&["unshare", "python3", "ip", "tcpdump", "haproxy", "nginx"]) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    play(folder.path());
+    let configuration = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/logs");
+    play("real.py", &[folder.path(), &configuration]);
     let logs = std::fs::read_to_string(folder.path().join("logs.txt")).unwrap();
     let mut joiner = Joiner::new(JoinOptions::offline(1000, 1000));
     for event in events_of(&folder.path().join("capture.pcap")) {
@@ -79,7 +78,7 @@ fn words(told: &BTreeMap<String, Event>) -> BTreeMap<(String, String), u32> {
     said
 }
 
-fn events_of(capture: &Path) -> Vec<Event> {
+pub(crate) fn events_of(capture: &Path) -> Vec<Event> {
     let options = pipeline::Options { seed: Some(7), flows: 1 << 12, ..Default::default() };
     let mut sink = Collected::default();
     let stop = AtomicBool::new(false);
@@ -91,28 +90,28 @@ fn path_with_system_tools() -> String {
     std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin"
 }
 
-/// What is missing to play real servers in a network of their own.
-fn missing() -> Option<String> {
+/// Whether something is missing to play in a network of its own; loudly, and no excuse in CI.
+pub(crate) fn is_missing(tools: &[&str]) -> bool {
     let path = path_with_system_tools();
     let is_there = |tool: &str| path.split(':').any(|folder| Path::new(folder).join(tool).exists());
-    let tools = ["unshare", "python3", "ip", "tcpdump", "haproxy", "nginx"];
-    if let Some(tool) = tools.into_iter().find(|tool| !is_there(tool)) {
-        return Some(format!("{tool} is not installed (deploy/prepare.sh test)"));
-    }
     let mut trial = Command::new("unshare");
     let trial = trial.args(["-n", "true"]).stderr(Stdio::null());
-    let may = trial.status().is_ok_and(|status| status.success());
-    (!may).then(|| "no network namespace may be made: not root".to_owned())
+    let why = match tools.iter().find(|tool| !is_there(tool)) {
+        Some(tool) => format!("{tool} is not installed (deploy/prepare.sh test)"),
+        None if trial.status().is_ok_and(|status| status.success()) => return false,
+        None => "no network namespace may be made: not root".to_owned(),
+    };
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "in CI: {why}");
+    println!("SKIPPED: {why}");
+    true
 }
 
-/// Plays; the folder has capture.pcap and logs.txt then.
-fn play(folder: &Path) {
-    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+/// Plays a script of this folder in a network namespace of its own.
+pub(crate) fn play(script: &str, arguments: &[&Path]) {
     let done = Command::new("unshare")
         .args(["-n", "python3"])
-        .arg(here.join("tests/logs/real.py"))
-        .arg(folder)
-        .arg(here.join("../deploy/config/logs"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logs").join(script))
+        .args(arguments)
         .env("PATH", path_with_system_tools())
         .output()
         .unwrap();

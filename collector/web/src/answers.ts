@@ -1,7 +1,7 @@
 // What the API answers; openapi.json beside this folder is the contract.
 
 export type Impact = "aborted" | "refused" | "benign" | "unknown";
-export type Agreement = "confirmed" | "contradicted" | "refined" | "neutral";
+export type Agreement = "confirmed" | "contradicted" | "refined" | "neutral" | "absent";
 export type Side = "client" | "server";
 
 export interface Counts {

@@ -28,7 +28,7 @@ pub(super) fn disagreements(last: &str, ask: &AskArguments) -> anyhow::Result<Ou
         let agreement = match row.agreement {
             Agreement::Contradicted => "contradicted",
             Agreement::Refined => "refined",
-            Agreement::Confirmed | Agreement::Neutral => "",
+            Agreement::Confirmed | Agreement::Neutral | Agreement::Absent => "",
         };
         table.add_row([
             &row.source,

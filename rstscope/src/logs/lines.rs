@@ -172,3 +172,24 @@ pub(super) fn write_losses(out: &mut impl Write, losses: &BTreeMap<String, u64>)
 /// The rest of a longer line is read as another one, which is garbage.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 const SHOWN: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::write_losses;
+
+    #[test]
+    fn what_was_left_out_is_named_in_words() {
+        let told = |losses: &[(&str, u64)]| {
+            let mut out = Vec::new();
+            let losses = losses.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+            write_losses(&mut out, &losses).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(told(&[]), "Nothing was left out.\n");
+        assert_eq!(
+            told(&[("datagrams_lost", 1200), ("too_long", 3)]),
+            "Left out: 1,200 datagrams lost, 3 too long\n"
+        );
+        assert!(!told(&[("\x1b[2J", 1)]).contains('\x1b'), "an answer is a stranger's word, too");
+    }
+}

@@ -17,11 +17,21 @@ pub struct JoinOptions {
     /// Seconds that lines of a clock that is not known yet wait for a second candidate: longer than a
     /// sensor holds events back.
     pub settle_s: u64,
+    /// Seconds after which a line that did not come is taken not to come: less than `session_s`, as long as
+    /// what came with its event is still there.
+    pub absent_s: u64,
 }
 
 impl Default for JoinOptions {
     fn default() -> Self {
-        Self { events: 16_384, sessions: 16_384, event_s: 900, session_s: 600, settle_s: 45 }
+        Self {
+            events: 16_384,
+            sessions: 16_384,
+            event_s: 900,
+            session_s: 600,
+            settle_s: 45,
+            absent_s: 480,
+        }
     }
 }
 
@@ -30,7 +40,14 @@ impl JoinOptions {
     #[must_use]
     pub const fn offline(events: usize, sessions: usize) -> Self {
         let for_ever = u64::MAX / 4_000_000_000;
-        Self { events, sessions, event_s: for_ever, session_s: for_ever, settle_s: for_ever }
+        Self {
+            events,
+            sessions,
+            event_s: for_ever,
+            session_s: for_ever,
+            settle_s: for_ever,
+            absent_s: for_ever,
+        }
     }
 }
 
@@ -47,6 +64,8 @@ pub struct JoinCounts {
     pub events_displaced: u64,
     /// Sessions that gave way before their time.
     pub sessions_displaced: u64,
+    /// Events that a firewall should have logged and did not.
+    pub absent: u64,
     /// Sessions of writers beyond those that are followed.
     pub beyond_sources: u64,
 }

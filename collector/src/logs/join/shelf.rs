@@ -1,6 +1,7 @@
 //! What waits for its counterpart: bounded, the oldest gives way.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 
 use events::{Endpoint, UtcTime};
 
@@ -11,11 +12,21 @@ pub(super) enum Key {
     Pair(Endpoint, Endpoint),
     /// The client alone, for logs that do not tell the server.
     Client(Endpoint),
+    /// A network of clients and a server: what goes between them goes one way, mostly.
+    Path(IpAddr, Endpoint),
 }
 
 impl Key {
     pub(super) fn pair(one: Endpoint, other: Endpoint) -> Self {
         if one <= other { Self::Pair(one, other) } else { Self::Pair(other, one) }
+    }
+
+    /// Items with it that are looked at.
+    const fn room(self) -> usize {
+        match self {
+            Self::Pair(..) | Self::Client(_) => SAME_KEY_MAX,
+            Self::Path(..) => SAME_PATH_MAX,
+        }
     }
 }
 
@@ -62,7 +73,7 @@ impl<T> Shelf<T> {
         for key in &keys {
             let numbers = self.by_key.entry(*key).or_default();
             // Whoever repeats one tuple for ever gains nothing by it.
-            if numbers.len() >= SAME_KEY_MAX {
+            if numbers.len() >= key.room() {
                 numbers.remove(0);
             }
             numbers.push(number);
@@ -75,6 +86,11 @@ impl<T> Shelf<T> {
     /// The numbers of all items with this key, oldest first.
     pub(super) fn with(&self, key: &Key) -> &[u64] {
         self.by_key.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// The number that comes next.
+    pub(super) const fn next(&self) -> u64 {
+        self.next
     }
 
     pub(super) fn at(&self, number: u64) -> Option<&T> {
@@ -107,8 +123,11 @@ impl<T> Shelf<T> {
     }
 }
 
-/// Items of one key that are looked at.
+/// Items of one connection.
 const SAME_KEY_MAX: usize = 32;
+
+/// Events of one path.
+const SAME_PATH_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests {

@@ -85,6 +85,11 @@ pub(super) struct Losses {
 }
 
 impl Losses {
+    /// Whenever it grows, lines may have been lost.
+    pub(super) fn lines(&self) -> u64 {
+        [&self.datagrams, &self.too_long, &self.refused, &self.silent].map(Count::get).iter().sum()
+    }
+
     /// The counts, with what others know.
     pub(super) fn counts(&self, join: JoinCounts, forgotten: u64, beyond: u64) -> LogCounts {
         LogCounts {

@@ -115,6 +115,7 @@ impl Logs {
             joiner: Joiner::new(options.join()),
             reader: Reader::new(),
             revised: Box::new(revised),
+            lines_lost: 0,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -182,6 +183,8 @@ struct Work {
     joiner: Joiner,
     reader: Reader,
     revised: Box<dyn FnMut(Revision) -> bool + Send>,
+    /// Lines that were lost by the last turn.
+    lines_lost: u64,
 }
 
 impl Work {
@@ -222,11 +225,15 @@ impl Work {
         let context = Context { received, zone: line.zone, source: &line.peer };
         let reading = self.reader.read(&line.bytes, &context);
         let mut known = self.shared.known();
-        known.sources.count(&line.peer, line.via, &line.bytes, &reading, received);
+        let name = known.sources.count(&line.peer, line.via, &line.bytes, &reading, received);
         drop(known);
-        if let Ok(Reading::Session(session)) = reading {
-            let revisions = self.joiner.session(received, *session);
-            self.tell(revisions);
+        match reading {
+            Ok(Reading::Session(session)) => {
+                let revisions = self.joiner.session(received, *session);
+                self.tell(revisions);
+            }
+            Ok(Reading::Other(_)) => {}
+            Err(_) => self.joiner.garbled(received, &name),
         }
     }
 
@@ -261,6 +268,11 @@ impl Work {
     }
 
     fn tick(&mut self, files: &mut Files) {
+        let lines_lost = self.shared.losses.lines();
+        if lines_lost != self.lines_lost {
+            self.lines_lost = lines_lost;
+            self.joiner.lost(now());
+        }
         let revisions = self.joiner.tick(now());
         self.tell(revisions);
         let mut known = self.shared.known();

@@ -28,7 +28,7 @@ struct Row {
 }
 
 impl Sources {
-    /// Counts a line of `peer` that came by `via`.
+    /// Counts a line of `peer` that came by `via`; whose it is.
     pub fn count(
         &mut self,
         peer: &str,
@@ -36,13 +36,13 @@ impl Sources {
         line: &[u8],
         reading: &Result<Reading, Garbage>,
         now: UtcTime,
-    ) {
+    ) -> String {
         let name = self.name(peer, via, reading);
         if self.rows.len() >= SOURCES_MAX && !self.rows.contains_key(&(name.clone(), via)) {
             self.beyond += 1;
-            return;
+            return name;
         }
-        let row = self.rows.entry((name, via)).or_default();
+        let row = self.rows.entry((name.clone(), via)).or_default();
         row.lines += 1;
         row.last = now;
         match reading {
@@ -56,6 +56,7 @@ impl Sources {
                 row.last_garbage = Some(shown(garbage, line));
             }
         }
+        name
     }
 
     /// Lines of writers beyond those that are counted.

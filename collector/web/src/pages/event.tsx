@@ -149,8 +149,8 @@ function Logs(props: { items: LogItem[]; conclusion: string | undefined }) {
               {item.rule && <> by rule <code>{item.rule}</code></>}{item.threat && <>, threat <code>{item.threat}</code></>}
             </p>
             <p>{item.sentence}</p>
-            <p class="faint small">Its clock said <Time at={item.ts} />{item.clock_offset_s != null && `, which is ${item.clock_offset_s.toFixed(1)} s ahead of ours`}; matched by {words(item.matched)} addresses.</p>
-            <pre>{item.line}</pre>
+            {item.line && <p class="faint small">Its clock said <Time at={item.ts} />{item.clock_offset_s != null && `, which is ${item.clock_offset_s.toFixed(1)} s ahead of ours`}; matched by {words(item.matched)} addresses.</p>}
+            {item.line && <pre>{item.line}</pre>}
           </li>
         ))}
       </ul>

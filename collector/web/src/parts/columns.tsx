@@ -8,7 +8,7 @@ import { ImpactMark, Link, Time } from "./basic";
 import type { Column } from "./table";
 
 export const AGREEMENTS: Record<string, string> = {
-  confirmed: "logs agree", contradicted: "logs contradict", refined: "logs add", neutral: "logged",
+  confirmed: "logs agree", contradicted: "logs contradict", refined: "logs add", neutral: "logged", absent: "not logged",
 };
 
 export function eventColumns(): Column<EventRow>[] {
