@@ -9,8 +9,10 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use bytes::Bytes;
-use collector::{Arrival, ArrivalKind, ClickHouse, ClickHouseOptions, Keep as _};
-use events::{Clients, Connections, Event, Minute, MinuteRow, ServerRange, ServiceRow, UtcTime};
+use collector::{Arrival, ClickHouse, ClickHouseOptions, Keep as _};
+use events::{
+    Clients, Connections, Event, Minute, MinuteRow, RecordKind, ServerRange, ServiceRow, UtcTime,
+};
 use serde_json::{Value, json};
 
 /// The engine; ends with the test.
@@ -53,7 +55,7 @@ impl Drop for Engine {
     }
 }
 
-fn arrival(kind: ArrivalKind, sequence: u64, body: Value) -> Arrival {
+fn arrival(kind: RecordKind, sequence: u64, body: Value) -> Arrival {
     Arrival {
         session: 7,
         sequence,
@@ -70,7 +72,7 @@ fn event(number: u64, change: impl FnOnce(&mut Event)) -> Arrival {
     event.id = format!("{number:016x}");
     event.ts = UtcTime(*NOW * 1_000_000_000 + number);
     change(&mut event);
-    arrival(ArrivalKind::Event, number, serde_json::to_value(&event).unwrap())
+    arrival(RecordKind::Event, number, serde_json::to_value(&event).unwrap())
 }
 
 fn minute(number: u64) -> Arrival {
@@ -100,7 +102,7 @@ fn minute(number: u64) -> Arrival {
         connections,
         ..Minute::default()
     };
-    arrival(ArrivalKind::Minute, 1000 + number, serde_json::to_value(&minute).unwrap())
+    arrival(RecordKind::Minute, 1000 + number, serde_json::to_value(&minute).unwrap())
 }
 
 #[test]
@@ -157,9 +159,9 @@ fn the_last_telling_of_an_event_holds_and_what_is_none_is_refused() {
     let store = ClickHouse::open(&engine.options).unwrap();
     let revised = event(1, |event| event.revision = 1);
     let provisional = event(1, |event| event.status = events::EventStatus::Provisional);
-    let broken = arrival(ArrivalKind::Event, 9, json!({"id": "x"}));
+    let broken = arrival(RecordKind::Event, 9, json!({"id": "x"}));
     let unnamed = event(2, |event| event.id = "no name".to_owned());
-    let no_minute = arrival(ArrivalKind::Minute, 10, json!([]));
+    let no_minute = arrival(RecordKind::Minute, 10, json!([]));
     let batch = [event(1, |_| {}), revised, broken, provisional, unnamed, no_minute];
     let kept = store.keep(&batch).unwrap();
     assert_eq!(kept.new, 3);
@@ -182,7 +184,7 @@ fn what_the_tables_cannot_take_is_refused_and_holds_up_nobody() {
             "schema": 1, "event": event, "ts": UtcTime(ts), "packets": [],
             "client": {"ip": "192.0.2.1", "port": 1}, "server": {"ip": "192.0.2.2", "port": 2},
         });
-        arrival(ArrivalKind::Evidence, 50, body)
+        arrival(RecordKind::Evidence, 50, body)
     };
     let mut named = minute(1);
     let mut body: Value = serde_json::from_slice(&named.json).unwrap();
