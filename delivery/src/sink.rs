@@ -213,6 +213,14 @@ mod tests {
         }
     }
 
+    #[cfg(not(feature = "kafka"))]
+    #[test]
+    fn a_build_without_kafka_says_so_and_how_to_get_one() {
+        let why = refusal(r#"{"kind": "kafka"}"#).unwrap();
+        assert!(why.starts_with("sink kafka: kind = \"kafka\": this program was built without"));
+        assert!(why.contains("--features kafka"), "{why}");
+    }
+
     #[test]
     fn certificates_without_tls_are_refused() {
         let tls = r#""tls": {"ca_file": "/ca.pem"}"#;
@@ -222,6 +230,10 @@ mod tests {
             (r#""kind": "otlp", "url": "http://h:4318""#, false),
             (r#""kind": "otlp", "url": "http://h", "metrics_url": "https://h""#, true),
             (r#""kind": "otlp", "protocol": "grpc", "url": "https://h:4317""#, true),
+            #[cfg(feature = "kafka")]
+            (r#""kind": "kafka", "brokers": ["h:9092"]"#, false),
+            #[cfg(feature = "kafka")]
+            (r#""kind": "kafka", "brokers": ["tls://h:9093"]"#, true),
             (r#""kind": "syslog", "url": "tcp://h""#, false),
             (r#""kind": "syslog", "url": "tls://h""#, true),
         ] {

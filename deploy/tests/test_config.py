@@ -29,6 +29,14 @@ class Samples(unittest.TestCase):
                 path.write_text("\n".join(woken), encoding="utf-8")
                 self.check(path)
 
+    def test_a_sink_that_this_build_lacks_is_named_with_the_way_to_one(self):
+        path = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()), "kafka.toml")
+        path.write_text('sink = [{ kind = "kafka" }]\n', encoding="utf-8")
+        said = subprocess.run([binary(), "config", "check", path], check=False, capture_output=True, text=True)
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("built without Kafka", said.stderr)
+        self.assertIn("--features kafka", said.stderr)
+
     def check(self, path):
         """`rstscope config check` of a file."""
         command = [binary(), "config", "check", path]

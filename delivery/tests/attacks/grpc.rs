@@ -18,9 +18,9 @@ use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic::{Code, Request, Response, Status};
 use tonic_prost::ProstCodec;
 
+use crate::authority::Authority;
 use crate::receiver::text;
 use crate::sensor::{emit, minute, otlp, spool, start, wait};
-use crate::tls::Authority;
 
 type Plan = Box<dyn FnMut(u64, &Request<Logs>) -> Result<LogsAnswer, Status> + Send>;
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;

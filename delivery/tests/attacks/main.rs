@@ -4,13 +4,10 @@
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 #![allow(unreachable_pub, reason = "what is public here is so for the other files of this test")]
 
+mod authority;
 mod disk;
-#[cfg(feature = "kafka")]
-mod gate;
 mod grpc;
 mod hostile;
-#[cfg(feature = "kafka")]
-mod kafka;
 mod kill;
 mod nats;
 mod receiver;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_nats::jetstream;
 use delivery::{Identity, NatsOptions, Options, RecordKind, SinkOptions, SinkStatus, TlsOptions};
 
+use crate::authority::Authority;
 use crate::sensor::{emit, emit_noisy, minute, send, spool, start, wait};
 use crate::servers::Nats;
-use crate::tls::Authority;
 
 fn nats(port: u16) -> NatsOptions {
     NatsOptions {

@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, channel};
 
 use delivery::{Options, SinkOptions, SyslogFormat, SyslogOptions, TlsOptions};
 
+use crate::authority::{Authority, serve_tls};
 use crate::sensor::{emit, send, spool, start, wait};
-use crate::tls::{Authority, serve_tls};
 
 fn syslog(url: String) -> SyslogOptions {
     SyslogOptions { url, timeout_s: 2.0, send: send(), ..SyslogOptions::default() }

@@ -1,16 +1,12 @@
 //! Receivers behind TLS that show a certificate of a private authority and want one from us.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use delivery::{OtlpOptions, SinkOptions, TlsOptions};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
+use crate::authority::{Authority, serve_tls, write};
 use crate::sensor::otlp;
 
 #[test]
@@ -19,8 +15,8 @@ fn only_who_trusts_and_is_trusted_gets_through() {
     let ours = Authority::new("ours");
     let other = Authority::new("other");
     let address = serve(&ours);
-    let ca_file = write(directory.path(), "ca.pem", &ours.issuer.pem());
-    let other_ca = write(directory.path(), "other-ca.pem", &other.issuer.pem());
+    let ca_file = write(directory.path(), "ca.pem", &ours.pem());
+    let other_ca = write(directory.path(), "other-ca.pem", &other.pem());
     let (certificate, key) = ours.client(directory.path(), "client");
     let (stranger, stranger_key) = other.client(directory.path(), "stranger");
     let check = |ca: Option<&PathBuf>, certificate: Option<&PathBuf>, key: Option<&PathBuf>| {
@@ -49,40 +45,6 @@ fn only_who_trusts_and_is_trusted_gets_through() {
     assert!(error.contains("gone.pem: No such file"), "{error}");
 }
 
-pub struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Authority {
-    pub fn pem(&self) -> String {
-        self.issuer.pem()
-    }
-
-    pub fn new(name: &str) -> Self {
-        let mut parameters = CertificateParams::new(vec![format!("{name}.example")]).unwrap();
-        parameters.distinguished_name.push(DnType::CommonName, name);
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        Self { issuer: CertifiedIssuer::self_signed(parameters, key).unwrap() }
-    }
-
-    pub fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
-        let key = KeyPair::generate().unwrap();
-        let mut parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        // Whoever is called like its authority is taken for self-signed by OpenSSL.
-        parameters.distinguished_name.push(DnType::CommonName, name);
-        (parameters.signed_by(&key, &self.issuer).unwrap(), key)
-    }
-
-    pub fn client(&self, directory: &Path, name: &str) -> (PathBuf, PathBuf) {
-        let (certificate, key) = self.issue(name);
-        (
-            write(directory, &format!("{name}.pem"), &certificate.pem()),
-            write(directory, &format!("{name}.key"), &key.serialize_pem()),
-        )
-    }
-}
-
 /// Answers 200 to whoever shows a certificate of this authority.
 fn serve(authority: &Authority) -> SocketAddr {
     serve_tls(authority, |mut stream| {
@@ -93,41 +55,4 @@ fn serve(authority: &Authority) -> SocketAddr {
             let _ = stream.read(&mut bytes);
         }
     })
-}
-
-pub type TlsStream = StreamOwned<ServerConnection, TcpStream>;
-
-/// Gives each connection to `serve`, one after the other; only those get through who show a certificate of
-/// this authority.
-pub fn serve_tls(authority: &Authority, serve: impl Fn(TlsStream) + Send + 'static) -> SocketAddr {
-    let (certificate, key) = authority.issue("localhost");
-    let mut roots = RootCertStore::empty();
-    roots.add(authority.issuer.der().clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_client_cert_verifier(verifier.build().unwrap())
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        )
-        .unwrap();
-    let config = Arc::new(config);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let connection = ServerConnection::new(config.clone()).unwrap();
-            serve(StreamOwned::new(connection, stream.unwrap()));
-        }
-    });
-    address
-}
-
-fn write(directory: &Path, name: &str, text: &str) -> PathBuf {
-    let path = directory.join(name);
-    std::fs::write(&path, text).unwrap();
-    path
 }

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use crate::tls::{Authority, serve_tls};
+use crate::authority::{Authority, serve_tls};
 
 /// What one producer said of a batch: topic and partition in the bytes before it, then its number.
 type BatchName = (Vec<u8>, i64, i16, i32);
