@@ -86,6 +86,11 @@ if [ "${1:-demo}" = test ]; then
     [ -e /usr/share/syslog-ng/include/scl/paloalto/panos.conf ] || need+=(syslog-ng-scl)
     # An old ClickHouse, for its HTTP; the engine of today comes without any, as a library (below).
     wants clickhouse-server clickhouse-server
+    # Scrapes us and answers PromQL, as Prometheus does.
+    wants victoria-metrics victoria-metrics
+    # Headers for the Kafka client, which only a feature brings.
+    [ -e /usr/include/openssl/ssl.h ] || need+=(libssl-dev)
+    wants make make
     wants_lab_software
     wants_deploy_software
     wants_page_software
@@ -120,26 +125,31 @@ fetch_servers() {
     rm -rf "$wheels"
 }
 
-# The engine of ClickHouse as a library: half a gigabyte, which half a minute fetches and unpacks.
+# In Python: the engine of ClickHouse as a library (half a gigabyte, which half a minute fetches and unpacks), and what
+# makes requests out of the API's description.
 CHDB=4.4.0
-wants_chdb() {
-    [ "${1:-demo}" = test ] && [ ! -d "$server_directory/venv/lib/python3.11/site-packages/chdb" ]
+SCHEMATHESIS=4.32.5
+wants_python_tools() {
+    [ "${1:-demo}" = test ] &&
+        { [ ! -d "$server_directory/venv/lib/python3.11/site-packages/chdb" ] ||
+            [ ! -x "$server_directory/venv/bin/schemathesis" ]; }
 }
-fetch_chdb() {
-    echo "prepare: fetching chdb $CHDB" >&2
+fetch_python_tools() {
+    echo "prepare: fetching chdb $CHDB and schemathesis $SCHEMATHESIS" >&2
     python3 -m venv "$server_directory/venv"
-    "$server_directory/venv/bin/pip" install -q --disable-pip-version-check --only-binary :all: "chdb==$CHDB"
+    "$server_directory/venv/bin/pip" install -q --disable-pip-version-check --only-binary :all: \
+        "chdb==$CHDB" "schemathesis==$SCHEMATHESIS"
 }
 
 fetch_all() {
     if wants_servers "$@"; then fetch_servers; fi
-    if wants_chdb "$@"; then fetch_chdb; fi
+    if wants_python_tools "$@"; then fetch_python_tools; fi
     if wants_node "$@"; then fetch_node; fi
 }
 if wants_servers "$@" && ! python3 -m pip --version >/dev/null 2>&1; then
     need+=(python3-pip)
 fi
-if wants_chdb "$@" && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
+if wants_python_tools "$@" && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
     need+=(python3-venv)
 fi
 

@@ -15,7 +15,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use classifiers::{Cause, Impact, Origin, Stage};
-use collector::{Incoming, LogSourceRow, Offer, Options, Recent, Sensor, Store, StoreOptions};
+use collector::{
+    Incoming, LogList, LogSourceRow, Offer, Options, Recent, Sensor, Store, StoreOptions,
+};
 use events::{
     Agreement, Body, ClientCount, Clients, Conclusion, Connections, CorroborationItem, Event,
     Evidence, Minute, MinuteRow, Record, ServerRange, ServiceRow, Spread, UtcTime,
@@ -172,8 +174,8 @@ fn say(event: &mut Event) {
     });
 }
 
-fn log_rows() -> Vec<LogSourceRow> {
-    vec![LogSourceRow {
+fn log_rows() -> LogList {
+    let row = LogSourceRow {
         source: "fw-edge-1".into(),
         via: "udp".into(),
         product: "pan_os".into(),
@@ -185,7 +187,9 @@ fn log_rows() -> Vec<LogSourceRow> {
         clock_offset_s: Some(1.5),
         clock_zone: None,
         last: UtcTime(now_ns()),
-    }]
+    };
+    let losses = [("datagrams_lost".to_owned(), 12), ("sessions_ambiguous".to_owned(), 3)];
+    LogList { sources: vec![row], losses: losses.into() }
 }
 
 /// Minutes of servers that do not exist.

@@ -323,7 +323,17 @@ pub struct DisagreementRow {
     pub item: CorroborationItem,
 }
 
-/// `/api/v1/logs`: who writes logs to us, and how well they can be read.
+/// `/api/v1/logs`: who writes logs to us, how well they can be read, and what was lost.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct LogList {
+    /// Who writes.
+    pub sources: Vec<LogSourceRow>,
+    /// What was not joined for want of something, by name; only what has happened: `datagrams_lost`, `too_long`,
+    /// `not_allowed`, `sessions_ambiguous`, ...
+    pub losses: BTreeMap<String, u64>,
+}
+
+/// A machine that writes logs.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LogSourceRow {
     /// Name of the machine.

@@ -23,6 +23,8 @@
 //! | `delivery_state.rs` | [`DeliveryState`]: how delivery goes, told by whoever delivers |
 //! | `metrics/` | the same for Prometheus |
 //! | `store/` | [`Store`]: what is kept of the past, in SQLite, and its questions |
+//! | `accept.rs` | connections as they come |
+//! | `network.rs` | peers that are meant by their networks |
 //! | `tls.rs` | [`ServerTls`]: certificates of whoever listens |
 //! | `server/` | [`serve`]: HTTP with limits on everything |
 //!
@@ -30,6 +32,7 @@
 //! while its lock is held.
 #![forbid(unsafe_code)]
 
+mod accept;
 mod answers;
 mod archive;
 mod clickhouse;
@@ -40,6 +43,7 @@ mod history;
 mod impacts;
 pub mod logs;
 mod metrics;
+mod network;
 mod options;
 mod order;
 mod past;
@@ -60,21 +64,24 @@ pub use error::Error;
 pub use health::Health;
 pub use history::{
     Ask, BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, EventRow, IdleHistogram,
-    IdleTimer, LadderRung, LogSourceRow, Overview, RowList, SensorRow, ServerDetail, ServerList,
-    ServerSummary, Step,
+    IdleTimer, LadderRung, LogList, LogSourceRow, Overview, RowList, SensorRow, ServerDetail,
+    ServerList, ServerSummary, Step,
 };
 pub use impacts::ImpactCounts;
 pub use options::{Listen, Options, ProxyOptions};
 pub use order::{Ranked, ServerOrder};
 pub use past::{NoAnswer, Past};
 pub use receive::{
-    Arrival, ArrivalKind, Gather, Keep, KeepError, Kept, NatsOptions, ReceiveError, ReceiveOptions,
+    Arrival, Gather, Keep, KeepError, Kept, NatsOptions, ReceiveError, ReceiveOptions,
     ReceiveState, ReceiverState, Receivers, RecordCount,
 };
 pub use recent::{Question, Recent, Sensor};
-pub use server::{LiveStatus, LogRows, Offer, Proof, Role, Server, SessionPage, openapi, serve};
+pub use server::{
+    LiveStatus, LogRows, Offer, Proof, Role, Server, SessionPage, openapi, read_instant,
+    read_server, read_span_s, serve,
+};
 pub use store::{
-    BackupReport, Incoming, Put, RecordKind, Store, StoreError, StoreKind, StoreOptions,
-    StoreState, StoreSync, Unreadable,
+    BackupReport, Incoming, Put, Store, StoreError, StoreKind, StoreOptions, StoreState, StoreSync,
+    Unreadable,
 };
 pub use tls::{ServerTls, ServerTlsOptions};

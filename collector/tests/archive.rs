@@ -1,5 +1,9 @@
 //! Parquet files of whole hours, read back by the same crate and by pyarrow's engine of another make.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+#[path = "../../delivery/tests/servers/mod.rs"]
+mod servers;
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -118,12 +122,7 @@ fn a_file_keeps_what_the_store_dropped_and_one_that_fails_holds_up_no_other() {
 
 /// The engine of ClickHouse reads Parquet as well.
 fn another_engine_reads(path: &Path, rows: u64) {
-    let python = Path::new("/usr/local/lib/rstscope-test/venv/bin/python");
-    if !python.exists() {
-        let why = format!("no {}; \"deploy/prepare.sh test\" gets it", python.display());
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "SKIPPED in CI: {why}");
-        return eprintln_skipped(&why);
-    }
+    let Some(python) = servers::program("venv/bin/python") else { return };
     let question = format!(
         "SELECT count(), uniqExact(id), min(JSONExtractString(json, 'id') = id), any(impact) FROM file('{}', Parquet)",
         path.display()
@@ -133,9 +132,4 @@ fn another_engine_reads(path: &Path, rows: u64) {
         std::process::Command::new(python).args(["-c", script, &question]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(said.trim(), format!("{rows}\t{rows}\t1\taborted"), "{output:?}");
-}
-
-#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn eprintln_skipped(why: &str) {
-    eprintln!("SKIPPED: {why}");
 }

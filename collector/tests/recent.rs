@@ -5,7 +5,7 @@ mod support;
 use std::net::Ipv4Addr;
 
 use classifiers::{Impact, Role};
-use collector::{CountedFrom, ImpactCounts, Options, Question};
+use collector::{CountedFrom, ImpactCounts, Options, Question, Recent, Sensor};
 use events::{Event, EventStatus};
 use support::{events, fed, recent, status};
 
@@ -195,4 +195,11 @@ fn an_event_told_anew_is_listed_and_counted_once() {
     assert_eq!(listed.len(), before.2);
     let told: Vec<_> = listed.iter().filter(|told| told.event.id == first.id).collect();
     assert_eq!((told.len(), told[0].event.revision), (1, 1));
+}
+
+#[test]
+fn what_only_tells_of_the_past_is_well() {
+    let sensor = Sensor { name: "tap-7".into(), version: "1.2.3".into(), interfaces: Vec::new() };
+    let health = Recent::new(&Options::default(), sensor).health();
+    assert!(health.is_alive && health.is_ready && health.problems.is_empty(), "{health:?}");
 }

@@ -20,7 +20,7 @@
 //! | `courier.rs` | a sink's thread: batches, retries, refusals |
 //! | `sink.rs`, `plan.rs` | what a sink is; all sinks of a run |
 //! | `own.rs` | a sink that the program brings along |
-//! | `ndjson.rs`, `otlp/`, `nats/`, `syslog/` | the sinks; `stdout.rs` is the first one's standard output |
+//! | `ndjson.rs`, `otlp/`, `nats/`, `kafka/`, `syslog/` | the sinks; `stdout.rs` is the first one's standard output |
 //! | `tls.rs` | certificates and secrets from files |
 //! | `refused.rs` | what a receiver refused for good |
 //! | `trial.rs` | a sink tried without the spool; what a spool's directory tells |
@@ -41,6 +41,7 @@ mod cursor;
 mod delivery;
 mod error;
 mod index;
+mod kafka;
 mod nats;
 mod ndjson;
 mod options;
@@ -61,6 +62,7 @@ mod trial;
 
 pub use delivery::Delivery;
 pub use error::Error;
+pub use kafka::options::{KafkaCompression, KafkaKey, KafkaOptions, KafkaSasl};
 pub use options::{
     Compression, NatsCompression, NatsOptions, NdjsonOptions, Options, OtlpEncoding, OtlpOptions,
     OtlpProtocol, SendOptions, SinkOptions, SpoolOptions, SyncPolicy, TlsOptions,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::kafka::options::KafkaOptions;
 use crate::record::RecordKind;
 use crate::syslog::SyslogOptions;
 
@@ -82,6 +83,8 @@ pub enum SinkOptions {
     Otlp(OtlpOptions),
     /// NATS JetStream, for collectors that share the work.
     Nats(NatsOptions),
+    /// Kafka, in programs that were built with it.
+    Kafka(KafkaOptions),
     /// Syslog over TCP or TLS, as RFC 5424 or CEF.
     Syslog(SyslogOptions),
 }
@@ -94,6 +97,7 @@ impl SinkOptions {
             Self::Ndjson(options) => &options.name,
             Self::Otlp(options) => &options.name,
             Self::Nats(options) => &options.name,
+            Self::Kafka(options) => &options.name,
             Self::Syslog(options) => &options.name,
         }
     }
@@ -105,6 +109,7 @@ impl SinkOptions {
             Self::Ndjson(_) => "ndjson",
             Self::Otlp(_) => "otlp",
             Self::Nats(_) => "nats",
+            Self::Kafka(_) => "kafka",
             Self::Syslog(_) => "syslog",
         }
     }
@@ -120,6 +125,7 @@ impl SinkOptions {
             Self::Otlp(options) => options.url.clone(),
             Self::Syslog(options) => options.url.clone(),
             Self::Nats(options) => format!("{} {}", options.urls.join(","), options.subject),
+            Self::Kafka(options) => format!("{} {}", options.brokers.join(","), options.topic),
         }
     }
 
@@ -130,6 +136,7 @@ impl SinkOptions {
             Self::Ndjson(options) => &options.send,
             Self::Otlp(options) => &options.send,
             Self::Nats(options) => &options.send,
+            Self::Kafka(options) => &options.send,
             Self::Syslog(options) => &options.send,
         }
     }
@@ -137,7 +144,9 @@ impl SinkOptions {
     /// Which records it takes.
     pub(crate) fn records(&self) -> Vec<RecordKind> {
         let usual = match self {
-            Self::Ndjson(_) | Self::Nats(_) => vec![RecordKind::Event, RecordKind::Minute],
+            Self::Ndjson(_) | Self::Nats(_) | Self::Kafka(_) => {
+                vec![RecordKind::Event, RecordKind::Minute]
+            }
             Self::Otlp(options) if options.has_minutes() => {
                 vec![RecordKind::Event, RecordKind::Minute]
             }
@@ -424,7 +433,7 @@ mod tests {
         for text in [
             r#"{"kind": "otlp", "adress": "x"}"#,
             r#"{"kind": "otlp", "send": {"batch": 1}}"#,
-            r#"{"kind": "kafka"}"#,
+            r#"{"kind": "carrier pigeon"}"#,
             r#"{"name": "x"}"#,
         ] {
             assert!(serde_json::from_str::<SinkOptions>(text).is_err(), "{text}");

@@ -1,11 +1,9 @@
 //! One record on its way.
 
-use std::fmt;
 use std::sync::Arc;
 
 use events::{Body, Event, EventStatus};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+pub use events::{RecordKind, Uid};
 
 /// An event, a minute or evidence, as it lies in the spool.
 #[derive(Clone, PartialEq, Debug)]
@@ -60,35 +58,6 @@ impl Record {
     }
 }
 
-/// The name of a record: the same however often it is sent, and never another one's.
-///
-/// `session` is drawn at random whenever the spool is opened, `sequence` counts on over restarts. A power
-/// failure may take the newest records off the disk that a sink had sent already; their numbers may then
-/// be given again, in another session.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Uid {
-    /// The run of the spool.
-    pub session: u64,
-    /// Counts records from 1.
-    pub sequence: u64,
-}
-
-impl Uid {
-    /// Reads what [`Display`](fmt::Display) writes.
-    #[must_use]
-    pub fn read(text: &str) -> Option<Self> {
-        let (session, sequence) = text.split_once('-')?;
-        let session = u64::from_str_radix(session, 16).ok()?;
-        Some(Self { session, sequence: sequence.parse().ok()? })
-    }
-}
-
-impl fmt::Display for Uid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}-{}", self.session, self.sequence)
-    }
-}
-
 /// What sinks choose records by.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Kind {
@@ -98,47 +67,6 @@ pub struct Kind {
     pub provisional: bool,
     /// An event that is aftermath of another reset, or captured twice.
     pub secondary: bool,
-}
-
-/// What a record is.
-#[derive(
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Debug,
-    Default,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum RecordKind {
-    /// One reset.
-    #[default]
-    Event,
-    /// One minute, counted.
-    Minute,
-    /// The packets of an event.
-    Evidence,
-}
-
-impl RecordKind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Event, Self::Minute, Self::Evidence];
-
-    /// As the field `record` says it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Event => "event",
-            Self::Minute => "minute",
-            Self::Evidence => "evidence",
-        }
-    }
 }
 
 impl Kind {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::kafka::options::KafkaOptions;
 use crate::nats::NatsSink;
 use crate::ndjson::NdjsonSink;
 use crate::options::{SendOptions, SinkOptions, TlsOptions};
@@ -91,8 +92,21 @@ pub(crate) fn make(options: &SinkOptions, identity: &Identity) -> Result<Box<dyn
         SinkOptions::Ndjson(options) => Box::new(NdjsonSink::new(options)?),
         SinkOptions::Otlp(options) => Box::new(OtlpSink::new(options, identity)?),
         SinkOptions::Nats(options) => Box::new(NatsSink::new(options, identity)?),
+        SinkOptions::Kafka(options) => kafka(options, identity)?,
         SinkOptions::Syslog(options) => Box::new(SyslogSink::new(options, identity)?),
     })
+}
+
+#[cfg(feature = "kafka")]
+fn kafka(options: &KafkaOptions, identity: &Identity) -> Result<Box<dyn Sink>, Error> {
+    Ok(Box::new(crate::kafka::KafkaSink::new(options, identity)?))
+}
+
+#[cfg(not(feature = "kafka"))]
+fn kafka(options: &KafkaOptions, _: &Identity) -> Result<Box<dyn Sink>, Error> {
+    let why = "this program was built without Kafka: build one with it (cargo build --release --features kafka, \
+               which needs libssl-dev), or send over nats or otlp";
+    Err(Error::option(format!("sink {}: kind = \"kafka\"", options.name), why))
 }
 
 /// Addresses are shown to whoever asks: no secret may be in one. What is said of TLS must be of use.
@@ -106,6 +120,9 @@ fn check_urls(options: &SinkOptions) -> Result<(), Error> {
         SinkOptions::Nats(options) => {
             let urls = options.urls.iter().collect::<Vec<_>>();
             (urls, &options.tls, "put it into user_file or token_file")
+        }
+        SinkOptions::Kafka(options) => {
+            (options.brokers.iter().collect(), &options.tls, "put it into user_file")
         }
         SinkOptions::Syslog(options) => {
             (vec![&options.url], &options.tls, "syslog knows us by tls.certificate_file")

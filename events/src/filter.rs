@@ -1,10 +1,11 @@
 //! `KEY=VALUE[,VALUE]`: which resets are meant. One grammar for the command, the API and the screen.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::event::{Endpoint, Event};
 use crate::minute::ServerRange;
+use crate::network::Network;
 use classifiers::{Cause, Effect, Impact, Origin, Role, Stage};
 
 /// One condition; several must all hold. Read from text, an error says what there is to choose from.
@@ -284,61 +285,16 @@ struct Place {
 impl Place {
     fn term(self) -> Term<'static> {
         let (first, last) = self.network.map(Network::ends).unzip();
-        let bits = self.network.map_or(0, |network| network.bits as u8);
+        let bits = self.network.map_or(0, Network::bits);
         Term::Place { first, last, bits, port: self.port }
     }
 
     /// Whether all of `range` lies in it.
     fn holds(self, range: ServerRange) -> bool {
-        let bits = range.prefix.map_or(bits_of(range.ip), u32::from);
-        self.network.is_none_or(|network| network.bits <= bits && network.contains(range.ip))
+        let theirs = Network { ip: range.ip, prefix: range.prefix };
+        self.network
+            .is_none_or(|network| network.bits() <= theirs.bits() && network.holds(range.ip))
             && self.port.is_none_or(|port| range.port == Some(port))
-    }
-}
-
-/// All addresses that share the first `bits` of `address`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Network {
-    address: IpAddr,
-    bits: u32,
-}
-
-impl Network {
-    /// Its lowest and its highest address.
-    fn ends(self) -> (IpAddr, IpAddr) {
-        match self.address {
-            IpAddr::V4(ip) => {
-                let rest = u32::MAX.checked_shr(self.bits).unwrap_or(0);
-                let ip = ip.to_bits();
-                (Ipv4Addr::from(ip & !rest).into(), Ipv4Addr::from(ip | rest).into())
-            }
-            IpAddr::V6(ip) => {
-                let rest = u128::MAX.checked_shr(self.bits).unwrap_or(0);
-                let ip = ip.to_bits();
-                (Ipv6Addr::from(ip & !rest).into(), Ipv6Addr::from(ip | rest).into())
-            }
-        }
-    }
-
-    fn contains(self, address: IpAddr) -> bool {
-        let differing = match (self.address, address) {
-            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
-                (ours.to_bits() ^ theirs.to_bits()).leading_zeros()
-            }
-            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
-                (ours.to_bits() ^ theirs.to_bits()).leading_zeros()
-            }
-            _ => return false,
-        };
-        differing >= self.bits
-    }
-}
-
-/// How many bits an address of this family has.
-const fn bits_of(address: IpAddr) -> u32 {
-    match address {
-        IpAddr::V4(_) => 32,
-        IpAddr::V6(_) => 128,
     }
 }
 
@@ -347,22 +303,20 @@ fn place(text: &str) -> Option<Place> {
         return Some(Place { network: None, port: Some(port) });
     }
     if let Ok(address) = text.parse::<std::net::SocketAddr>() {
-        let network = Network { address: address.ip(), bits: bits_of(address.ip()) };
+        let network = Network { ip: address.ip(), prefix: None };
         return Some(Place { network: Some(network), port: Some(address.port()) });
     }
-    let (address, bits) = match text.split_once('/') {
-        Some((address, bits)) => (address, Some(bits.parse::<u32>().ok()?)),
-        None => (text, None),
+    let bare = |ip: &str| ip.trim_matches(['[', ']']).to_owned();
+    let network = match text.split_once('/') {
+        Some((ip, prefix)) => Network::read(&format!("{}/{prefix}", bare(ip)))?,
+        None => Network::read(&bare(text))?,
     };
-    let address: IpAddr = address.trim_matches(['[', ']']).parse().ok()?;
-    let bits = bits.unwrap_or_else(|| bits_of(address));
-    let network = (bits <= bits_of(address)).then_some(Network { address, bits })?;
     Some(Place { network: Some(network), port: None })
 }
 
 fn is_at(endpoint: Endpoint, value: &str) -> bool {
     place(value).is_some_and(|place| {
-        place.network.is_none_or(|network| network.contains(endpoint.ip))
+        place.network.is_none_or(|network| network.holds(endpoint.ip))
             && place.port.is_none_or(|port| port == endpoint.port)
     })
 }

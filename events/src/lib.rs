@@ -12,6 +12,7 @@
 //! | `report.rs` | [`Report`], [`Start`]: a run as a whole |
 //! | `status.rs` | [`Status`]: how a live run goes, told once a second |
 //! | `filter.rs` | [`Filter`]: which events are meant |
+//! | `network.rs` | [`Network`]: addresses that share their first bits |
 //! | `time.rs` | [`UtcTime`]: nanoseconds inside, RFC 3339 outside |
 //! | `community.rs` | Community ID version 1 |
 //! | `sentence.rs` | values and clues in words |
@@ -50,6 +51,7 @@ mod filter;
 mod keyed;
 mod minute;
 mod names;
+mod network;
 mod outcome;
 mod record;
 mod report;
@@ -81,7 +83,8 @@ pub use minute::{
     ClientCount, Clients, EXAMPLES, LATE_PARTS, Minute, MinuteRow, ScanRow, ServerRange,
     ServiceRow, Spread, TOP_CLIENTS, minute_id,
 };
-pub use record::{Body, Record};
+pub use network::Network;
+pub use record::{Body, Record, RecordKind, Uid};
 pub use report::{
     Connections, ControlReport, CpuTime, GroupCount, InputReport, Memory, MemoryItem, Report,
     Resets, Start, StartInput,

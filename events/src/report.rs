@@ -159,6 +159,22 @@ pub struct Connections {
     pub still_open: u64,
 }
 
+impl Connections {
+    /// Each count with its name, but for those still open: how connections began, and what became of them.
+    #[must_use]
+    pub const fn named(&self) -> [(&'static str, u64); 7] {
+        [
+            ("opened", self.opened),
+            ("midstream", self.midstream),
+            ("established", self.established),
+            ("closed_well", self.closed_well),
+            ("reset", self.reset),
+            ("timed_out", self.timed_out),
+            ("unanswered", self.unanswered),
+        ]
+    }
+}
+
 /// Resets by their role.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Resets {

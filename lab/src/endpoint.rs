@@ -144,10 +144,23 @@ pub(crate) fn accept(listener: &TcpListener) -> Result<TcpStream, Error> {
     Ok(stream)
 }
 
+/// True if a connection waits to be accepted now.
+pub(crate) fn has_called(listener: &TcpListener) -> Result<bool, Error> {
+    ready_within(listener, PollFlags::POLLIN, PollTimeout::ZERO)
+}
+
 /// Waits for an event on a socket; false after [`PATIENCE`].
 fn ready(socket: &impl AsFd, wanted: PollFlags) -> Result<bool, Error> {
-    let mut waiting = [PollFd::new(socket.as_fd(), wanted)];
     let patience = PollTimeout::try_from(PATIENCE).expect("the patience fits a poll time-out");
+    ready_within(socket, wanted, patience)
+}
+
+fn ready_within(
+    socket: &impl AsFd,
+    wanted: PollFlags,
+    patience: PollTimeout,
+) -> Result<bool, Error> {
+    let mut waiting = [PollFd::new(socket.as_fd(), wanted)];
     let count = poll(&mut waiting, patience)
         .map_err(|source| Error::socket("wait for a socket", source))?;
     Ok(count > 0)

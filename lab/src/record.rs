@@ -71,18 +71,24 @@ impl Recorder {
     }
 }
 
-/// Gives each truth its frame: the first reset of its flow that is not before its time and not taken yet. What is
-/// left in a flow after that is an echo. Second result: resets of flows that no truth speaks of.
+/// Gives each truth its frame: the first reset of its flow that is not before its time, nor after that of the
+/// next truth of the same flow, and not taken yet. What is left in a flow after that is an echo. Second result: resets of flows that no truth speaks of.
 fn place(mut truths: Vec<Truth>, mut resets: Resets) -> (Vec<Placed>, Vec<usize>) {
     truths.sort_by_key(|truth| truth.since);
+    let mut starts: HashMap<_, Vec<Duration>> = HashMap::new();
+    for truth in &truths {
+        starts.entry(flow(truth.client, truth.server)).or_default().extend(truth.since);
+    }
     let mut placed = Vec::new();
     let mut first_of_flow: HashMap<_, Truth> = HashMap::new();
     for truth in truths {
         let key = flow(truth.client, truth.server);
         let since = truth.since.unwrap_or_default();
+        let until = starts.get(&key).and_then(|starts| starts.iter().find(|start| **start > since));
         let frame = resets.get_mut(&key).and_then(|resets| {
             let index = resets.iter().position(|&(_, time)| time >= since)?;
-            Some(resets.remove(index).0)
+            let is_its_own = until.is_none_or(|until| resets[index].1 < *until);
+            is_its_own.then(|| resets.remove(index).0)
         });
         first_of_flow.entry(key).or_insert_with(|| truth.clone());
         placed.push(Placed { truth, frame });
@@ -227,5 +233,16 @@ mod tests {
             [(Some(3), "app_abort"), (Some(4), echo), (Some(9), "port_closed"), (Some(10), echo)]
         );
         assert_eq!(unlabelled, [7]);
+    }
+
+    #[test]
+    fn a_connection_does_not_take_the_reset_of_the_next_one_with_its_ports() {
+        let mut polite = truth("none", Some(5));
+        polite.origin = "none";
+        let key = flow(polite.client, polite.server);
+        let resets = HashMap::from([(key, vec![(9, Duration::from_secs(20))])]);
+        let (placed, _) = place(vec![truth("app_abort", Some(15)), polite], resets);
+        let rows: Vec<_> = placed.iter().map(|row| (row.frame, row.truth.cause)).collect();
+        assert_eq!(rows, [(Some(9), "app_abort"), (None, "none")]);
     }
 }

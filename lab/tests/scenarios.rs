@@ -64,7 +64,7 @@ fn check_row(lab: &Lab, played: &Played, row: &Placed, clocks: &Clocks) {
         _ => reset.source == truth.client,
     };
     let source = if of_client { truth.client } else { truth.server };
-    assert_eq!(reset.source, source, "{truth:?}");
+    assert_eq!(reset.source, source, "{truth:?}\n{}", played.story(truth));
     let said_before = heard.iter().any(|word| word.uptime <= clocks.uptime_at(frame.time));
     if !matches!(truth.origin, "client" | "server") {
         assert!(!said_before, "a kernel speaks of a device's reset: {truth:?} {heard:?}");

@@ -37,7 +37,7 @@ fn check_row(played: &Played, row: &Placed) {
     match truth.origin {
         "client" | "server" => {
             let sender = if truth.origin == "client" { truth.client } else { truth.server };
-            assert_eq!(reset.source, sender, "{truth:?}");
+            assert_eq!(reset.source, sender, "{truth:?}\n{}", played.story(truth));
             assert_eq!(truth.kernel_reason.is_some(), truth.kernel_heard, "{truth:?}");
         }
         "middlebox_to_client" => {

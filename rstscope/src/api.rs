@@ -24,7 +24,7 @@ impl Api {
         logs: Option<Arc<Logs>>,
     ) -> anyhow::Result<Option<Self>> {
         let recent = Arc::new(Recent::new(options, sensor));
-        let logs = logs.map(|logs| -> LogRows { Arc::new(move || logs.sources()) });
+        let logs = logs.map(|logs| -> LogRows { Arc::new(move || logs.list()) });
         let offer = Offer { recent: Arc::clone(&recent), past, logs };
         let server = match collector::serve(options, offer) {
             Err(error) if options.listen.is_none() && error.is_port_taken() => {

@@ -7,7 +7,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `cli.rs` | the command line |
+//! | `cli/` | the command line |
 //! | `config/` | everything that can be set: file, environment, flags |
 //! | `sensor.rs` | the only place that calls `pipeline`, but for `bench/` |
 //! | `read.rs`, `run/`, `collect/`, `explain.rs`, `top/`, `doctor/`, `sink/`, `logs/`, `demo/`, `evaluate/`, `bench/`, `fit/` | the subcommands |

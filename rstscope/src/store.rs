@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use collector::{Incoming, Store, StoreError, StoreOptions};
-use delivery::{Answer, OwnSink, Record, RecordKind, SendOptions, Sink};
+use delivery::{Answer, OwnSink, Record, SendOptions, Sink};
 
 /// What `--store` takes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -95,11 +95,7 @@ fn incoming<'l>(record: &'l Record, line: &'l [u8]) -> Incoming<'l> {
         session: record.uid.session,
         sequence: record.uid.sequence,
         sensor: (&*record.sensor).into(),
-        kind: match record.kind.of {
-            RecordKind::Event => collector::RecordKind::Event,
-            RecordKind::Minute => collector::RecordKind::Minute,
-            RecordKind::Evidence => collector::RecordKind::Evidence,
-        },
+        kind: record.kind.of,
         is_test: record.is_test,
         json: line,
     }

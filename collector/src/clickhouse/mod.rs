@@ -29,12 +29,12 @@ mod wire;
 use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use events::{Event, Evidence, Minute};
+use events::{Event, Evidence, Minute, RecordKind};
 use sha1::{Digest as _, Sha1};
 
 pub use options::ClickHouseOptions;
 
-use crate::receive::{Arrival, ArrivalKind, Keep, KeepError, Kept};
+use crate::receive::{Arrival, Keep, KeepError, Kept};
 use crate::store::levels::Reach;
 use crate::store::{StoreOptions, checks};
 use client::Client;
@@ -219,12 +219,12 @@ impl Keep for ClickHouse {
             let json = arrival.json.as_ref();
             // What the tables would refuse would come again for ever, and all others with it.
             let read = match arrival.kind {
-                ArrivalKind::Event => {
+                RecordKind::Event => {
                     checks::event(json, now_s, EVENTS_D).map(|event| events.push((arrival, event)))
                 }
-                ArrivalKind::Minute => checks::minute(json, now_s, MINUTES_S)
+                RecordKind::Minute => checks::minute(json, now_s, MINUTES_S)
                     .map(|minute| minutes.push((arrival, minute))),
-                ArrivalKind::Evidence => checks::evidence(json, now_s, EVIDENCE_D)
+                RecordKind::Evidence => checks::evidence(json, now_s, EVIDENCE_D)
                     .map(|packets| evidence.push((arrival, packets))),
             };
             if let Err(why) = read {
@@ -300,8 +300,9 @@ const VERSION_LEAST: u32 = 23;
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use events::RecordKind;
 
-    use super::{Arrival, ArrivalKind, ClickHouse, ClickHouseOptions, SCHEMA, statements, token};
+    use super::{Arrival, ClickHouse, ClickHouseOptions, SCHEMA, statements, token};
 
     #[test]
     fn a_batch_with_the_same_ends_is_another_batch() {
@@ -310,7 +311,7 @@ mod tests {
                 session: 7,
                 sequence: *sequence,
                 sensor: "a".to_owned(),
-                kind: ArrivalKind::Event,
+                kind: RecordKind::Event,
                 is_test: false,
                 json: Bytes::new(),
             };

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use bytes::Bytes;
-use events::{Connections, Event, Minute, ServerRange, ServiceRow};
+use events::{Connections, Event, Minute, RecordKind, ServerRange, ServiceRow};
 
 use super::client::Client;
 use super::{ClickHouse, ClickHouseError, ClickHouseOptions, rows};
-use crate::receive::{Arrival, ArrivalKind};
+use crate::receive::Arrival;
 
 /// The server; ends with the test.
 struct Server {
@@ -93,7 +93,7 @@ fn rows_are_inserted_over_http_as_json_lines() {
         session: 7,
         sequence: u64::MAX,
         sensor: "it's here".to_owned(),
-        kind: ArrivalKind::Event,
+        kind: RecordKind::Event,
         is_test: false,
         json: Bytes::from(json),
     };

@@ -35,6 +35,12 @@ pub struct LogOptions {
     /// Senders that may be connected to all listeners together, 1 to 4096; more wait.
     #[schemars(range(min = 1, max = 4096))]
     pub connections: usize,
+    /// Of those, how many one sender may have, 1 to 4096; more are closed. Of IPv6 a network of 64 bits is one.
+    #[schemars(range(min = 1, max = 4096))]
+    pub connections_per_sender: usize,
+    /// Seconds in which a new connection must send its first line, 1 to 3600; otherwise it is closed.
+    #[schemars(range(min = 1, max = 3600))]
+    pub first_line_s: u64,
 }
 
 impl Default for LogOptions {
@@ -49,6 +55,8 @@ impl Default for LogOptions {
             event_wait_s: join.event_s,
             line_wait_s: join.session_s,
             connections: 64,
+            connections_per_sender: 16,
+            first_line_s: 60,
         }
     }
 }

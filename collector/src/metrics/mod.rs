@@ -96,15 +96,7 @@ fn connections(text: &mut Text, facts: &Facts) {
                 and \"midstream\" (met later) are how they began, \"established\" that the handshake was \
                 completed, the others how they ended: a sum over all outcomes means nothing.";
     let mut family = text.family("rst_connections_total", Kind::Counter, help);
-    for (outcome, count) in [
-        ("opened", connections.opened),
-        ("midstream", connections.midstream),
-        ("established", connections.established),
-        ("closed_well", connections.closed_well),
-        ("reset", connections.reset),
-        ("timed_out", connections.timed_out),
-        ("unanswered", connections.unanswered),
-    ] {
+    for (outcome, count) in connections.named() {
         family.sample(&[("outcome", outcome)], count);
     }
     let mut family =

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use events::RecordKind;
 use serde::{Deserialize, Serialize};
 
-use super::keep::ArrivalKind;
 use super::line::Reason;
 
 /// How receiving goes: all receivers, and the store behind them. Counts are since the start.
@@ -166,7 +166,7 @@ impl Counts {
 /// Counters of the store behind all receivers.
 #[derive(Debug, Default)]
 pub(crate) struct StoreCounts {
-    records: [[AtomicU64; OUTCOMES.len()]; KINDS.len()],
+    records: [[AtomicU64; OUTCOMES.len()]; RecordKind::ALL.len()],
     pub(crate) commits: AtomicU64,
     pub(crate) commits_failed: AtomicU64,
     problem: Mutex<Option<String>>,
@@ -184,7 +184,7 @@ pub(crate) enum Outcome {
 }
 
 impl StoreCounts {
-    pub(crate) fn record(&self, kind: ArrivalKind, outcome: Outcome) {
+    pub(crate) fn record(&self, kind: RecordKind, outcome: Outcome) {
         self.records[kind as usize][outcome as usize].fetch_add(1, Ordering::Relaxed);
     }
 
@@ -194,7 +194,7 @@ impl StoreCounts {
 
     pub(crate) fn state(&self, receivers: Vec<ReceiverState>) -> ReceiveState {
         let mut records = Vec::new();
-        for (kind, counts) in KINDS.iter().zip(&self.records) {
+        for (kind, counts) in RecordKind::ALL.iter().zip(&self.records) {
             for (outcome, count) in OUTCOMES.iter().zip(counts) {
                 let (record, outcome) = (kind.name().to_owned(), (*outcome).to_owned());
                 let count = count.load(Ordering::Relaxed);
@@ -211,7 +211,6 @@ impl StoreCounts {
     }
 }
 
-const KINDS: [ArrivalKind; 3] = [ArrivalKind::Event, ArrivalKind::Minute, ArrivalKind::Evidence];
 const OUTCOMES: [&str; 3] = ["kept", "refused", "test"];
 /// What somebody else's words may take of a page.
 const PROBLEM_CHARS_MAX: usize = 300;

@@ -1,6 +1,7 @@
 //! What a receiver hands over, and to whom.
 
 use bytes::Bytes;
+use events::{RecordKind, Uid};
 
 /// Where records are kept for good: the embedded store, or ClickHouse.
 pub trait Keep: Send + Sync {
@@ -21,7 +22,7 @@ pub struct Arrival {
     /// Name of the sensor.
     pub sensor: String,
     /// What it says.
-    pub kind: ArrivalKind,
+    pub kind: RecordKind,
     /// Whether it was made to try a sink: it is answered like others and not kept.
     pub is_test: bool,
     /// One JSON object: [`events::Record`].
@@ -32,30 +33,7 @@ impl Arrival {
     /// The name as it stands in the line.
     #[must_use]
     pub fn uid(&self) -> String {
-        format!("{:016x}-{}", self.session, self.sequence)
-    }
-}
-
-/// What a record says.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum ArrivalKind {
-    /// One reset.
-    Event,
-    /// One minute, counted.
-    Minute,
-    /// The packets of an event.
-    Evidence,
-}
-
-impl ArrivalKind {
-    /// The word of the field `record`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Event => "event",
-            Self::Minute => "minute",
-            Self::Evidence => "evidence",
-        }
+        Uid { session: self.session, sequence: self.sequence }.to_string()
     }
 }
 

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use events::{RecordKind, Uid};
 use serde::Deserialize;
 
-use super::keep::{Arrival, ArrivalKind};
+use super::keep::Arrival;
 
 /// Why a record is refused: the label of a counter.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -64,20 +65,26 @@ struct Head<'l> {
     test: bool,
 }
 
+/// What names a record, checked.
+pub(crate) struct Named<'l> {
+    pub(crate) uid: Uid,
+    pub(crate) sensor: Cow<'l, str>,
+    pub(crate) kind: RecordKind,
+    pub(crate) is_test: bool,
+}
+
 /// Reads what names a record.
 ///
 /// # Errors
 /// Why it is refused.
-pub(crate) fn arrival(json: Bytes) -> Result<Arrival, Reason> {
+pub(crate) fn named(json: &[u8]) -> Result<Named<'_>, Reason> {
     if json.len() > LINE_BYTES_MAX {
         return Err(Reason::TooLong);
     }
-    let head: Head<'_> = serde_json::from_slice(&json).map_err(|_| Reason::Malformed)?;
+    let head: Head<'_> = serde_json::from_slice(json).map_err(|_| Reason::Malformed)?;
     let kind = match head.record.as_deref() {
-        None | Some("event") => ArrivalKind::Event,
-        Some("minute") => ArrivalKind::Minute,
-        Some("evidence") => ArrivalKind::Evidence,
-        Some(_) => return Err(Reason::Malformed),
+        None => RecordKind::Event,
+        Some(word) => RecordKind::named(word).ok_or(Reason::Malformed)?,
     };
     let is_plain = !head.sensor.is_empty()
         && head.sensor.len() <= SENSOR_LEN_MAX
@@ -85,23 +92,19 @@ pub(crate) fn arrival(json: Bytes) -> Result<Arrival, Reason> {
     if !is_plain {
         return Err(Reason::Malformed);
     }
-    let session = session(&head.uid, head.sequence).ok_or(Reason::Name)?;
-    let (sensor, sequence, is_test) = (head.sensor.into_owned(), head.sequence, head.test);
-    Ok(Arrival { session, sequence, sensor, kind, is_test, json })
+    let uid =
+        Uid::read(&head.uid).filter(|uid| uid.sequence == head.sequence).ok_or(Reason::Name)?;
+    Ok(Named { uid, sensor: head.sensor, kind, is_test: head.test })
 }
 
-/// The session of a name, if the name is one.
-fn session(uid: &str, sequence: u64) -> Option<u64> {
-    let (session, number) = uid.split_at_checked(SESSION_LEN)?;
-    let is_hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
-    let digits = number.strip_prefix('-')?;
-    let is_number = digits.bytes().all(|c| c.is_ascii_digit())
-        && !digits.starts_with('0')
-        && digits.parse() == Ok(sequence)
-        && (1..=SEQUENCE_MAX).contains(&sequence);
-    (session.bytes().all(is_hex) && is_number)
-        .then(|| u64::from_str_radix(session, 16).ok())
-        .flatten()
+/// The record of a line.
+///
+/// # Errors
+/// Why it is refused.
+pub(crate) fn arrival(json: Bytes) -> Result<Arrival, Reason> {
+    let Named { uid, sensor, kind, is_test } = named(&json)?;
+    let Uid { session, sequence } = uid;
+    Ok(Arrival { session, sequence, sensor: sensor.into_owned(), kind, is_test, json })
 }
 
 /// The lines of a message, each with its bytes; empty ones are left out.
@@ -116,18 +119,15 @@ pub(crate) fn lines(body: &Bytes) -> impl Iterator<Item = Bytes> + '_ {
 pub(crate) const LINE_BYTES_MAX: usize = 16 << 20;
 /// What the store takes.
 const SENSOR_LEN_MAX: usize = 128;
-/// The first is 1; the store has signed numbers.
-const SEQUENCE_MAX: u64 = i64::MAX as u64;
-const SESSION_LEN: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use events::RecordKind;
 
     use super::{Reason, arrival, lines};
-    use crate::receive::keep::ArrivalKind;
 
-    fn read(text: &str) -> Result<(u64, u64, ArrivalKind), Reason> {
+    fn read(text: &str) -> Result<(u64, u64, RecordKind), Reason> {
         let arrival = arrival(Bytes::copy_from_slice(text.as_bytes()))?;
         assert!(text.contains(&arrival.uid()) || arrival.uid().len() > 16);
         Ok((arrival.session, arrival.sequence, arrival.kind))
@@ -137,9 +137,9 @@ mod tests {
     fn a_record_is_known_by_its_first_fields_whatever_follows() {
         let text =
             r#"{"uid":"00000000000000ff-7","sequence":7,"sensor":"a","record":"minute","x":[{}]}"#;
-        assert_eq!(read(text), Ok((255, 7, ArrivalKind::Minute)));
+        assert_eq!(read(text), Ok((255, 7, RecordKind::Minute)));
         let text = r#"{"x":1,"sensor":"\u00e4","sequence":7,"uid":"00000000000000ff-7"}"#;
-        assert_eq!(read(text), Ok((255, 7, ArrivalKind::Event)));
+        assert_eq!(read(text), Ok((255, 7, RecordKind::Event)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Sockets of the OTLP receivers: accept, TLS, HTTP, with a limit on everything.
 
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::error::ReceiveError;
+use crate::accept;
 use crate::tls::ServerTls;
 
 /// What is spoken.
@@ -66,19 +68,10 @@ pub(crate) async fn run(listening: Listening, mut stop: watch::Receiver<bool>) {
     };
     let places = Arc::new(Semaphore::new(connections));
     loop {
-        let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (listener.accept().await, place)
-        };
-        let (accepted, place) = tokio::select! {
+        let (stream, _, place) = tokio::select! {
             biased;
             _ = stop.changed() => break,
-            accepted = accepted => accepted,
-        };
-        let (Ok((stream, _)), Ok(place)) = (accepted, place) else {
-            // Out of descriptors, most likely: some will be given back.
-            tokio::time::sleep(ACCEPT_AGAIN).await;
-            continue;
+            accepted = accept::with_place(&listener, &places) => accepted,
         };
         let talk = Talk { protocol, routes: routes.clone(), limit, stop: stop.clone(), place };
         let tls = tls.as_ref().map(|tls| TlsAcceptor::from(tls.config()));
@@ -124,14 +117,7 @@ impl Talk {
                     .max_buf_size(BUFFER_BYTES_MAX)
                     .max_headers(HEADERS_MAX)
                     .serve_connection(TokioIo::new(stream), service);
-                let mut connection = std::pin::pin!(connection);
-                tokio::select! {
-                    _ = connection.as_mut() => {}
-                    _ = stop.changed() => {
-                        connection.as_mut().graceful_shutdown();
-                        let _ = timeout(LAST_ANSWERS, connection).await;
-                    }
-                }
+                until_stopped(connection, &mut stop, http1::Connection::graceful_shutdown).await;
             }
             Protocol::Http2 => {
                 let connection = http2::Builder::new(TokioExecutor::new())
@@ -143,22 +129,29 @@ impl Talk {
                     .keep_alive_interval(KEEP_ALIVE)
                     .keep_alive_timeout(limit)
                     .serve_connection(TokioIo::new(stream), service);
-                let mut connection = std::pin::pin!(connection);
-                tokio::select! {
-                    _ = connection.as_mut() => {}
-                    _ = stop.changed() => {
-                        connection.as_mut().graceful_shutdown();
-                        let _ = timeout(LAST_ANSWERS, connection).await;
-                    }
-                }
+                until_stopped(connection, &mut stop, http2::Connection::graceful_shutdown).await;
             }
         }
         drop(place);
     }
 }
 
-/// Pause after the kernel refused to give a connection.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// Serves a connection to its end; when it is stopped, `shut_down` lets it finish what is under way.
+async fn until_stopped<C: Future>(
+    connection: C,
+    stop: &mut watch::Receiver<bool>,
+    shut_down: impl FnOnce(Pin<&mut C>),
+) {
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        _ = stop.changed() => {
+            shut_down(connection.as_mut());
+            let _ = timeout(LAST_ANSWERS, connection).await;
+        }
+    }
+}
+
 /// Time for what is under way when the receiver ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// How long a sender may keep a connection between two requests.

@@ -32,7 +32,7 @@ mod gate;
 mod inflate;
 mod intake;
 mod keep;
-mod line;
+pub(crate) mod line;
 mod listen;
 mod nats;
 mod options;
@@ -50,7 +50,7 @@ use tokio::sync::watch;
 pub use counts::{ReceiveState, ReceiverState, RecordCount};
 pub use error::ReceiveError;
 pub use intake::Gather;
-pub use keep::{Arrival, ArrivalKind, Keep, KeepError, Kept};
+pub use keep::{Arrival, Keep, KeepError, Kept};
 pub use options::{NatsOptions, ReceiveOptions};
 
 use crate::options::Listen;

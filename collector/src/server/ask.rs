@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use events::UtcTime;
 
 use super::refusal::{Refused, wrong};
+use super::span::{read_instant, read_span_s};
 use crate::history::{Ask, OFFSET_MAX};
 use crate::store::StoreError;
 
@@ -47,9 +48,9 @@ pub(crate) fn asked(
     for (name, value) in pairs {
         let ask = &mut asked.ask;
         match name.as_str() {
-            "last" => span.last_s = Some(seconds(value)?),
-            "from" => span.from = Some(instant(name, value)?),
-            "to" => span.to = Some(instant(name, value)?),
+            "last" => span.last_s = Some(read_span_s(value).map_err(of(name))?),
+            "from" => span.from = Some(read_instant(value).map_err(of(name))?),
+            "to" => span.to = Some(read_instant(value).map_err(of(name))?),
             "limit" => ask.limit = number(name, value, 1, limit_max)?,
             "offset" => ask.offset = offset(name, value)?,
             "sensor" => ask.sensor = Some(short(name, value)?),
@@ -92,25 +93,9 @@ pub(crate) fn now() -> UtcTime {
     UtcTime((since.as_secs() / NOW_STEP_S + 1) * NOW_STEP_S * 1_000_000_000)
 }
 
-fn seconds(text: &str) -> Result<u64, Refused> {
-    let bad = || wrong(format!("last={text:?} is no span; write for example 90s, 15m, 24h or 7d"));
-    let unit = match text.as_bytes().last() {
-        Some(b's') => 1,
-        Some(b'm') => 60,
-        Some(b'h') => 3600,
-        Some(b'd') => 86_400,
-        _ => return Err(bad()),
-    };
-    let count: u64 = text[..text.len() - 1].parse().map_err(|_| bad())?;
-    let seconds = count.checked_mul(unit).filter(|span| (1..=LAST_S_MAX).contains(span));
-    seconds.ok_or_else(|| wrong(format!("last={text:?} is not from 1s to 3660d")))
-}
-
-fn instant(name: &str, text: &str) -> Result<UtcTime, Refused> {
-    let json = serde_json::Value::String(text.to_owned());
-    serde_json::from_value(json).map_err(|_| {
-        wrong(format!("{name}={text:?} is no time; write it in UTC, as 2026-11-23T08:03:13Z"))
-    })
+/// What is wrong with the value of `name`.
+fn of(name: &str) -> impl Fn(String) -> Refused {
+    move |why| wrong(format!("{name}={why}"))
 }
 
 fn number(name: &str, text: &str, least: usize, most: usize) -> Result<usize, Refused> {
@@ -140,10 +125,9 @@ fn short(name: &str, text: &str) -> Result<String, Refused> {
 
 /// More conditions than anybody types.
 const PAIRS_MAX: usize = 32;
-const TEXT_LEN_MAX: usize = 200;
+pub(crate) const TEXT_LEN_MAX: usize = 200;
 /// A day, unless said.
 const LAST_S: u64 = 86_400;
-const LAST_S_MAX: u64 = 3660 * 86_400;
 const NOW_STEP_S: u64 = 5;
 
 #[cfg(test)]

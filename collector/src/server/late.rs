@@ -11,6 +11,7 @@ use classifiers::{Cause, Effect, Impact, Origin, Role, Stage};
 
 use super::query::question;
 use super::refusal::{Refused, refuse, wrong};
+use super::shape::{WIDTH_MAX, WIDTH_MIN};
 use super::{Known, live};
 use crate::answers::{EventPage, EventSheet, Snapshot, StatusPage, VersionPage, Vocabulary, Word};
 use crate::metrics;
@@ -76,7 +77,7 @@ pub(super) async fn sheet(
     let width = pairs.iter().find(|(name, _)| name == "width").map(|(_, value)| value.parse());
     let width = match width {
         None => SHEET_WIDTH,
-        Some(Ok(width)) if (40..=400).contains(&width) => width,
+        Some(Ok(width)) if (WIDTH_MIN..=WIDTH_MAX).contains(&width) => width,
         Some(_) => return Err(wrong("width is the columns of the proof sheet, from 40 to 400")),
     };
     known.offer.recent.sheet(&id, width).map(Json).ok_or_else(|| {

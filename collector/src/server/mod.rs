@@ -26,6 +26,7 @@ pub(crate) mod range;
 mod refusal;
 mod routes;
 mod shape;
+mod span;
 
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
@@ -45,8 +46,9 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use crate::accept;
 use crate::error::Error;
-use crate::history::LogSourceRow;
+use crate::history::LogList;
 use crate::options::Options;
 use crate::past::Past;
 use crate::recent::Recent;
@@ -56,6 +58,8 @@ pub use access::{Proof, Role, SessionPage};
 use live::Listeners;
 pub use live::LiveStatus;
 pub use openapi::document as openapi;
+pub use range::read as read_server;
+pub use span::{read_instant, read_span_s};
 
 /// What is offered.
 #[derive(Clone)]
@@ -69,7 +73,7 @@ pub struct Offer {
 }
 
 /// Tells of every source of logs; called in the API's thread, so it does not wait.
-pub type LogRows = Arc<dyn Fn() -> Vec<LogSourceRow> + Send + Sync>;
+pub type LogRows = Arc<dyn Fn() -> LogList + Send + Sync>;
 
 impl From<Arc<Recent>> for Offer {
     fn from(recent: Arc<Recent>) -> Self {
@@ -187,19 +191,10 @@ async fn run(
     };
     let places = Arc::new(Semaphore::new(limits.connections));
     loop {
-        let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (listener.accept().await, place)
-        };
-        let (accepted, place) = tokio::select! {
+        let (stream, address, place) = tokio::select! {
             biased;
             _ = &mut stopped => return,
-            accepted = accepted => accepted,
-        };
-        let Ok((stream, address)) = accepted else {
-            // Out of descriptors, most likely: some will be given back.
-            tokio::time::sleep(ACCEPT_AGAIN).await;
-            continue;
+            accepted = accept::with_place(&listener, &places) => accepted,
         };
         let routes = routes.clone();
         let tls = tls.as_ref().map(ServerTls::config);
@@ -252,5 +247,3 @@ const HEADER_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
 /// Time to take the last answer when the life of a connection is over.
 const LAST_ANSWER: Duration = Duration::from_secs(5);
-/// Pause after the kernel refused to give a connection.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);

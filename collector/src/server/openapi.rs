@@ -99,13 +99,7 @@ fn operation(route: &Route, answer: &Value, refusal: &Value) -> Value {
 }
 
 fn in_query(takes: Takes) -> Value {
-    let (name, kind, text) = takes.words();
-    let one = if kind == "integer" {
-        json!({ "type": kind, "minimum": 0 })
-    } else {
-        json!({ "type": kind })
-    };
-    let schema = if takes == Takes::Only { json!({ "type": "array", "items": one }) } else { one };
+    let (name, text, schema) = (takes.name(), takes.says(), takes.schema());
     json!({ "name": name, "in": "query", "required": false, "description": text, "schema": schema })
 }
 

@@ -16,8 +16,8 @@ use super::late::{Pairs, pairs};
 use super::refusal::{Refused, refuse, wrong};
 use crate::answers::FlowPage;
 use crate::history::{
-    BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, IdleHistogram, LogSourceRow,
-    Overview, RowList, SensorRow, ServerDetail, ServerList,
+    BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, IdleHistogram, LogList, Overview,
+    RowList, SensorRow, ServerDetail, ServerList,
 };
 use crate::order::ServerOrder;
 use crate::past::{NoAnswer, Past};
@@ -128,7 +128,7 @@ pub(super) async fn disagreements(
     answer(&known, move |past| past.disagreements(&ask)).await
 }
 
-pub(super) async fn logs(State(known): State<Known>) -> Json<Vec<LogSourceRow>> {
+pub(super) async fn logs(State(known): State<Known>) -> Json<LogList> {
     Json(known.offer.logs.as_ref().map(|logs| logs()).unwrap_or_default())
 }
 

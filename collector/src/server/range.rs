@@ -1,11 +1,13 @@
 //! How a server is named in an address: `10.0.0.5:443`, `[2001:db8::1]:443`, `10.0.0.0/24`,
 //! `[10.0.0.0/24]:443`, `10.0.0.5`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use events::ServerRange;
+use events::{Network, ServerRange};
 
-pub(crate) fn read(text: &str) -> Option<ServerRange> {
+/// Reads one; `None` if it is none.
+#[must_use]
+pub fn read(text: &str) -> Option<ServerRange> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Some(ServerRange { ip: address.ip(), port: Some(address.port()), prefix: None });
     }
@@ -14,13 +16,8 @@ pub(crate) fn read(text: &str) -> Option<ServerRange> {
         Some((place, rest)) => (place, Some(rest.strip_prefix(':')?.parse().ok()?)),
         None => (text, None),
     };
-    let (ip, prefix) = match place.split_once('/') {
-        Some((ip, prefix)) => (ip, Some(prefix.parse::<u8>().ok()?)),
-        None => (place, None),
-    };
-    let ip: IpAddr = ip.parse().ok()?;
-    let bits = if ip.is_ipv4() { 32 } else { 128 };
-    prefix.is_none_or(|prefix| prefix <= bits).then_some(ServerRange { ip, port, prefix })
+    let Network { ip, prefix } = Network::read(place)?;
+    Some(ServerRange { ip, port, prefix })
 }
 
 /// The same way back.

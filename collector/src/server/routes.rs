@@ -13,8 +13,8 @@ use crate::answers::{
     EventPage, EventSheet, FlowPage, Snapshot, StatusPage, VersionPage, Vocabulary,
 };
 use crate::history::{
-    BurstRow, DeviceRow, DisagreementRow, EventList, IdleHistogram, LogSourceRow, Overview,
-    RowList, SensorRow, ServerDetail, ServerList,
+    BurstRow, DeviceRow, DisagreementRow, EventList, IdleHistogram, LogList, Overview, RowList,
+    SensorRow, ServerDetail, ServerList,
 };
 use crate::server::live::LiveStatus;
 
@@ -120,8 +120,8 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
     read(
         "/api/v1/logs",
-        Gives::json::<Vec<LogSourceRow>>(),
-        "Who writes logs to us, and how well they can be read.",
+        Gives::json::<LogList>(),
+        "Who writes logs to us, how well they can be read, and what was lost.",
         &[],
         || get(past::logs),
     ),

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserializer as _;
-use serde::de::{MapAccess, Visitor};
+use events::{RecordKind, Uid};
+
+use crate::receive::line;
 
 /// A record of a sensor, on its way into the store.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,17 +22,6 @@ pub struct Incoming<'l> {
     pub is_test: bool,
     /// The whole line, one JSON object, with or without a line feed.
     pub json: &'l [u8],
-}
-
-/// What a record says.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum RecordKind {
-    /// One reset.
-    Event,
-    /// One minute, counted.
-    Minute,
-    /// The packets of an event.
-    Evidence,
 }
 
 /// Why a line is no record.
@@ -60,127 +50,33 @@ pub struct Put {
 }
 
 impl<'l> Incoming<'l> {
-    /// Reads the head of a line: `uid`, `sequence`, `sensor`, `test` and `record` stand before all other
-    /// fields; without `record` it is an event.
+    /// Reads the head of a line: `uid`, `sequence`, `sensor`, `test` and `record`; without `record` it is an
+    /// event.
     ///
     /// # Errors
-    /// It has no such head.
+    /// It has no such head, or is no JSON object.
     pub fn read(line: &'l [u8]) -> Result<Self, Unreadable> {
-        let mut head = Head::default();
-        let mut json = serde_json::Deserializer::from_slice(line);
-        // The visitor stops at the first field of the body, which ends in an error of its own.
-        let whole = json.deserialize_map(HeadVisitor(&mut head));
-        if whole.is_err() && !head.is_over {
-            return Err(Unreadable("no JSON object"));
-        }
-        let uid = head.uid.ok_or(Unreadable("no uid before its other fields"))?;
-        let (session, sequence) = parse_uid(&uid).ok_or(Unreadable("uid is not SESSION-NUMBER"))?;
-        let sensor = head.sensor.ok_or(Unreadable("no sensor before its other fields"))?;
-        if sensor.is_empty()
-            || sensor.len() > SENSOR_LEN_MAX
-            || sensor.chars().any(char::is_control)
-        {
-            return Err(Unreadable("sensor is empty, too long or no text"));
-        }
-        let kind = match head.record.as_deref() {
-            None | Some("event") => RecordKind::Event,
-            Some("minute") => RecordKind::Minute,
-            Some("evidence") => RecordKind::Evidence,
-            Some(_) => return Err(Unreadable("record is none of event, minute, evidence")),
-        };
-        Ok(Self { session, sequence, sensor, kind, is_test: head.is_test, json: line })
+        let named = line::named(line).map_err(|reason| Unreadable(reason.text()))?;
+        let line::Named { uid, sensor, kind, is_test } = named;
+        let Uid { session, sequence } = uid;
+        Ok(Self { session, sequence, sensor, kind, is_test, json: line })
     }
 }
-
-fn parse_uid(uid: &str) -> Option<(u64, u64)> {
-    let (session, sequence) = uid.split_once('-')?;
-    let is_plain = session.len() == 16 && sequence.bytes().all(|byte| byte.is_ascii_digit());
-    let sequence =
-        sequence.parse().ok().filter(|sequence| (1..=i64::MAX as u64).contains(sequence))?;
-    is_plain.then(|| u64::from_str_radix(session, 16).ok())?.map(|session| (session, sequence))
-}
-
-#[derive(Default)]
-struct Head<'l> {
-    uid: Option<Cow<'l, str>>,
-    sensor: Option<Cow<'l, str>>,
-    record: Option<Cow<'l, str>>,
-    is_test: bool,
-    /// Whether the first field of the body was met.
-    is_over: bool,
-}
-
-struct HeadVisitor<'h, 'l>(&'h mut Head<'l>);
-
-impl<'l> Visitor<'l> for HeadVisitor<'_, 'l> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a record")
-    }
-
-    fn visit_map<A: MapAccess<'l>>(self, mut map: A) -> Result<(), A::Error> {
-        let head = self.0;
-        while let Some(key) = map.next_key::<Text<'l>>()? {
-            match key.0.as_ref() {
-                "uid" => head.uid = Some(map.next_value::<Text<'l>>()?.0),
-                "sensor" => head.sensor = Some(map.next_value::<Text<'l>>()?.0),
-                "record" => head.record = Some(map.next_value::<Text<'l>>()?.0),
-                "sequence" => drop(map.next_value::<u64>()?),
-                "test" => head.is_test = map.next_value()?,
-                _ => {
-                    head.is_over = true;
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Text that is borrowed where it can be.
-#[derive(serde::Deserialize)]
-pub(super) struct Text<'t>(#[serde(borrow)] pub(super) Cow<'t, str>);
-
-/// Longer names of sensors are refused, bytes.
-const SENSOR_LEN_MAX: usize = 128;
 
 #[cfg(test)]
 mod tests {
-    use super::{Incoming, RecordKind};
+    use events::RecordKind;
+
+    use super::Incoming;
 
     #[test]
-    fn the_head_of_a_line_is_enough() {
-        let line =
-            br#"{"uid":"00000000000000ff-7","sequence":7,"sensor":"a","record":"minute","id":{{{"#;
+    fn the_head_of_a_line_is_what_receivers_read() {
+        let line = br#"{"uid":"00000000000000ff-7","sequence":7,"sensor":"a","record":"minute"}"#;
         let incoming = Incoming::read(line).unwrap();
         assert_eq!((incoming.session, incoming.sequence), (255, 7));
         assert_eq!((incoming.sensor.as_ref(), incoming.kind), ("a", RecordKind::Minute));
-        let line = br#"{"uid":"00000000000000ff-7","sequence":7,"sensor":"a\u0041","test":true}"#;
-        let incoming = Incoming::read(line).unwrap();
-        assert!(incoming.is_test && incoming.sensor == "aA" && incoming.kind == RecordKind::Event);
-    }
-
-    #[test]
-    fn what_is_no_record_is_refused_with_a_reason() {
-        let long =
-            format!(r#"{{"uid":"00000000000000ff-7","sensor":"{}","id":1}}"#, "x".repeat(129));
-        for (line, reason) in [
-            ("", "no JSON object"),
-            ("[]", "no JSON object"),
-            (r#"{"uid":7}"#, "no JSON object"),
-            (r#"{"id":"x","uid":"00000000000000ff-7"}"#, "no uid"),
-            (r#"{"uid":"ff-7","sensor":"a"}"#, "SESSION-NUMBER"),
-            (r#"{"uid":"00000000000000ff-+7","sensor":"a"}"#, "SESSION-NUMBER"),
-            (r#"{"uid":"00000000000000ff-99999999999999999999","sensor":"a"}"#, "SESSION-NUMBER"),
-            (r#"{"uid":"00000000000000ff-0","sensor":"a"}"#, "SESSION-NUMBER"),
-            (r#"{"uid":"00000000000000ff-7","id":"x"}"#, "no sensor"),
-            (r#"{"uid":"00000000000000ff-7","sensor":"a\n"}"#, "sensor is"),
-            (r#"{"uid":"00000000000000ff-7","sensor":"a","record":"x"}"#, "none of"),
-            (&long, "too long"),
-        ] {
-            let error = Incoming::read(line.as_bytes()).unwrap_err();
-            assert!(error.to_string().contains(reason), "{line}: {error}");
-        }
+        assert_eq!(incoming.json, line);
+        let error = Incoming::read(b"[]").unwrap_err().to_string();
+        assert!(error.contains("no JSON object"), "{error}");
     }
 }

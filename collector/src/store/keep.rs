@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Incoming, RecordKind, Store};
-use crate::receive::{Arrival, ArrivalKind, Keep, KeepError, Kept};
+use super::{Incoming, Store};
+use crate::receive::{Arrival, Keep, KeepError, Kept};
 
 impl Keep for Store {
     fn keep(&self, batch: &[Arrival]) -> Result<Kept, KeepError> {
@@ -19,11 +19,7 @@ fn incoming(arrival: &Arrival) -> Incoming<'_> {
         session: arrival.session,
         sequence: arrival.sequence,
         sensor: Cow::Borrowed(&arrival.sensor),
-        kind: match arrival.kind {
-            ArrivalKind::Event => RecordKind::Event,
-            ArrivalKind::Minute => RecordKind::Minute,
-            ArrivalKind::Evidence => RecordKind::Evidence,
-        },
+        kind: arrival.kind,
         is_test: arrival.is_test,
         json: &arrival.json,
     }

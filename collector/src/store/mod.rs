@@ -74,7 +74,7 @@ use serde::{Deserialize, Serialize};
 
 pub use backup::BackupReport;
 pub use error::StoreError;
-pub use incoming::{Incoming, Put, RecordKind, Unreadable};
+pub use incoming::{Incoming, Put, Unreadable};
 pub use options::{StoreKind, StoreOptions, StoreSync};
 
 use crate::history::{

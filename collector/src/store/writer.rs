@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use events::Event;
+use events::{Event, RecordKind};
 use nix::fcntl::{Flock, FlockArg};
 use rusqlite::Connection;
 
@@ -17,7 +17,7 @@ use super::checks;
 use super::error::StoreError;
 use super::facts::{self, EventFacts};
 use super::files::{self, Schema};
-use super::incoming::{Incoming, Put, RecordKind, Unreadable};
+use super::incoming::{Incoming, Put, Unreadable};
 use super::ledger::{self, Ledger};
 use super::levels;
 use super::options::StoreOptions;

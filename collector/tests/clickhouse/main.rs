@@ -3,16 +3,19 @@
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod past;
+#[path = "../../../delivery/tests/servers/mod.rs"]
+mod servers;
 #[path = "../store_support/mod.rs"]
 mod store_support;
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use bytes::Bytes;
-use collector::{Arrival, ArrivalKind, ClickHouse, ClickHouseOptions, Keep as _};
-use events::{Clients, Connections, Event, Minute, MinuteRow, ServerRange, ServiceRow, UtcTime};
+use collector::{Arrival, ClickHouse, ClickHouseOptions, Keep as _};
+use events::{
+    Clients, Connections, Event, Minute, MinuteRow, RecordKind, ServerRange, ServiceRow, UtcTime,
+};
 use serde_json::{Value, json};
 
 /// The engine; ends with the test.
@@ -24,7 +27,7 @@ struct Engine {
 
 impl Engine {
     fn start() -> Option<Self> {
-        let python = python()?;
+        let python = servers::program("venv/bin/python")?;
         let directory = tempfile::tempdir().unwrap();
         let mut process = Command::new(python)
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clickhouse/server.py"))
@@ -55,19 +58,7 @@ impl Drop for Engine {
     }
 }
 
-/// `deploy/prepare.sh test` puts it there.
-fn python() -> Option<PathBuf> {
-    let path = PathBuf::from("/usr/local/lib/rstscope-test/venv/bin/python");
-    if path.exists() {
-        return Some(path);
-    }
-    let why = format!("no {}; \"deploy/prepare.sh test\" gets it", path.display());
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "SKIPPED in CI: {why}");
-    eprintln!("SKIPPED: {why}");
-    None
-}
-
-fn arrival(kind: ArrivalKind, sequence: u64, body: Value) -> Arrival {
+fn arrival(kind: RecordKind, sequence: u64, body: Value) -> Arrival {
     Arrival {
         session: 7,
         sequence,
@@ -84,7 +75,7 @@ fn event(number: u64, change: impl FnOnce(&mut Event)) -> Arrival {
     event.id = format!("{number:016x}");
     event.ts = UtcTime(*NOW * 1_000_000_000 + number);
     change(&mut event);
-    arrival(ArrivalKind::Event, number, serde_json::to_value(&event).unwrap())
+    arrival(RecordKind::Event, number, serde_json::to_value(&event).unwrap())
 }
 
 fn minute(number: u64) -> Arrival {
@@ -114,7 +105,7 @@ fn minute(number: u64) -> Arrival {
         connections,
         ..Minute::default()
     };
-    arrival(ArrivalKind::Minute, 1000 + number, serde_json::to_value(&minute).unwrap())
+    arrival(RecordKind::Minute, 1000 + number, serde_json::to_value(&minute).unwrap())
 }
 
 #[test]
@@ -171,9 +162,9 @@ fn the_last_telling_of_an_event_holds_and_what_is_none_is_refused() {
     let store = ClickHouse::open(&engine.options).unwrap();
     let revised = event(1, |event| event.revision = 1);
     let provisional = event(1, |event| event.status = events::EventStatus::Provisional);
-    let broken = arrival(ArrivalKind::Event, 9, json!({"id": "x"}));
+    let broken = arrival(RecordKind::Event, 9, json!({"id": "x"}));
     let unnamed = event(2, |event| event.id = "no name".to_owned());
-    let no_minute = arrival(ArrivalKind::Minute, 10, json!([]));
+    let no_minute = arrival(RecordKind::Minute, 10, json!([]));
     let batch = [event(1, |_| {}), revised, broken, provisional, unnamed, no_minute];
     let kept = store.keep(&batch).unwrap();
     assert_eq!(kept.new, 3);
@@ -196,7 +187,7 @@ fn what_the_tables_cannot_take_is_refused_and_holds_up_nobody() {
             "schema": 1, "event": event, "ts": UtcTime(ts), "packets": [],
             "client": {"ip": "192.0.2.1", "port": 1}, "server": {"ip": "192.0.2.2", "port": 2},
         });
-        arrival(ArrivalKind::Evidence, 50, body)
+        arrival(RecordKind::Evidence, 50, body)
     };
     let mut named = minute(1);
     let mut body: Value = serde_json::from_slice(&named.json).unwrap();

@@ -2,10 +2,8 @@
 
 use bytes::Bytes;
 use classifiers::Impact;
-use collector::{
-    Arrival, ArrivalKind, Ask, ClickHouse, Keep as _, Past, ServerOrder, ServerSummary, Store,
-};
-use events::{Agreement, Body, Event, EventStatus, Minute, UtcTime};
+use collector::{Arrival, Ask, ClickHouse, Keep as _, Past, ServerOrder, ServerSummary, Store};
+use events::{Agreement, Body, Event, EventStatus, Minute, RecordKind, UtcTime};
 use serde_json::{Value, json};
 
 use super::Engine;
@@ -85,7 +83,7 @@ fn disagreement(number: u64) -> events::CorroborationItem {
     serde_json::from_value(item).unwrap()
 }
 
-fn arrival(number: u64, kind: ArrivalKind, sensor: &str, json: &[u8]) -> Arrival {
+fn arrival(number: u64, kind: RecordKind, sensor: &str, json: &[u8]) -> Arrival {
     Arrival {
         session: 7,
         sequence: number,
@@ -99,18 +97,18 @@ fn arrival(number: u64, kind: ArrivalKind, sensor: &str, json: &[u8]) -> Arrival
 /// Puts the same into both; some of it twice, and two numbers never.
 fn fill(store: &Store, other: &ClickHouse, now_s: u64) {
     let mut number = 0;
-    let mut lines: Vec<(ArrivalKind, &str, u64, Vec<u8>)> = Vec::new();
+    let mut lines: Vec<(RecordKind, &str, u64, Vec<u8>)> = Vec::new();
     let mut add = |kind, sensor, body: Body| {
         number += if number == 40 { 3 } else { 1 };
         lines.push((kind, sensor, number, line(7, number, sensor, body)));
     };
     for (sensor, minute) in minutes(now_s) {
-        add(ArrivalKind::Minute, sensor, Body::Minute(minute));
+        add(RecordKind::Minute, sensor, Body::Minute(minute));
     }
     for event in events(now_s) {
-        add(ArrivalKind::Event, "a", Body::Event(event.clone()));
+        add(RecordKind::Event, "a", Body::Event(event.clone()));
         if event.client.port.is_multiple_of(2) && event.status == EventStatus::Final {
-            add(ArrivalKind::Evidence, "a", Body::Evidence(evidence(&event, 60)));
+            add(RecordKind::Evidence, "a", Body::Evidence(evidence(&event, 60)));
         }
     }
     for some in lines.chunks(60) {

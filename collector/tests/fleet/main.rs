@@ -5,19 +5,20 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "a test that is skipped says so")]
 
-mod sinks;
+#[path = "../../../delivery/tests/servers/mod.rs"]
+mod servers;
 
 use std::collections::HashMap;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_nats::jetstream::{self, consumer::PullConsumer};
 use collector::{Ask, Gather, Listen, NatsOptions, ReceiveOptions, Receivers, Store, StoreOptions};
-use delivery::{Delivery, Identity, Options, OwnSink, SendOptions, SpoolOptions};
+use delivery::{Delivery, Identity, Options, OtlpOptions, SendOptions, SinkOptions, SpoolOptions};
 use events::{Event, UtcTime};
+use servers::{Nats, Process};
 
 /// What a child is told.
 const ROLE_DIRECTORY: &str = "RSTSCOPE_FLEET_DIRECTORY";
@@ -30,30 +31,36 @@ const BASE_S: &str = "RSTSCOPE_FLEET_BASE_S";
 #[ignore = "is started and killed by the other test"]
 fn sensor() {
     let Some(directory) = std::env::var_os(ROLE_DIRECTORY).map(PathBuf::from) else { return };
-    let nats = sinks::Nats::new(std::env::var(NATS_URL).unwrap());
-    let otlp = sinks::Otlp::new(&std::env::var(OTLP_ADDRESS).unwrap());
     let send = SendOptions {
         batch_bytes_max: 256_000,
         batch_wait_s: 0.01,
         retry_s_max: 0.2,
         ..SendOptions::default()
     };
-    let mut own = [
-        OwnSink::new("nats", "nats", "", Box::new(nats)),
-        OwnSink::new("otlp", "otlp", "", Box::new(otlp)),
-    ];
-    for sink in &mut own {
-        sink.send = send.clone();
-    }
+    let nats = delivery::NatsOptions {
+        urls: vec![std::env::var(NATS_URL).unwrap()],
+        create_stream: true,
+        timeout_s: 2.0,
+        send: send.clone(),
+        ..delivery::NatsOptions::default()
+    };
+    let otlp = OtlpOptions {
+        url: format!("http://{}", std::env::var(OTLP_ADDRESS).unwrap()),
+        canonical: true,
+        timeout_s: 5.0,
+        send,
+        ..OtlpOptions::default()
+    };
     let spool = SpoolOptions {
         directory: directory.join("spool"),
         segment_bytes: 1 << 20,
         free_percent_min: 0.0,
         ..SpoolOptions::default()
     };
-    let options = Options { spool, ..Options::default() };
+    let sinks = vec![SinkOptions::Nats(nats), SinkOptions::Otlp(otlp)];
+    let options = Options { spool, sinks };
     let identity = Identity { sensor: "sensor".to_owned(), ..Identity::of_this_machine("test") };
-    let delivery = Delivery::start(&options, &identity, &own).unwrap();
+    let delivery = Delivery::start(&options, &identity, &[]).unwrap();
     let template: Event =
         serde_json::from_str(include_str!("../../../delivery/src/test_event.json")).unwrap();
     let base_s: u64 = std::env::var(BASE_S).unwrap().parse().unwrap();
@@ -107,114 +114,64 @@ fn store_options(directory: &Path) -> StoreOptions {
     StoreOptions { directory: directory.join("store"), ..StoreOptions::default() }
 }
 
-/// Processes, each with what starts it anew.
+/// Processes, each killed and started anew as the test likes.
 struct Fleet {
-    directory: PathBuf,
-    nats: String,
-    otlp: String,
     base_s: u64,
-    broker: Child,
-    sensor: Child,
-    collectors: Vec<Child>,
+    broker: Nats,
+    sensor: Process,
+    collectors: Vec<Process>,
 }
 
 impl Fleet {
-    fn start(broker: &Path, directory: &Path) -> Self {
-        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (nats, otlp) = (free(), free());
-        let text = format!(
-            "listen: \"{nats}\"\njetstream {{ store_dir: {:?}, sync_interval: always }}\n",
-            directory.join("jetstream")
-        );
-        std::fs::write(directory.join("nats.conf"), text).unwrap();
-        let broker = run_broker(broker, directory);
-        let nats = format!("nats://{nats}");
-        block_on(sinks::make_stream(&nats));
+    fn start(directory: &Path) -> Option<Self> {
+        let broker = Nats::start(directory, "")?;
+        let otlp = format!("127.0.0.1:{}", servers::free_port());
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let nothing = || Command::new("true").spawn().unwrap();
-        let mut fleet = Self {
-            directory: directory.to_owned(),
-            nats,
-            otlp: otlp.to_string(),
-            base_s: now_s - 3600,
-            broker,
-            sensor: nothing(),
-            collectors: (0..COLLECTORS).map(|_| nothing()).collect(),
+        let base_s = now_s - 3600;
+        let mut sensor = child("sensor", &directory.join("sensor"));
+        sensor.env(NATS_URL, broker.url()).env(OTLP_ADDRESS, &otlp).env(BASE_S, base_s.to_string());
+        let collector = |number: usize| {
+            let mut command = child("collect", &directory.join(format!("collector-{number}")));
+            // The last one takes OTLP, the others share the stream.
+            match number + 1 == COLLECTORS {
+                true => command.env(OTLP_ADDRESS, &otlp),
+                false => command.env(NATS_URL, broker.url()),
+            };
+            Process::start(command)
         };
-        fleet.sensor = fleet.run_sensor();
-        fleet.collectors = (0..COLLECTORS).map(|number| fleet.run_collector(number)).collect();
-        fleet
-    }
-
-    fn run_sensor(&self) -> Child {
-        child("sensor", &self.directory.join("sensor"))
-            .env(NATS_URL, &self.nats)
-            .env(OTLP_ADDRESS, &self.otlp)
-            .env(BASE_S, self.base_s.to_string())
-            .spawn()
-            .unwrap()
-    }
-
-    /// The last one takes OTLP, the others share the stream.
-    fn run_collector(&self, number: usize) -> Child {
-        let mut command = child("collect", &self.directory.join(format!("collector-{number}")));
-        if number + 1 == COLLECTORS {
-            command.env(OTLP_ADDRESS, &self.otlp);
-        } else {
-            command.env(NATS_URL, &self.nats);
-        }
-        command.spawn().unwrap()
+        let collectors = (0..COLLECTORS).map(collector).collect();
+        Some(Self { base_s, broker, sensor: Process::start(sensor), collectors })
     }
 
     /// Kills one and starts it again; says whom.
-    fn kill(&mut self, broker: &Path, victim: usize) -> &'static str {
-        match victim {
-            0 => {
-                end(&mut self.broker);
-                self.broker = run_broker(broker, &self.directory);
-                "broker"
-            }
-            1 => {
-                end(&mut self.sensor);
-                self.sensor = self.run_sensor();
-                "sensor"
-            }
-            number => {
-                let number = (number - 2) % COLLECTORS;
-                end(&mut self.collectors[number]);
-                self.collectors[number] = self.run_collector(number);
-                "collector"
-            }
-        }
-    }
-}
-
-impl Drop for Fleet {
-    fn drop(&mut self) {
-        for process in self.collectors.iter_mut().chain([&mut self.broker, &mut self.sensor]) {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+    fn kill(&mut self, victim: usize) -> &'static str {
+        let (name, process) = match victim {
+            0 => ("broker", &mut self.broker.process),
+            1 => ("sensor", &mut self.sensor),
+            number => ("collector", &mut self.collectors[number - 2]),
+        };
+        process.kill();
+        process.restart();
+        name
     }
 }
 
 #[test]
 fn whoever_is_killed_no_event_is_lost_and_none_is_stored_twice() {
-    let Some(broker) = broker() else { return };
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let directory = tempfile::tempdir().unwrap();
     let begun = Instant::now();
-    let mut fleet = Fleet::start(&broker, directory.path());
+    let Some(mut fleet) = Fleet::start(directory.path()) else { return };
     let mut killed: HashMap<&str, u64> = HashMap::new();
     for _ in 0..kills() {
         // A random moment is what is wanted here; nothing is waited for.
         std::thread::sleep(Duration::from_millis(random.u64(20..500)));
-        *killed.entry(fleet.kill(&broker, random.usize(..2 + COLLECTORS))).or_default() += 1;
+        *killed.entry(fleet.kill(random.usize(..2 + COLLECTORS))).or_default() += 1;
     }
-    assert!(fleet.sensor.wait().unwrap().success(), "the sensor did not end well, seed {seed}");
-    block_on(drained(&fleet.nats));
+    assert!(fleet.sensor.ends_well(), "the sensor did not end well, seed {seed}");
+    block_on(drained(&fleet.broker.url()));
     let base_s = fleet.base_s;
     drop(fleet);
     println!("killed {killed:?}; all told after {:.1} s", begun.elapsed().as_secs_f64());
@@ -285,43 +242,12 @@ fn stored(directory: &Path, base_s: u64) -> HashMap<String, u64> {
 fn child(role: &str, directory: &Path) -> Command {
     std::fs::create_dir_all(directory).unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", role, "--ignored", "--nocapture"]).env(ROLE_DIRECTORY, directory);
     command
-        .args(["--exact", role, "--ignored", "--nocapture"])
-        .env(ROLE_DIRECTORY, directory)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command
-}
-
-fn end(process: &mut Child) {
-    process.kill().unwrap();
-    process.wait().unwrap();
-}
-
-fn run_broker(program: &Path, directory: &Path) -> Child {
-    Command::new(program)
-        .arg("-c")
-        .arg(directory.join("nats.conf"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
-}
-
-/// `deploy/prepare.sh test` puts it there.
-fn broker() -> Option<PathBuf> {
-    let path = PathBuf::from("/usr/local/lib/rstscope-test/nats/nats-server");
-    if path.exists() {
-        return Some(path);
-    }
-    let why = format!("no {}; \"deploy/prepare.sh test\" gets it", path.display());
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "SKIPPED in CI: {why}");
-    eprintln!("SKIPPED: {why}");
-    None
 }
 
 fn events() -> u64 {

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,7 +20,7 @@ fn listen(transport: Transport, tls: ServerTlsOptions) -> LogListen {
 
 fn start(options: &LogOptions) -> (Logs, Receiver<Revision>) {
     let (sender, revisions) = channel();
-    let logs = Logs::start(options, move |revision| drop(sender.send(revision))).unwrap();
+    let logs = Logs::start(options, move |revision| sender.send(revision).is_ok()).unwrap();
     (logs, revisions)
 }
 
@@ -113,7 +114,7 @@ fn lines_by_udp_tcp_and_tls_and_from_a_file_reach_their_events() {
     let events: Vec<Event> = flows.into_iter().map(|(event, _)| event).collect();
     all_told(&revisions, &events);
     // The line of garbage stood behind one that was read.
-    let rows = logs.sources();
+    let rows = logs.list().sources;
     let of = |via: &str| rows.iter().find(|row| row.via == via && row.source == "fgt-9").unwrap();
     assert_eq!(["udp", "tls", "file"].map(|via| of(via).sessions), [3, 2, 2]);
     assert!(rows.iter().all(|row| row.product == "fortigate" || row.garbage > 0));
@@ -146,7 +147,7 @@ fn a_file_is_followed_over_a_restart_without_repeating_or_losing_lines() {
         }
         let events: Vec<Event> = half.iter().map(|(event, _)| event.clone()).collect();
         all_told(&revisions, &events);
-        let rows = logs.sources();
+        let rows = logs.list().sources;
         assert_eq!(rows.iter().map(|row| row.lines).sum::<u64>(), 6, "no line is read twice");
     }
 }
@@ -159,13 +160,126 @@ fn strangers_are_not_heard() {
     let (logs, _revisions) = start(&options);
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     udp.send_to(b"x", address(&logs, "udp")).unwrap();
-    let mut waited = 0;
-    while logs.counts().not_allowed == 0 {
-        waited += 1;
-        assert!(waited < 3000, "the datagram is counted");
+    until("the datagram is counted", || logs.counts().not_allowed == 1);
+    assert_eq!(logs.list().losses["not_allowed"], 1);
+    assert!(logs.list().sources.is_empty());
+}
+
+/// Hands over events of several flows, enough to learn a clock; their lines.
+fn told(logs: &Logs, numbers: std::ops::Range<u16>) -> (Vec<Event>, String) {
+    let (events, lines): (Vec<Event>, Vec<String>) = numbers.map(flow).unzip();
+    events.iter().for_each(|event| logs.event("tap", event));
+    (events, lines.join("\n") + "\n")
+}
+
+/// Waits until it is so.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..3000 {
+        if is_so() {
+            return;
+        }
         std::thread::sleep(Duration::from_millis(10));
     }
-    assert!(logs.sources().is_empty());
+    panic!("{what}");
+}
+
+#[test]
+fn connections_that_say_nothing_keep_nobody_out() {
+    let mut listen = listen(Transport::Tcp, ServerTlsOptions::default());
+    listen.allow = vec!["127.0.0.0/24".to_owned(), "127.0.9.0/24".to_owned()];
+    let options = LogOptions {
+        listen: vec![listen],
+        connections: 8,
+        connections_per_sender: 4,
+        first_line_s: 1,
+        ..LogOptions::default()
+    };
+    let (logs, revisions) = start(&options);
+    let (events, lines) = told(&logs, 300..306);
+    let address = address(&logs, "tcp");
+    let from = |ip: &str| {
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let source: SocketAddr = format!("{ip}:0").parse().unwrap();
+        socket.bind(&source.into()).unwrap();
+        socket.connect(&address.into()).unwrap();
+        TcpStream::from(socket)
+    };
+    // More than there are places, from two who may and one who may not; half a line is none.
+    let idle: Vec<TcpStream> = ["127.0.0.2", "127.0.0.3", "127.1.0.1"]
+        .iter()
+        .flat_map(|ip| (0..6).map(|_| from(ip)))
+        .collect();
+    for mut stream in &idle {
+        let _ = stream.write_all(b"<189>logid");
+    }
+    let mut late = from("127.0.9.1");
+    write!(late, "{lines}").unwrap();
+    all_told(&revisions, &events);
+    until("all others are closed", || logs.counts().connections_silent == 8);
+    let losses = logs.list().losses;
+    assert_eq!((losses["not_allowed"], losses["connections_refused"]), (6, 4), "{losses:?}");
+    // Who has spoken may be silent for long.
+    let (events, lines) = told(&logs, 306..307);
+    write!(late, "{lines}").unwrap();
+    all_told(&revisions, &events);
+}
+
+#[test]
+fn a_flood_on_a_socket_does_not_keep_files_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fw.log");
+    let file = LogFile { path: path.clone(), source: None, timezone: None, from_beginning: true };
+    let options = LogOptions {
+        listen: vec![listen(Transport::Tcp, ServerTlsOptions::default())],
+        file: vec![file],
+        directory: folder.path().join("positions"),
+        ..LogOptions::default()
+    };
+    let (logs, revisions) = start(&options);
+    let (events, lines) = told(&logs, 310..316);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let flood = {
+        let (address, is_over) = (address(&logs, "tcp"), Arc::clone(&is_over));
+        std::thread::spawn(move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            let lines = "nobody writes so\n".repeat(4096);
+            while !is_over.load(Ordering::Relaxed) {
+                stream.write_all(lines.as_bytes()).unwrap();
+            }
+        })
+    };
+    // It waits for its reader by now: there is always a next line.
+    until("the flood has begun", || logs.list().sources.iter().any(|row| row.lines > 20_000));
+    std::fs::write(&path, lines).unwrap();
+    all_told(&revisions, &events);
+    is_over.store(true, Ordering::Relaxed);
+    flood.join().unwrap();
+}
+
+#[test]
+fn what_is_too_long_is_counted_however_it_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fw.log");
+    let file = LogFile { path: path.clone(), source: None, timezone: None, from_beginning: true };
+    let options = LogOptions {
+        listen: vec![
+            listen(Transport::Udp, ServerTlsOptions::default()),
+            listen(Transport::Tcp, ServerTlsOptions::default()),
+        ],
+        file: vec![file],
+        directory: folder.path().join("positions"),
+        ..LogOptions::default()
+    };
+    let (logs, _revisions) = start(&options);
+    let long = format!("{}\n", "x".repeat(20_000));
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    udp.send_to(long.as_bytes(), address(&logs, "udp")).unwrap();
+    let mut tcp = TcpStream::connect(address(&logs, "tcp")).unwrap();
+    write!(tcp, "{long}").unwrap();
+    std::fs::write(&path, &long).unwrap();
+    until("each is counted", || logs.list().losses.get("too_long") == Some(&3));
+    assert!(logs.list().sources.is_empty(), "none is read");
 }
 
 type Encrypted = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;

@@ -5,6 +5,7 @@
     unreachable_pub,
     clippy::unwrap_used,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "a test"
 )]
 
@@ -12,7 +13,10 @@ mod attacks;
 mod full;
 mod grpc;
 mod http;
+mod mutation;
 mod nats;
 mod send;
+#[path = "../../../delivery/tests/servers/mod.rs"]
+mod servers;
 mod store;
 mod tls;

@@ -328,6 +328,11 @@ export interface LogSourceRow {
   last: string;
 }
 
+export interface LogList {
+  sources: LogSourceRow[];
+  losses: Record<string, number>;
+}
+
 /** Names and what they mean, by the key that filters them. */
 export type Vocabulary = Record<string, { name: string; meaning: string }[]>;
 

@@ -5,13 +5,19 @@
 #![allow(unreachable_pub, reason = "what is public here is so for the other files of this test")]
 
 mod disk;
+#[cfg(feature = "kafka")]
+mod gate;
 mod grpc;
 mod hostile;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod kill;
 mod nats;
 mod receiver;
 mod records;
 mod rotel;
 mod sensor;
+#[path = "../servers/mod.rs"]
+mod servers;
 mod syslog;
 mod tls;

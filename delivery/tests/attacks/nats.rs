@@ -3,78 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use async_nats::jetstream;
 use delivery::{Identity, NatsOptions, Options, RecordKind, SinkOptions, SinkStatus, TlsOptions};
 
 use crate::sensor::{emit, emit_noisy, minute, send, spool, start, wait};
+use crate::servers::Nats;
 use crate::tls::Authority;
-
-/// Ends with the test.
-struct Server {
-    program: PathBuf,
-    arguments: Vec<String>,
-    child: Child,
-}
-
-impl Server {
-    /// A server by the sample configuration, but for its directory and its port; `more` is added.
-    fn start(directory: &Path, port: u16, more: &str) -> Option<Self> {
-        let program = program()?;
-        let sample = include_str!("../../../deploy/config/nats-server.conf");
-        assert!(sample.contains("sync_interval: always"));
-        let own = sample
-            .replace("127.0.0.1:4222", &format!("127.0.0.1:{port}"))
-            .replace("/var/lib/nats", directory.join("nats").to_str().unwrap());
-        let path = directory.join("nats-server.conf");
-        std::fs::write(&path, format!("{own}\n{more}\n")).unwrap();
-        let arguments = vec!["-c".to_owned(), path.to_str().unwrap().to_owned()];
-        let child = run(&program, &arguments);
-        Some(Self { program, arguments, child })
-    }
-
-    /// `kill -9`, and there again.
-    fn kill_and_restart(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        self.child = run(&self.program, &self.arguments);
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn run(program: &Path, arguments: &[String]) -> Child {
-    Command::new(program)
-        .args(arguments)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-/// `deploy/prepare.sh test` puts it there.
-fn program() -> Option<PathBuf> {
-    let path = PathBuf::from("/usr/local/lib/rstscope-test/nats/nats-server");
-    if path.exists() {
-        return Some(path);
-    }
-    let why = format!("no {}; \"deploy/prepare.sh test\" gets it", path.display());
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "SKIPPED in CI: {why}");
-    eprintln!("SKIPPED: {why}");
-    None
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 fn nats(port: u16) -> NatsOptions {
     NatsOptions {
@@ -113,8 +49,8 @@ fn is_done(sink: &SinkStatus) -> bool {
 #[test]
 fn a_server_that_is_killed_in_the_middle_has_every_record_once() {
     let directory = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let Some(mut server) = Server::start(directory.path(), port, "") else { return };
+    let Some(mut server) = Nats::start(directory.path(), "") else { return };
+    let port = server.port;
     let mut sink = nats(port);
     sink.send.batch_bytes_max = 50_000;
     let options = Options { spool: spool(directory.path()), sinks: vec![SinkOptions::Nats(sink)] };
@@ -145,8 +81,8 @@ fn a_server_that_is_killed_in_the_middle_has_every_record_once() {
 #[test]
 fn a_full_stream_makes_records_wait_and_a_sink_knows_how_far_it_is() {
     let directory = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let Some(_server) = Server::start(directory.path(), port, "") else { return };
+    let Some(server) = Nats::start(directory.path(), "") else { return };
+    let port = server.port;
     let mut sink = NatsOptions { stream_bytes_max: 200_000, ..nats(port) };
     sink.send.batch_bytes_max = 50_000;
     sink.send.records = Some(RecordKind::ALL.to_vec());
@@ -202,8 +138,8 @@ fn only_who_is_known_and_trusts_gets_in() {
         "tls {{ cert_file: \"{certificate}\", key_file: \"{key}\", ca_file: \"{ca}\", verify: true }}\n\
          authorization {{ users: [{{ user: sensor, password: \"s3cret\" }}] }}"
     );
-    let port = free_port();
-    let Some(_server) = Server::start(directory.path(), port, &more) else { return };
+    let Some(server) = Nats::start(directory.path(), &more) else { return };
+    let port = server.port;
     let check = |trusted: &Authority, shown: &Authority, user: &str| {
         let (certificate, key) = shown.client(directory.path(), "client");
         let tls = TlsOptions {
@@ -260,8 +196,8 @@ fn a_server_that_never_answers_or_is_none_is_left() {
 #[test]
 fn what_another_stream_would_take_is_not_taken_for_stored() {
     let directory = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let Some(_server) = Server::start(directory.path(), port, "") else { return };
+    let Some(server) = Nats::start(directory.path(), "") else { return };
+    let port = server.port;
     let sink = |stream: &str, subject: &str| {
         let (stream, subject) = (stream.to_owned(), subject.to_owned());
         SinkOptions::Nats(NatsOptions { stream, subject, ..nats(port) })
@@ -284,8 +220,8 @@ fn what_another_stream_would_take_is_not_taken_for_stored() {
 #[test]
 fn a_stream_is_made_only_if_that_is_wished_for() {
     let directory = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let Some(_server) = Server::start(directory.path(), port, "") else { return };
+    let Some(server) = Nats::start(directory.path(), "") else { return };
+    let port = server.port;
     let check = |create_stream| {
         let sink = NatsOptions { create_stream, ..nats(port) };
         delivery::check(&SinkOptions::Nats(sink)).map_err(|error| error.to_string())

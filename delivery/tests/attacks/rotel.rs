@@ -1,9 +1,8 @@
 //! A real OpenTelemetry collector between us and the test's receiver: what it understood of our requests is
 //! what it forwards.
 
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use delivery::{
     Compression, Options, OtlpEncoding, OtlpOptions, OtlpProtocol, SinkOptions, Status,
@@ -12,20 +11,11 @@ use events::encode::otlp_metrics::{DELTA, Data, Metric};
 
 use crate::receiver::{Receiver, take, text};
 use crate::sensor::{emit, event, minute, otlp, spool, start, wait};
-
-/// Ends with the test.
-struct Rotel(Child);
-
-impl Drop for Rotel {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::servers::{Process, free_port, program};
 
 #[test]
 fn a_real_collector_understands_both_encodings_and_loses_nothing_of_them() {
-    let Some(program) = program() else { return };
+    let Some(program) = program("rotel/rotel-agent") else { return };
     for (protocol, encoding, compression) in [
         (OtlpProtocol::Http, OtlpEncoding::Protobuf, Compression::Gzip),
         (OtlpProtocol::Http, OtlpEncoding::Json, Compression::None),
@@ -33,7 +23,7 @@ fn a_real_collector_understands_both_encodings_and_loses_nothing_of_them() {
     ] {
         let receiver = Receiver::start(|_, _| take());
         let (http, grpc) = (free_address(), free_address());
-        let _rotel = Rotel(run(&program, &http, &grpc, &receiver.url()));
+        let _rotel = run(&program, &http, &grpc, &receiver.url());
         let address = if protocol == OtlpProtocol::Http { http } else { grpc };
         let directory = tempfile::tempdir().unwrap();
         // It may not listen yet: the events wait.
@@ -75,29 +65,15 @@ fn is_delta(metric: &Metric) -> bool {
     }
 }
 
-fn run(program: &PathBuf, http: &str, grpc: &str, forward_to: &str) -> Child {
-    Command::new(program)
+fn run(program: &Path, http: &str, grpc: &str, forward_to: &str) -> Process {
+    let mut command = Command::new(program);
+    command
         .args(["start", "--exporter", "otlp", "--otlp-exporter-protocol", "http"])
         .args(["--otlp-http-endpoint", http, "--otlp-grpc-endpoint", grpc])
-        .args(["--otlp-exporter-endpoint", forward_to])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+        .args(["--otlp-exporter-endpoint", forward_to]);
+    Process::start(command)
 }
 
 fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
-
-/// `deploy/prepare.sh test` puts it there.
-fn program() -> Option<PathBuf> {
-    let path = PathBuf::from("/usr/local/lib/rstscope-test/rotel/rotel-agent");
-    if path.exists() {
-        return Some(path);
-    }
-    let why = format!("no {}; \"deploy/prepare.sh test\" gets it", path.display());
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "SKIPPED in CI: {why}");
-    eprintln!("SKIPPED: {why}");
-    None
+    format!("127.0.0.1:{}", free_port())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use delivery::{OtlpOptions, SinkOptions, TlsOptions};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
@@ -60,6 +60,7 @@ impl Authority {
 
     pub fn new(name: &str) -> Self {
         let mut parameters = CertificateParams::new(vec![format!("{name}.example")]).unwrap();
+        parameters.distinguished_name.push(DnType::CommonName, name);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         Self { issuer: CertifiedIssuer::self_signed(parameters, key).unwrap() }
@@ -67,7 +68,9 @@ impl Authority {
 
     pub fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
-        let parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let mut parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        // Whoever is called like its authority is taken for self-signed by OpenSSL.
+        parameters.distinguished_name.push(DnType::CommonName, name);
         (parameters.signed_by(&key, &self.issuer).unwrap(), key)
     }
 

@@ -119,15 +119,7 @@ fn connections(
     connections: &Connections,
     points: &mut Vec<NumberPoint>,
 ) {
-    for (fate, count) in [
-        ("opened", connections.opened),
-        ("midstream", connections.midstream),
-        ("established", connections.established),
-        ("closed_well", connections.closed_well),
-        ("reset", connections.reset),
-        ("timed_out", connections.timed_out),
-        ("unanswered", connections.unanswered),
-    ] {
+    for (fate, count) in connections.named() {
         if count > 0 {
             let mut attributes = attributes.to_vec();
             attributes.push(KeyValue::text("rst.fate", fate));

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use lab::{Error, Lab, Options, Placed, Scenario};
+use lab::{Error, Lab, Options, Placed, Scenario, Seen, Truth};
 use pcap_parser::{PcapCapture, PcapHeader};
 
 /// One frame of a recording.
@@ -30,6 +30,25 @@ pub(crate) struct Played {
     pub(crate) placed: Vec<Placed>,
     /// The capture, in order.
     pub(crate) frames: Vec<Frame>,
+}
+
+impl Played {
+    /// All frames of a flow, one line each, for whoever must find out why it went otherwise.
+    pub(crate) fn story(&self, truth: &Truth) -> String {
+        let line = |(number, frame): (usize, &Frame)| {
+            let seen =
+                Seen::parse(&frame.bytes).filter(|s| s.is_between(truth.client, truth.server))?;
+            let from = if seen.source == truth.client { "client" } else { "server" };
+            let Seen { flags, seq, ack, hop_limit, payload, .. } = seen;
+            Some(format!(
+                "{number:>7} {:.6} {from} flags {flags:#04x} seq {seq} ack {ack} hops {hop_limit} len {}",
+                frame.time.as_secs_f64() % 1000.0,
+                payload.len()
+            ))
+        };
+        let lines: Vec<String> = (1..).zip(&self.frames).filter_map(line).collect();
+        lines.join("\n")
+    }
 }
 
 /// A lab; `None` after a loud word where none can be built. In CI that is a failure.

@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use collector::logs::Logs;
-use collector::{Arrival, ArrivalKind, Keep, KeepError, Kept, Recent};
-use events::Event;
+use collector::{Arrival, Keep, KeepError, Kept, Recent};
+use events::{Event, RecordKind};
 
 /// A store, and who hears of the events that it has committed.
 pub(super) struct Heard {
@@ -28,7 +28,7 @@ impl Keep for Heard {
             }
         }
         for (arrival, is_refused) in batch.iter().zip(is_refused) {
-            if is_refused || arrival.kind != ArrivalKind::Event || arrival.is_test {
+            if is_refused || arrival.kind != RecordKind::Event || arrival.is_test {
                 continue;
             }
             let Ok(event) = serde_json::from_slice::<Event>(&arrival.json) else { continue };
@@ -47,9 +47,9 @@ impl Keep for Heard {
 mod tests {
     use std::sync::{Arc, OnceLock};
 
-    use collector::{
-        Arrival, ArrivalKind, Keep, KeepError, Kept, Options, Question, Recent, Sensor,
-    };
+    use collector::{Arrival, Keep, KeepError, Kept, Options, Question, Recent, Sensor};
+
+    use events::RecordKind;
 
     use super::Heard;
 
@@ -73,7 +73,7 @@ mod tests {
             session: 1,
             sequence,
             sensor: "a".to_owned(),
-            kind: ArrivalKind::Event,
+            kind: RecordKind::Event,
             is_test,
             json: event.into(),
         };

@@ -20,12 +20,14 @@ pub(super) fn listen(
     }
     let (store, recent) = (Arc::clone(store), Arc::clone(recent));
     let logs = Logs::start(options, move |revision| {
-        if let Err(error) = store.revise(&revision.sensor, &revision.event) {
+        let kept = store.revise(&revision.sensor, &revision.event);
+        if let Err(error) = &kept {
             tracing::warn!("event {} as logs have it is not kept: {error}", revision.event.id);
         }
         if let Some(recent) = recent.get() {
             recent.event(&revision.event);
         }
+        kept.is_ok()
     })
     .context("listen for logs")?;
     Ok(Some(Arc::new(logs)))

@@ -39,7 +39,9 @@ fn logs(logs: &collector::logs::LogOptions) -> anyhow::Result<()> {
     within("logs.sessions_kept", logs.sessions_kept, 1, 1_000_000)?;
     within("logs.event_wait_s", logs.event_wait_s, 60, 86_400)?;
     within("logs.line_wait_s", logs.line_wait_s, 60, 86_400)?;
-    within("logs.connections", logs.connections, 1, 4096)
+    within("logs.connections", logs.connections, 1, 4096)?;
+    within("logs.connections_per_sender", logs.connections_per_sender, 1, 4096)?;
+    within("logs.first_line_s", logs.first_line_s, 1, 3600)
 }
 
 fn links(config: &Config) -> anyhow::Result<()> {

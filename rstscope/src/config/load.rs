@@ -138,6 +138,15 @@ mod tests {
     }
 
     #[test]
+    fn the_sample_of_what_is_kept_shows_defaults() {
+        let text = include_str!("../../../deploy/config/kept-and-joined.toml");
+        for section in ["minutes", "evidence", "store", "logs", "collect"] {
+            assert!(text.contains(&format!("\n[{section}]\n")), "{section}");
+        }
+        assert_eq!(with(text, &[]).unwrap().config, Config::default());
+    }
+
+    #[test]
     fn the_environment_goes_over_the_file() {
         let text = "[[link]]\ninterfaces = [\"eth1\"]\n[capture]\nbatch = 16\nframes = 4096\n";
         let variables =

@@ -2,17 +2,17 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::channel;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use events::{Body, Event, Evidence, Minute, Start};
+use events::Start;
 use lab::{Lab, Options, Scenario};
-use pipeline::Sink;
 
 use super::Played;
 use super::judge::{Done, about};
+use super::told::{Events, Told};
 use crate::config::{Config, LinkSection};
 use crate::sensor;
 
@@ -26,9 +26,9 @@ pub(crate) fn play() -> anyhow::Result<Played> {
     let lab = Lab::build(&options).context("build the lab")?;
     tracing::info!("the lab is built");
     let stop = AtomicBool::new(false);
-    let seen = Mutex::new(Vec::new());
-    let (sender, ready) = channel();
-    let mut sink = Collector { seen: &seen, beside: Vec::new(), ready: sender };
+    let (sender, started) = channel();
+    let mut sink = Told { on_start: Some(sender), ..Told::default() };
+    let seen = sink.events.clone();
     let done = std::thread::scope(|scope| {
         let _stop_at_the_end = StopOnDrop(&stop);
         let sensing = scope.spawn(|| {
@@ -38,8 +38,14 @@ pub(crate) fn play() -> anyhow::Result<Played> {
             lab.tap().run(watch)
         });
         let mut done = Vec::new();
-        while !sensing.is_finished() && ready.recv_timeout(POLL_INTERVAL).is_err() {}
-        if !sensing.is_finished() {
+        let started = loop {
+            match started.recv_timeout(POLL_INTERVAL) {
+                Err(_) if !sensing.is_finished() => {}
+                started => break started.ok(),
+            }
+        };
+        if let Some(start) = started {
+            note_inputs(&start);
             done = make_resets(&lab, options.idle);
             wait_for_verdicts(&done, &seen);
         }
@@ -48,9 +54,7 @@ pub(crate) fn play() -> anyhow::Result<Played> {
         sensed.context("enter the tap's namespace")??;
         Ok::<_, anyhow::Error>(done)
     })?;
-    let beside = sink.beside;
-    let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Played { done, seen, beside })
+    Ok(Played { done, told: sink })
 }
 
 /// Plays the ten scenarios at once and says on standard error how it goes.
@@ -80,10 +84,10 @@ fn make_resets(lab: &Lab, idle: Duration) -> Vec<Done> {
 }
 
 /// Waits until every flow has its final verdict, or no more can come.
-fn wait_for_verdicts(done: &[Done], seen: &Mutex<Vec<Event>>) {
+fn wait_for_verdicts(done: &[Done], seen: &Events) {
     let deadline = Instant::now() + VERDICT_WAIT_MAX;
     let is_missing = || {
-        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = seen.lock();
         done.iter().any(|done| about(done, &seen).is_none())
     };
     while is_missing() && Instant::now() < deadline {
@@ -91,48 +95,16 @@ fn wait_for_verdicts(done: &[Done], seen: &Mutex<Vec<Event>>) {
     }
 }
 
+fn note_inputs(start: &Start) {
+    for input in &start.inputs {
+        note(&format!("sensing {}: {}", input.name, input.mode));
+    }
+}
+
 fn note(text: &str) {
     use io::Write as _;
     // Nobody listens to standard error: no reason to end the demo.
     let _ = writeln!(io::stderr(), "{text}");
-}
-
-/// Keeps what the sensor says; the demo makes a few dozen resets.
-struct Collector<'a> {
-    seen: &'a Mutex<Vec<Event>>,
-    /// Minutes and packets.
-    beside: Vec<Body>,
-    ready: Sender<()>,
-}
-
-impl Sink for Collector<'_> {
-    fn start(&mut self, start: &Start) -> io::Result<()> {
-        for input in &start.inputs {
-            note(&format!("sensing {}: {}", input.name, input.mode));
-        }
-        // The other end is gone only if the demo has ended.
-        let _ = self.ready.send(());
-        Ok(())
-    }
-
-    fn emit(&mut self, event: &Event) -> io::Result<()> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
-        Ok(())
-    }
-
-    fn wants_minutes(&self) -> bool {
-        true
-    }
-
-    fn minute(&mut self, minute: &Minute) -> io::Result<()> {
-        self.beside.push(Body::Minute(minute.clone()));
-        Ok(())
-    }
-
-    fn evidence(&mut self, evidence: &Evidence) -> io::Result<()> {
-        self.beside.push(Body::Evidence(evidence.clone()));
-        Ok(())
-    }
 }
 
 /// Ends the sensor even if the demo panics, so that the scope can be left.

@@ -4,22 +4,24 @@ mod judge;
 mod live;
 mod page;
 mod replay;
+mod told;
 
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 
-use events::{Body, Event};
+use events::Body;
 
 use crate::Outcome;
 use crate::cli::DemoArguments;
 use crate::terminal;
 use judge::Done;
 use page::Page;
+use told::Told;
 
 /// Plays live if it can, else replays the stored capture of the same and says so loudly.
 ///
 /// Fewer than [`RIGHT_MIN`] right verdicts are told by the exit code, so that a script may use it.
 pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<Outcome> {
-    let (title, Played { done, seen, beside }) = if arguments.replay {
+    let (title, Played { done, told }) = if arguments.replay {
         (replay::TITLE.to_owned(), replay::play()?)
     } else {
         match live::play() {
@@ -36,20 +38,21 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<Outcome> {
     let right = judge::write(
         &mut out,
         &title,
-        &judge::compare(&done, &seen),
+        &judge::compare(&done, &told.events.lock()),
         width,
         terminal::colours(arguments.color),
     )?;
     out.flush()?;
     if arguments.page || (io::stdout().is_terminal() && !arguments.no_page) {
-        show(&mut out, seen, beside)?;
+        show(&mut out, told)?;
     }
     Ok(if right < RIGHT_MIN { Outcome::ConditionMet } else { Outcome::Good })
 }
 
 /// Offers the page with all of it until the user has seen enough.
-fn show(out: &mut impl io::Write, seen: Vec<Event>, beside: Vec<Body>) -> anyhow::Result<()> {
-    let page = Page::offer(seen.into_iter().map(Body::Event).chain(beside).collect())?;
+fn show(out: &mut impl io::Write, told: Told) -> anyhow::Result<()> {
+    let events = std::mem::take(&mut *told.events.lock());
+    let page = Page::offer(events.into_iter().map(Body::Event).chain(told.beside).collect())?;
     writeln!(out, "\nOpen {} to see each of them with its proof; Ctrl-C ends it.", page.url())?;
     out.flush()?;
     page.wait()
@@ -58,9 +61,7 @@ fn show(out: &mut impl io::Write, seen: Vec<Event>, beside: Vec<Body>) -> anyhow
 /// What was done, and what the sensor said.
 struct Played {
     done: Vec<Done>,
-    seen: Vec<Event>,
-    /// Minutes and packets.
-    beside: Vec<Body>,
+    told: Told,
 }
 
 /// Of ten.

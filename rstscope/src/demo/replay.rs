@@ -1,15 +1,14 @@
 //! The demo without root: a capture of the same scenarios that the program carries.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use events::{Body, Event, Evidence, Minute};
-use pipeline::Sink;
 
 use super::Played;
 use super::judge::Done;
+use super::told::Told;
 use crate::cli::SensorArguments;
 use crate::config::Config;
 use crate::sensor::{self, Reading};
@@ -23,7 +22,7 @@ pub(crate) fn play() -> anyhow::Result<Played> {
     let mut file = tempfile::NamedTempFile::new().context("make a temporary file")?;
     file.write_all(&as_of_now(CAPTURE)).context("write the stored capture")?;
     file.flush().context("write the stored capture")?;
-    let mut sink = Collector::default();
+    let mut sink = Told::default();
     let path = file.path().to_owned();
     // As a live sensor keeps them, for the page.
     let evidence = Config::default().evidence.options();
@@ -36,7 +35,7 @@ pub(crate) fn play() -> anyhow::Result<Played> {
         done.into_iter().map(|done| (place(&done.scenario), done)).collect();
     done.sort_by_key(|(place, _)| *place);
     let done = done.into_iter().map(|(_, done)| done).collect();
-    Ok(Played { done, seen: sink.seen, beside: sink.beside })
+    Ok(Played { done, told: sink })
 }
 
 /// The capture as if it had just been taken, so that the page shows it among the latest: all its times moved by
@@ -60,33 +59,6 @@ fn as_of_now(capture: &[u8]) -> Vec<u8> {
 
 fn place(scenario: &str) -> Option<usize> {
     lab::Scenario::DEMO.iter().position(|item| item.name() == scenario)
-}
-
-#[derive(Default)]
-struct Collector {
-    seen: Vec<Event>,
-    beside: Vec<Body>,
-}
-
-impl Sink for Collector {
-    fn emit(&mut self, event: &Event) -> io::Result<()> {
-        self.seen.push(event.clone());
-        Ok(())
-    }
-
-    fn wants_minutes(&self) -> bool {
-        true
-    }
-
-    fn minute(&mut self, minute: &Minute) -> io::Result<()> {
-        self.beside.push(Body::Minute(minute.clone()));
-        Ok(())
-    }
-
-    fn evidence(&mut self, evidence: &Evidence) -> io::Result<()> {
-        self.beside.push(Body::Evidence(evidence.clone()));
-        Ok(())
-    }
 }
 
 /// Made by `lab run`; see `lab/captures/README.md`.

@@ -131,7 +131,7 @@ fn look(config: &Config, arguments: &DoctorArguments) -> Diagnosis {
         can_watch &= is_attachable;
     }
     findings.extend(traffic(config, &names, running.as_ref(), can_watch, arguments.watch));
-    let delivery = spool::check(&config.spool, &config.sink);
+    let delivery = spool::check(&config.spool, &config.sink, config.store.enabled);
     findings.extend(delivery.into_iter().map(|finding| finding.of("delivery")));
     Diagnosis::new(findings)
 }

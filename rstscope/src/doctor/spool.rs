@@ -11,9 +11,9 @@ use xdp::quoted;
 
 use super::finding::Finding;
 
-/// Nothing where there is no sink: then nothing is spooled.
-pub(super) fn check(spool: &SpoolOptions, sinks: &[SinkOptions]) -> Vec<Finding> {
-    if sinks.is_empty() {
+/// Nothing where there is neither a sink nor a store, which is fed from the spool too: then nothing is spooled.
+pub(super) fn check(spool: &SpoolOptions, sinks: &[SinkOptions], has_store: bool) -> Vec<Finding> {
+    if sinks.is_empty() && !has_store {
         return Vec::new();
     }
     let mut findings = vec![room(spool)];
@@ -112,15 +112,20 @@ fn reach(sink: &SinkOptions) -> Result<(), String> {
         },
         SinkOptions::Otlp(options) => connect(&options.url),
         // Of several servers one is enough.
-        SinkOptions::Nats(options) => any(&options.urls),
+        SinkOptions::Nats(options) => any(options.urls.iter().cloned()),
+        SinkOptions::Kafka(options) => any(options.brokers.iter().map(|broker| kafka_url(broker))),
         SinkOptions::Syslog(options) => connect(&options.url),
     }
 }
 
-fn any(urls: &[String]) -> Result<(), String> {
+fn kafka_url(broker: &str) -> String {
+    format!("kafka://{}", broker.trim_start_matches("tls://"))
+}
+
+fn any(urls: impl IntoIterator<Item = String>) -> Result<(), String> {
     let mut last = Err("it names no server".to_owned());
     for url in urls {
-        last = connect(url);
+        last = connect(&url);
         if last.is_ok() {
             break;
         }
@@ -136,6 +141,7 @@ fn connect(url: &str) -> Result<(), String> {
     let port = match scheme {
         "https" => 443,
         "nats" => 4222,
+        "kafka" => 9092,
         "tcp" => 601,
         "tls" => 6514,
         _ => 80,
@@ -180,8 +186,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_sink_no_room_is_wanted() {
-        assert_eq!(check(&SpoolOptions::default(), &[]), []);
+    fn without_a_sink_and_a_store_no_room_is_wanted() {
+        let directory = tempfile::tempdir().unwrap();
+        let spool =
+            SpoolOptions { directory: directory.path().join("spool"), ..SpoolOptions::default() };
+        assert_eq!(check(&spool, &[], false), []);
+        let found = check(&spool, &[], true);
+        assert_eq!((found.len(), found[0].name), (1, "spool"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::Context as _;
-use collector::{DisagreementRow, LogSourceRow, RowList};
+use collector::{DisagreementRow, LogList, RowList};
 use comfy_table::{Table, presets};
 use events::{Agreement, thousands};
 use serde::Serialize;
@@ -61,14 +61,16 @@ pub(super) fn disagreements(last: &str, ask: &AskArguments) -> anyhow::Result<Ou
     Ok(Outcome::Good)
 }
 
-/// Who writes logs.
+/// Who writes logs, and what was lost.
 pub(super) fn sources(ask: &AskArguments) -> anyhow::Result<Outcome> {
-    let rows: Vec<LogSourceRow> = asked(ask, "/api/v1/logs", &[])?;
+    let list: LogList = asked(ask, "/api/v1/logs", &[])?;
     if ask.json {
-        return json(&rows);
+        return json(&list);
     }
     let mut out = std::io::stdout().lock();
-    super::lines::write_sources(&mut out, &rows).context("write to standard output")?;
+    super::lines::write_sources(&mut out, &list.sources)
+        .and_then(|()| super::lines::write_losses(&mut out, &list.losses))
+        .context("write to standard output")?;
     Ok(Outcome::Good)
 }
 
@@ -80,9 +82,9 @@ fn asked<T: DeserializeOwned>(
     Client::new(&ask.api, &ask.client)?.get(path, pairs).map_err(anyhow::Error::msg)
 }
 
-fn json<T: Serialize>(rows: &T) -> anyhow::Result<Outcome> {
+fn json<T: Serialize>(answer: &T) -> anyhow::Result<Outcome> {
     let mut out = std::io::stdout().lock();
-    serde_json::to_writer(&mut out, rows).context("write to standard output")?;
+    serde_json::to_writer(&mut out, answer).context("write to standard output")?;
     writeln!(out).context("write to standard output")?;
     Ok(Outcome::Good)
 }

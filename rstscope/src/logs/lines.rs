@@ -156,6 +156,19 @@ pub(super) fn write_sources(out: &mut impl Write, rows: &[LogSourceRow]) -> io::
     Ok(())
 }
 
+/// What was not joined for want of something, in a line.
+pub(super) fn write_losses(out: &mut impl Write, losses: &BTreeMap<String, u64>) -> io::Result<()> {
+    let named = |(name, count): (&String, &u64)| {
+        format!("{} {}", thousands(*count), name.replace('_', " ").escape_debug())
+    };
+    match losses.is_empty() {
+        true => writeln!(out, "Nothing was left out."),
+        false => {
+            writeln!(out, "Left out: {}", losses.iter().map(named).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
 /// The rest of a longer line is read as another one, which is garbage.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 const SHOWN: usize = 200;

@@ -1,6 +1,6 @@
 //! `servers server=10.0.0.5:443 cause=idle_timeout_endpoint last 24h`: what is asked, in words.
 
-use collector::Ask;
+use collector::{Ask, read_instant, read_server, read_span_s};
 use events::{Filter, ServerRange, UtcTime};
 
 /// What is asked.
@@ -41,9 +41,9 @@ impl Words {
             let mut next =
                 |what: &str| words.next().ok_or(format!("{word:?} wants {what} after it"));
             match word {
-                "last" => last_s = Some(span_s(next("a span, for example 24h")?)?),
-                "since" => since = Some(instant(next("a time")?)?),
-                "until" => until = Some(instant(next("a time")?)?),
+                "last" => last_s = Some(read_span_s(next("a span, for example 24h")?)?),
+                "since" => since = Some(read_instant(next("a time")?)?),
+                "until" => until = Some(read_instant(next("a time")?)?),
                 _ if word.contains('=') => match word.strip_prefix("sensor=") {
                     Some(name) => sensor = Some(name.to_owned()),
                     None => {
@@ -91,42 +91,16 @@ fn named(word: &str) -> Result<View, String> {
     })
 }
 
-fn span_s(text: &str) -> Result<u64, String> {
-    let bad = || format!("{text:?} is no span; write for example 90s, 15m, 24h or 7d");
-    let unit = match text.as_bytes().last() {
-        Some(b's') => 1,
-        Some(b'm') => 60,
-        Some(b'h') => 3600,
-        Some(b'd') => 86_400,
-        _ => return Err(bad()),
-    };
-    let count: u64 = text[..text.len() - 1].parse().map_err(|_| bad())?;
-    count.checked_mul(unit).filter(|span| (1..=SPAN_S_MAX).contains(span)).ok_or_else(bad)
-}
-
-fn instant(text: &str) -> Result<UtcTime, String> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned()))
-        .map_err(|_| format!("{text:?} is no time; write it in UTC, as 2026-11-23T08:03:13Z"))
-}
-
 fn server(text: &str) -> Result<ServerRange, String> {
-    let bad =
-        || format!("{text:?} is no server; write 10.0.0.5:443, [2001:db8::1]:443 or 10.0.0.0/24");
-    if let Ok(at) = text.parse::<std::net::SocketAddr>() {
-        return Ok(ServerRange { ip: at.ip(), port: Some(at.port()), prefix: None });
-    }
-    let (ip, prefix) = match text.split_once('/') {
-        Some((ip, bits)) => (ip, Some(bits.parse().map_err(|_| bad())?)),
-        None => (text, None),
-    };
-    Ok(ServerRange { ip: ip.parse().map_err(|_| bad())?, port: None, prefix })
+    read_server(text).ok_or_else(|| {
+        format!("{text:?} is no server; write 10.0.0.5:443, [2001:db8::1]:443 or 10.0.0.0/24")
+    })
 }
 
 const HELP: &str = "views are overview, servers, server IP:PORT, events, event ID, idle, bursts, devices, \
 sensors, disagreements; conditions are KEY=VALUE, last 24h, since TIME, until TIME";
 
 const LAST_S: u64 = 86_400;
-const SPAN_S_MAX: u64 = 3660 * 86_400;
 
 #[cfg(test)]
 mod tests {

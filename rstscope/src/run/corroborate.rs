@@ -1,7 +1,6 @@
 //! Events beside logs: what the join says anew goes the way of all events.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use anyhow::Context as _;
@@ -12,8 +11,6 @@ use events::Event;
 pub(super) struct Corroborate {
     logs: Arc<Logs>,
     revised: Receiver<Revision>,
-    /// Revisions that found no room: the exporter stood still.
-    not_told: Arc<AtomicU64>,
     sensor: String,
 }
 
@@ -27,18 +24,13 @@ impl Corroborate {
             return Ok(None);
         }
         let (sender, revised) = sync_channel(REVISIONS_WAITING);
-        let not_told = Arc::new(AtomicU64::new(0));
-        let missed = Arc::clone(&not_told);
-        let logs = Logs::start(options, move |revision| {
-            if sender.try_send(revision).is_err() {
-                missed.fetch_add(1, Ordering::Relaxed);
-            }
-        })
-        .context("listen for logs")?;
+        // Without room the exporter stands still.
+        let logs = Logs::start(options, move |revision| sender.try_send(revision).is_ok())
+            .context("listen for logs")?;
         for (via, address) in logs.addresses() {
             tracing::info!("logs by {via} on {address}");
         }
-        Ok(Some(Self { logs: Arc::new(logs), revised, not_told, sensor: sensor.to_owned() }))
+        Ok(Some(Self { logs: Arc::new(logs), revised, sensor: sensor.to_owned() }))
     }
 
     /// For whoever tells of sources.
@@ -57,7 +49,8 @@ impl Corroborate {
         [
             ("log_events_lost", counts.events_lost),
             ("log_datagrams_lost", counts.datagrams_lost),
-            ("log_revisions_lost", self.not_told.load(Ordering::Relaxed)),
+            ("log_lines_too_long", counts.too_long),
+            ("log_revisions_lost", counts.revisions_lost),
         ]
         .into_iter()
         .filter(|(_, count)| *count > 0)

@@ -70,6 +70,8 @@ struct KnownSession {
     came: UtcTime,
     /// Which of its tuples is joined, and at which sensor.
     joined: Vec<(Matched, String)>,
+    /// Whether it is counted as one that several resets fitted.
+    is_ambiguous: bool,
 }
 
 #[derive(Debug, Default)]
@@ -125,6 +127,7 @@ impl Joiner {
     /// Takes a session of a log; what it makes of events.
     pub fn session(&mut self, now: UtcTime, session: LogSession) -> Vec<Revision> {
         if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(&session.source) {
+            self.counts.beyond_sources += 1;
             return Vec::new();
         }
         self.sources.entry(session.source.clone()).or_default();
@@ -140,7 +143,7 @@ impl Joiner {
         }
         let is_finished = matches!(session.end, End::Finished | End::Other);
         let shelf = if is_finished { &mut self.finished } else { &mut self.sessions };
-        let content = KnownSession { session, came: now, joined: Vec::new() };
+        let content = KnownSession { session, came: now, joined: Vec::new(), is_ambiguous: false };
         let number = shelf.insert(now, keys.clone(), content);
         let place = Place { is_finished, number };
         let mut events: Vec<u64> =
@@ -266,7 +269,7 @@ impl Joiner {
         self.open.remove(&place);
         let known = self.at(place).expect("it was there a moment ago");
         let mut pairs = Vec::new();
-        let (mut ambiguous, mut must_wait) = (0, false);
+        let (mut is_ambiguous, mut must_wait) = (false, false);
         for tuple in &known.session.tuples {
             for (_, candidates) in self.by_sensor(known, tuple) {
                 match self.best(known, tuple, &candidates, offset) {
@@ -274,12 +277,15 @@ impl Joiner {
                         pairs.push((event, *tuple));
                     }
                     Best::One(_) => must_wait = true,
-                    Best::Several => ambiguous += 1,
+                    Best::Several => is_ambiguous = true,
                     Best::None => {}
                 }
             }
         }
-        self.counts.ambiguous += ambiguous;
+        if is_ambiguous && let Some(known) = self.at_mut(place) {
+            let is_new = !std::mem::replace(&mut known.is_ambiguous, true);
+            self.counts.ambiguous += u64::from(is_new);
+        }
         if must_wait {
             self.open.insert(place);
         }

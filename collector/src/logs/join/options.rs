@@ -39,7 +39,7 @@ impl JoinOptions {
 pub struct JoinCounts {
     /// Sessions and resets brought together.
     pub joined: u64,
-    /// Sessions for which several resets fitted equally well.
+    /// Sessions for which several resets fitted equally well, each counted once.
     pub ambiguous: u64,
     /// Lines that said again what was known.
     pub repeated: u64,
@@ -47,6 +47,8 @@ pub struct JoinCounts {
     pub events_displaced: u64,
     /// Sessions that gave way before their time.
     pub sessions_displaced: u64,
+    /// Sessions of writers beyond those that are followed.
+    pub beyond_sources: u64,
 }
 
 /// How far a writer's clock is from ours.

@@ -7,12 +7,13 @@
 use events::{Endpoint, UtcTime};
 
 use super::Context;
-use super::fields::{endpoint, told};
+use super::fields::{INTERFACE_BYTES, endpoint, told, word};
 use super::header::Header;
 use super::memory::Memory;
 use super::stamp::{self, SECOND_NS};
 use crate::logs::session::{
-    End, Garbage, Kind, LogSession, LogTuple, Matched, Product, Reading, ResetTo, translated,
+    End, Garbage, Kind, LogSession, LogTuple, Matched, Product, Reading, ResetTo, beginning,
+    translated,
 };
 
 /// Connections that were built and not torn down yet, by writer and number.
@@ -37,7 +38,7 @@ struct Side {
 
 /// Where the message begins: `%ASA-6-302014: `.
 pub(crate) fn begins_at(line: &str) -> Option<usize> {
-    ["%ASA-", "%FTD-"].iter().find_map(|name| line.find(name))
+    ["%ASA-", "%FTD-"].iter().filter_map(|name| line.find(name)).min()
 }
 
 /// Reads a message; `built` remembers openings.
@@ -185,7 +186,7 @@ impl Writer {
         let mut session = self.session(action, end);
         session.tuples = translated(client, server, None, None);
         session.resets = action.eq_ignore_ascii_case("block with reset").then_some(ResetTo::Both);
-        session.action = action.to_owned();
+        session.action = word(action);
         session.rule = told(of("AccessControlRuleName"));
         if let Ok(duration_s) = of("ConnectionDuration").parse::<u64>() {
             session.begun = Some(stamp::earlier(self.stamp, duration_s));
@@ -284,7 +285,11 @@ fn side(text: &str) -> Option<Side> {
     let real = slashed(&rest[..end])?;
     let mapped =
         rest[end..].split_once('(').and_then(|(_, inner)| slashed(inner.split(')').next()?));
-    Some(Side { interface: interface.to_owned(), real, mapped: mapped.unwrap_or(real) })
+    Some(Side {
+        interface: beginning(interface, INTERFACE_BYTES).to_owned(),
+        real,
+        mapped: mapped.unwrap_or(real),
+    })
 }
 
 /// `192.0.2.7/443`.
@@ -365,6 +370,23 @@ mod tests {
         );
         assert_eq!(session.tuples[0].client.to_string(), "10.0.0.5:40000");
         assert_eq!(session.tuples[1].client.to_string(), "198.51.100.1:61000");
+    }
+
+    #[test]
+    fn what_waits_for_its_end_is_bounded() {
+        let mut built = Built::new(8);
+        let (host, interface) = ("h".repeat(3000), "i".repeat(3000));
+        let line = format!(
+            "<166>Nov 14 2023 22:13:20 {host} : {}",
+            BUILT_IN.replace("outside", &interface)
+        );
+        let context =
+            Context { received: UtcTime(0), zone: Zone { east_s: 0 }, source: "192.0.2.1" };
+        let header = Header::of(&line, &context);
+        let message = &line[begins_at(&line).unwrap()..];
+        assert!(read(message, &header, &context, &mut built).is_ok());
+        let kept = built.remove(&("h".repeat(255), 77)).expect("the name is cut where it is read");
+        assert_eq!(kept.first.interface.len(), INTERFACE_BYTES);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use events::Endpoint;
 
 use super::Context;
-use super::fields::endpoint;
+use super::fields::{endpoint, word};
 use super::header::Header;
 use super::stamp::{self, MILLISECOND_NS};
 use crate::logs::session::{End, Garbage, Kind, LogSession, LogTuple, Matched, Product, Reading};
@@ -30,18 +30,21 @@ pub(crate) fn read(
         |what: &str| Garbage::new(format!("Envoy: {what} not as in Istio's default format"));
     let (stamp, rest) = line.split_once("] \"").ok_or_else(|| broken("the time"))?;
     let begun = stamp::rfc3339(stamp.trim_start_matches('[')).ok_or_else(|| broken("the time"))?;
-    let (_, rest) = rest.split_once("\" ").ok_or_else(|| broken("the request"))?;
-    let words: Vec<&str> = rest.split_ascii_whitespace().take(WORDS_MAX).collect();
-    let [status, flags, ..] = words.as_slice() else { return Err(broken("the status")) };
+    // Behind the request: Envoy escapes no quote, and path, agent and authority are the client's own words. With
+    // one quote more than its format has, nobody knows what is whose.
+    let parts: Vec<&str> = rest.split('"').take(PARTS + 1).collect();
+    let mut words = parts.get(1).copied().unwrap_or("").split_ascii_whitespace();
+    let (Some(status), Some(flags)) = (words.next(), words.next()) else {
+        return Err(broken("the status"));
+    };
     let Some(end) = end_of(flags) else { return Ok(Reading::Other("Envoy, an answer")) };
-    // The host of the upstream is the last quoted word that is an address.
-    let at = words
-        .iter()
-        .rposition(|word| word.starts_with('"') && quoted(word).is_some())
-        .ok_or_else(|| broken("the upstream's host"))?;
-    let upstream = words.get(at).copied().and_then(quoted);
-    let address = |offset: usize| words.get(at + offset).copied().and_then(pair);
-    let (from, local, remote) = (address(2), address(3), address(4));
+    if parts.len() != PARTS {
+        return Err(broken("the number of quotes"));
+    }
+    let upstream = pair(parts[UPSTREAM]);
+    let tail: Vec<&str> = parts[UPSTREAM + 1].split_ascii_whitespace().take(4).collect();
+    let address = |index: usize| tail.get(index).copied().and_then(pair);
+    let (from, local, remote) = (address(1), address(2), address(3));
     let mut tuples = Vec::new();
     if let (Some(client), Some(server)) = (remote, local) {
         tuples.push(LogTuple { client, server: Some(server), matched: Matched::Front });
@@ -52,15 +55,9 @@ pub(crate) fn read(
     if tuples.is_empty() {
         return Err(broken("the addresses"));
     }
-    // BYTES_RECEIVED, BYTES_SENT and DURATION follow up to three quoted details.
-    let numbers: Vec<u64> = rest
-        .split('"')
-        .step_by(2)
-        .flat_map(str::split_ascii_whitespace)
-        .filter_map(|word| word.parse().ok())
-        .take(4)
-        .collect();
-    let duration_ms = numbers.get(3).copied().unwrap_or(0);
+    // BYTES_RECEIVED, BYTES_SENT and DURATION.
+    let duration = parts[NUMBERS].split_ascii_whitespace().nth(2);
+    let duration_ms: u64 = duration.and_then(|word| word.parse().ok()).unwrap_or(0);
     Ok(Reading::Session(Box::new(LogSession {
         product: Product::Envoy,
         source: header.host.unwrap_or(context.source).to_owned(),
@@ -72,7 +69,7 @@ pub(crate) fn read(
         tuples,
         is_oriented: true,
         end,
-        said: format!("{status} {flags}"),
+        said: word(&format!("{status} {flags}")),
         action: String::new(),
         resets: None,
         rule: None,
@@ -95,17 +92,17 @@ fn end_of(flags: &str) -> Option<End> {
     })
 }
 
-fn quoted(word: &str) -> Option<Endpoint> {
-    pair(word.trim_matches('"'))
-}
-
 /// `10.2.0.8:8080`, `[2001:db8::1]:8080`.
 fn pair(word: &str) -> Option<Endpoint> {
     let (ip, port) = word.trim_start_matches("tcp://").rsplit_once(':')?;
     endpoint(ip, port)
 }
 
-const WORDS_MAX: usize = 64;
+/// Pieces between quotes, from the request on.
+const PARTS: usize = 14;
+/// Of those, the bytes and the duration, and the host of the upstream.
+const NUMBERS: usize = 3;
+const UPSTREAM: usize = 12;
 
 #[cfg(test)]
 mod tests {
@@ -138,5 +135,25 @@ mod tests {
         assert!(matches!(reading(&LINE.replace(" UC ", " - ")), Ok(Reading::Other(_))));
         let bare = LINE.split(" \"10.2.0.8").next().unwrap();
         assert!(reading(bare).is_err());
+    }
+
+    #[test]
+    fn quotes_of_a_client_forge_nothing() {
+        let tail = LINE.split_once("HTTP/1.1\"").unwrap().1;
+        let whole = format!("/x\"{}", tail.replace("10.1.2.3:40000", "192.0.2.66:1"));
+        for (from, to) in [
+            // A whole record in the path, in the agent's name, in the authority; and one that hides quotes of ours.
+            ("/reviews", whole.as_str()),
+            ("curl", whole.as_str()),
+            ("reviews:9080", "a\" \"192.0.2.66:1\" x 1.1.1.1:1 1.1.1.1:2 192.0.2.66:2 x x"),
+            ("curl", "\""),
+        ] {
+            let forged = LINE.replace(from, to);
+            assert!(reading(&forged).is_err(), "{forged}");
+        }
+        // The name that a client asks for by TLS comes behind all that is read.
+        let named = LINE.replace("outbound_.9080", "x 1.1.1.1:1 1.1.1.1:2 192.0.2.66:2");
+        let Ok(Reading::Session(session)) = reading(&named) else { panic!("{named}") };
+        assert_eq!(session.tuples[0].client.to_string(), "10.1.2.3:40000");
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use events::Endpoint;
 
-use crate::logs::session::Garbage;
+use crate::logs::session::{Garbage, beginning};
 
 /// An address and a port that are written apart.
 pub(crate) fn endpoint(ip: &str, port: &str) -> Option<Endpoint> {
@@ -73,14 +73,25 @@ pub(crate) fn needed<'l>(pairs: &HashMap<&str, &'l str>, key: &str) -> Result<&'
 pub(crate) fn told(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty() && !matches!(text, "n/a" | "N/A" | "-" | "None" | "0"))
-        .then(|| super::super::session::beginning(text, NAME_BYTES).to_owned())
+        .then(|| beginning(text, NAME_BYTES).to_owned())
+}
+
+/// What a product says in its own words: one of a short list, unless a stranger made the line.
+pub(crate) fn word(text: &str) -> String {
+    beginning(text.trim(), WORD_BYTES).to_owned()
 }
 
 /// No product writes as many.
 const PAIRS_MAX: usize = 256;
 
-/// What is kept of a name.
-const NAME_BYTES: usize = 256;
+/// What is kept of a name: the longest that DNS knows.
+pub(crate) const NAME_BYTES: usize = 255;
+
+/// What is kept of a word: nginx's "499, recv() failed (104: Connection reset by peer) while ..." is a long one.
+pub(crate) const WORD_BYTES: usize = 255;
+
+/// What is kept of an interface's name; ASA allows 48 characters.
+pub(crate) const INTERFACE_BYTES: usize = 64;
 
 #[cfg(test)]
 mod tests {

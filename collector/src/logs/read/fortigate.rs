@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use events::{Endpoint, UtcTime};
 
 use super::Context;
-use super::fields::{endpoint, needed, pairs, told, translation};
+use super::fields::{endpoint, needed, pairs, told, translation, word};
 use super::mark::Plain;
 use super::stamp::{self, SECOND_NS};
 use crate::logs::session::{End, Garbage, Kind, LogSession, Product, Reading, ResetTo, translated};
@@ -74,7 +74,7 @@ fn read_traffic(fields: &HashMap<&str, &str>, context: &Context<'_>) -> Result<R
     } else {
         action.to_owned()
     };
-    let mut session = session(fields, context, said, end)?;
+    let mut session = session(fields, context, &said, end)?;
     let duration_s: u64 = of(fields, "duration").parse().unwrap_or(0);
     if fields.contains_key("duration") {
         session.begun = Some(stamp::earlier(session.ended, duration_s));
@@ -100,7 +100,7 @@ fn inspection(fields: &HashMap<&str, &str>, context: &Context<'_>) -> Result<Rea
         _ => return Ok(Reading::Other("FortiGate inspection that let it pass")),
     };
     let subtype = of(fields, "subtype");
-    let mut session = session(fields, context, format!("{subtype} {action}"), end)?;
+    let mut session = session(fields, context, &format!("{subtype} {action}"), end)?;
     session.kind = Kind::Moment;
     session.is_oriented = false;
     session.resets = resets;
@@ -112,7 +112,7 @@ fn inspection(fields: &HashMap<&str, &str>, context: &Context<'_>) -> Result<Rea
 fn session(
     fields: &HashMap<&str, &str>,
     context: &Context<'_>,
-    said: String,
+    said: &str,
     end: End,
 ) -> Result<LogSession, Garbage> {
     let client = part(fields, "srcip", "srcport")?;
@@ -135,8 +135,8 @@ fn session(
         tuples: translated(client, server, client_after, server_after),
         is_oriented: true,
         end,
-        said,
-        action: of(fields, "action").to_owned(),
+        said: word(said),
+        action: word(of(fields, "action")),
         resets: None,
         rule,
         threat: None,

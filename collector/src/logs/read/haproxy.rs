@@ -15,13 +15,15 @@ use super::stamp::{self, MILLISECOND_NS};
 use crate::logs::session::{End, Garbage, Kind, LogSession, LogTuple, Matched, Product, Reading};
 
 /// What our format begins with.
-pub(crate) const MARK: &str = "rstscope_haproxy ";
+const MARK: &str = "rstscope_haproxy ";
 
-/// Where a message begins: after our mark, or after the name of the program.
-pub(crate) fn begins_at(line: &str) -> Option<usize> {
-    if let Some(at) = line.find(MARK) {
-        return Some(at);
-    }
+/// Where a message in our format begins.
+pub(crate) fn ours_at(line: &str) -> Option<usize> {
+    line.find(MARK)
+}
+
+/// Where any other message begins: behind the name of the program.
+pub(crate) fn usual_at(line: &str) -> Option<usize> {
     let at = line.find("haproxy[")?;
     Some(at + line[at..].find("]: ")? + 3)
 }
@@ -69,7 +71,9 @@ fn ours(fields: &HashMap<&str, &str>, source: &str) -> Result<Reading, Garbage> 
 /// `10.0.1.2:33313 [06/Feb/2009:12:12:51.443] fnt bck/srv1 0/0/5007 212 -- 0/0/0/0/3 0/0`, and with a status
 /// before the bytes and cookies before the state for HTTP.
 fn usual(message: &str, source: &str, context: &Context<'_>) -> Result<Reading, Garbage> {
-    let words: Vec<&str> = message.split_ascii_whitespace().take(WORDS_MAX).collect();
+    // Between quotes stands the request.
+    let unquoted = message.split('"').next().unwrap_or("");
+    let words: Vec<&str> = unquoted.split_ascii_whitespace().take(WORDS_MAX).collect();
     let [client, stamp, front, back, timers, ..] = words.as_slice() else {
         return Ok(Reading::Other("HAProxy, another message"));
     };
@@ -86,10 +90,10 @@ fn usual(message: &str, source: &str, context: &Context<'_>) -> Result<Reading, 
         .ok_or_else(|| broken("the time"))?;
     let is_http = timers.matches('/').count() >= 4;
     let (bytes, state) = match is_http {
-        true => (words.get(6), words.get(9)),
-        false => (words.get(5), words.get(6)),
+        true => (words.get(6), state_of_http(&words)),
+        false => (words.get(5), words.get(6).copied()),
     };
-    let state = state.copied().unwrap_or("");
+    let state = state.ok_or_else(|| broken("the state"))?;
     let total =
         timers.rsplit('/').next().and_then(milliseconds).ok_or_else(|| broken("the times"))?;
     let client = Endpoint { ip, port };
@@ -103,10 +107,31 @@ fn usual(message: &str, source: &str, context: &Context<'_>) -> Result<Reading, 
     Ok(Reading::Session(Box::new(session)))
 }
 
+/// The termination state behind two captured cookies. They are the client's and the server's own words and may hold
+/// blanks: then it is told only if nothing else looks like it.
+fn state_of_http<'w>(words: &[&'w str]) -> Option<&'w str> {
+    let (Some(&"-"), Some(&"-")) = (words.get(7), words.get(8)) else {
+        let is_ratio = |word: &str, count: usize| {
+            word.split('/').count() == count
+                && word.bytes().all(|byte| byte.is_ascii_digit() || b"/+".contains(&byte))
+        };
+        let mut found = words
+            .windows(3)
+            .skip(9)
+            .filter(|three| is_state(three[0]) && is_ratio(three[1], 5) && is_ratio(three[2], 2));
+        let only = found.next()?[0];
+        return found.next().is_none().then_some(only);
+    };
+    words.get(9).copied()
+}
+
+fn is_state(text: &str) -> bool {
+    matches!(text.len(), 2 | 4)
+        && text.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-')
+}
+
 fn session(source: &str, state: &str, tuples: Vec<LogTuple>) -> Result<LogSession, Garbage> {
-    let is_state = matches!(state.len(), 2 | 4)
-        && state.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
-    if !is_state {
+    if !is_state(state) {
         return Err(Garbage::new(format!("HAProxy: {state:?} is no termination state")));
     }
     Ok(LogSession {
@@ -153,7 +178,8 @@ fn milliseconds(text: &str) -> Option<u64> {
     text.trim_start_matches('+').parse().ok()
 }
 
-const WORDS_MAX: usize = 12;
+/// Cookies and headers may be long; what is longer is not told apart.
+const WORDS_MAX: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -165,7 +191,7 @@ mod tests {
     fn session_of(line: &str) -> LogSession {
         let context = Context { received: UtcTime(0), zone: Zone { east_s: 0 }, source: "lb-1" };
         let header = Header::of(line, &context);
-        match read(&line[begins_at(line).unwrap()..], &header, &context) {
+        match read(&line[ours_at(line).or(usual_at(line)).unwrap()..], &header, &context) {
             Ok(Reading::Session(session)) => *session,
             other => panic!("{other:?}"),
         }
@@ -213,6 +239,36 @@ mod tests {
             (http.end, http.said.as_str(), http.bytes),
             (End::ServerGone, "SH--", Some(2750))
         );
+    }
+
+    #[test]
+    fn a_cookie_forges_no_state() {
+        let line = |cookie: &str, header: &str| {
+            format!(
+                "Nov 14 22:13:25 lb-1 haproxy[14389]: 10.0.1.2:33317 [14/Nov/2023:22:13:20.443] http-in static/srv1 \
+                 10/0/30/-1/109 502 2750 {cookie} - SH-- 1/1/1/1/0 0/0 {header} \"GET / HTTP/1.1\""
+            )
+        };
+        let reading = |line: &str| {
+            let context = Context { received: UtcTime(0), zone: Zone { east_s: 0 }, source: "lb" };
+            read(&line[usual_at(line).unwrap()..], &Header::default(), &context)
+        };
+        for cookie in ["-", "id=7", "id=7 and more", "id=CD-- 1/1 x"] {
+            let Ok(Reading::Session(session)) = reading(&line(cookie, "{curl}")) else {
+                panic!("{cookie}")
+            };
+            assert_eq!(session.said, "SH--", "{cookie}");
+        }
+        assert!(reading(&line("id=7 - CD-- 1/1/1/1/0 0/0", "")).is_err());
+        assert!(
+            reading(&line("id=7", "{x CD-- 1/1/1/1/0 0/0}")).is_ok(),
+            "a brace ends the number"
+        );
+        assert!(reading(&line("id=7", "{x CD-- 1/1/1/1/0 0/0 }")).is_err());
+        let Ok(Reading::Session(session)) = reading(&line("-", "{x CD-- 1/1/1/1/0 0/0 }")) else {
+            panic!()
+        };
+        assert_eq!(session.said, "SH--", "behind the state nothing counts");
     }
 
     #[test]

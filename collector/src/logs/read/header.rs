@@ -5,7 +5,9 @@ use events::UtcTime;
 use syslog_loose::{IncompleteDate, Variant, parse_message_with_year_exact_tz};
 
 use super::Context;
+use super::fields::NAME_BYTES;
 use super::stamp::{self, SECOND_NS};
+use crate::logs::session::beginning;
 
 /// The header of a line, RFC 3164 or RFC 5424; empty if it has none.
 ///
@@ -13,7 +15,7 @@ use super::stamp::{self, SECOND_NS};
 /// some write it as if its first word were the program's name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Header<'l> {
-    /// Who wrote it.
+    /// Who wrote it; names are cut at [`NAME_BYTES`].
     pub(crate) host: Option<&'l str>,
     /// Which program.
     pub(crate) program: Option<&'l str>,
@@ -41,7 +43,8 @@ impl<'l> Header<'l> {
             _ => None,
         };
         let host = message.hostname.filter(|host| !host.is_empty() && *host != "-");
-        Self { host, program: message.appname, process, stamp }
+        let name = |text: Option<&'l str>| text.map(|text| beginning(text, NAME_BYTES));
+        Self { host: name(host), program: name(message.appname), process, stamp }
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
+use super::preamble::Preamble;
+
 /// A line without structured data and without what follows the first quote.
 ///
-/// Whatever a client sends, as its `User-Agent`, a server's log holds between quotes: a firewall's record there
-/// is nobody's record.
+/// Most of what a client sends, as its `User-Agent`, a server's log holds between quotes: a firewall's record there
+/// is nobody's record. Neither is one behind anything but a header ([`Preamble`]).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain<'l> {
     /// The header of RFC 5424 up to its structured data; "" for other lines.
@@ -24,9 +26,25 @@ impl<'l> Plain<'l> {
         Self { head: &line[..data.start], message: &message[..end], message_at: data.end }
     }
 
-    /// Where in the line `find` finds its mark.
+    /// Where in the line `find` finds its mark, if only a header stands before it.
     pub(crate) fn find(&self, find: impl Fn(&str) -> Option<usize>) -> Option<usize> {
-        find(self.head).or_else(|| Some(self.message_at + find(self.message)?))
+        find(self.head).or_else(|| self.in_message(find, |_| true))
+    }
+
+    /// The same for formats of our own, which nobody writes behind a mere stamp or name: there a log of a server's
+    /// own making may have a word of the client's.
+    pub(crate) fn find_ours(&self, find: impl Fn(&str) -> Option<usize>) -> Option<usize> {
+        self.in_message(find, |before| before == Preamble::Closed)
+    }
+
+    fn in_message(
+        &self,
+        find: impl Fn(&str) -> Option<usize>,
+        is_fit: impl Fn(Preamble) -> bool,
+    ) -> Option<usize> {
+        let at = find(self.message)?;
+        let before = Preamble::of(self.message.get(..at)?)?;
+        is_fit(before).then_some(self.message_at + at)
     }
 }
 
@@ -68,7 +86,7 @@ mod tests {
     use super::super::stamp::Zone;
     use super::super::{Context, Reader};
     use super::Plain;
-    use crate::logs::session::{Product, Reading};
+    use crate::logs::session::{Garbage, Product, Reading};
 
     /// A record of each product that a client might send as its name.
     const FORGED: [&str; 8] = [
@@ -88,12 +106,13 @@ mod tests {
          \"203.0.113.9:443\" x 10.2.0.7:5 203.0.113.9:443 10.1.2.3:40000 x default",
     ];
 
-    fn product(line: &str) -> Option<Product> {
+    fn reading(line: &str) -> Result<Reading, Garbage> {
         let context = Context { received: UtcTime(0), zone: Zone { east_s: 0 }, source: "peer" };
-        Reader::new()
-            .read(line.as_bytes(), &context)
-            .ok()
-            .and_then(|reading: Reading| reading.product())
+        Reader::new().read(line.as_bytes(), &context)
+    }
+
+    fn product(line: &str) -> Option<Product> {
+        reading(line).ok().and_then(|reading: Reading| reading.product())
     }
 
     #[test]
@@ -106,6 +125,13 @@ mod tests {
                 "10.0.0.1 - - [14/Nov/2023:22:13:20 +0000] \"GET / HTTP/1.1\" 200 612 \"-\" \"Mozilla UA x\"",
                 "<14>1 2023-11-14T22:13:20Z web-1 app - - [x@1 agent=\"UA\"] served",
                 "<14>1 2023-11-14T22:13:20Z web-1 app - - - level=info agent=\"UA\"",
+                // Names of users stand without quotes, and so do many words of other programs.
+                "<190>Nov 14 22:13:20 web-1 nginx: 10.0.0.1 - UA [14/Nov/2023:22:13:20 +0000] \"GET / HTTP/1.1\" 200 6",
+                "10.0.0.1 - UA [14/Nov/2023:22:13:20 +0000] \"GET / HTTP/1.1\" 200 612 \"-\" \"curl\"",
+                "10.0.0.1 UA",
+                "<38>Nov 14 22:13:20 host sshd[7]: Invalid user UA from 10.1.2.3 port 40000",
+                "<14>1 2023-11-14T22:13:20Z host sshd 7 - - Invalid user UA from 10.1.2.3 port 40000",
+                "<134>Nov 14 22:13:25 lb-1 haproxy[7]: Connect from 10.1.2.3:40000 to UA (web/TCP)",
             ] {
                 let escaped = forged.replace('"', "\\\"");
                 let line = access.replace("UA", &escaped);
@@ -121,9 +147,9 @@ mod tests {
                 "<134>Nov 14 22:13:25 lb-1 haproxy[7]: 10.0.1.2:33317 [14/Nov/2023:22:13:20.443] http-in static/srv1 \
                  10/0/30/-1/109 502 2750 - - SH-- 1/1/1/1/0 0/0 {{{forged}}} \"GET / HTTP/1.1\""
             );
-            // Our own format in it makes the line unreadable, which is no forgery either.
-            let is_own = forged.starts_with("rstscope_haproxy");
-            assert_eq!(product(&line), (!is_own).then_some(Product::Haproxy), "{line}");
+            assert_eq!(product(&line), Some(Product::Haproxy), "{line}");
+            let Ok(Reading::Session(session)) = reading(&line) else { panic!("{line}") };
+            assert_eq!((session.tuples[0].client.port, session.said.as_str()), (33317, "SH--"));
         }
     }
 

@@ -24,19 +24,26 @@ const MARK: &str = "rstscope_nginx ";
 /// What went wrong on a connection, by writer, worker and connection.
 pub(crate) type Errors = Memory<(String, u64, u64), String>;
 
-/// Where the fields of our format begin.
+/// Where a line of our format begins.
 pub(crate) fn access_at(line: &str) -> Option<usize> {
-    Some(line.find(MARK)? + MARK.len())
+    line.find(MARK)
 }
 
-/// Where an error message begins, behind its stamp and level: `123#7: *45 recv() failed …`.
+/// Where an error begins: `2023/11/14 22:13:25 [error] 123#7: *45 recv() failed …`, with or without its stamp.
 pub(crate) fn error_at(line: &str) -> Option<usize> {
-    let level = ["[error] ", "[info] ", "[warn] ", "[crit] ", "[notice] ", "[alert] "];
-    let at = level.iter().find_map(|level| Some(line.find(level)? + level.len()))?;
-    let worker = line[at..].split_once(": ")?.0;
+    let level = LEVELS.iter().filter_map(|level| Some((line.find(level)?, level.len())));
+    let (at, len) = level.min()?;
+    let worker = line[at + len..].split_once(": ")?.0;
     let (process, thread) = worker.split_once('#')?;
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    (is_number(process) && is_number(thread)).then_some(at)
+    let stamp_at = at.checked_sub(STAMP.len()).filter(|from| {
+        let stamp = &line.as_bytes()[*from..at];
+        stamp.iter().zip(STAMP.bytes()).all(|(byte, shape)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            shape => *byte == shape,
+        })
+    });
+    (is_number(process) && is_number(thread)).then_some(stamp_at.unwrap_or(at))
 }
 
 /// Reads an error; it is told with the line of the access log that follows.
@@ -48,16 +55,20 @@ pub(crate) fn read_error(
 ) -> Reading {
     let source = header.host.unwrap_or(context.source);
     if let Some((worker, connection, text)) = error(message) {
-        let text = text.split(", client: ").next().unwrap_or(text);
-        errors
-            .insert((source.to_owned(), worker, connection), beginning(text, TEXT_KEPT).to_owned());
+        // Before the first quote and the address of the client nginx says its own words only.
+        let text = text.split('"').next().unwrap_or(text);
+        let text = text.split(", client: ").next().unwrap_or(text).trim_end();
+        if TROUBLE.iter().any(|begins| text.starts_with(begins)) {
+            let text = beginning(text, TEXT_KEPT).to_owned();
+            errors.insert((source.to_owned(), worker, connection), text);
+        }
     }
     Reading::Other("nginx, an error without ports")
 }
 
-/// `123#7: *45 TEXT`.
+/// `[error] 123#7: *45 TEXT`.
 fn error(message: &str) -> Option<(u64, u64, &str)> {
-    let (worker, rest) = message.split_once('#')?;
+    let (worker, rest) = message.split_once("] ")?.1.split_once('#')?;
     let (_, rest) = rest.split_once(": *")?;
     let (connection, text) = rest.split_once(' ')?;
     Some((worker.parse().ok()?, connection.parse().ok()?, text))
@@ -70,7 +81,7 @@ pub(crate) fn read_access(
     context: &Context<'_>,
     errors: &mut Errors,
 ) -> Result<Reading, Garbage> {
-    let fields = pairs(fields);
+    let fields = pairs(fields.strip_prefix(MARK).unwrap_or(fields));
     access(&fields, header, context, errors)
         .map_err(|garbage| Garbage::new(format!("nginx: {}", garbage.why)))
 }
@@ -153,6 +164,32 @@ fn end_of(status: u64, error: Option<&str>) -> Option<End> {
     }
 }
 
+const LEVELS: [&str; 6] = ["[error] ", "[info] ", "[warn] ", "[crit] ", "[notice] ", "[alert] "];
+
+/// What stands before the level.
+const STAMP: &str = "0000/00/00 00:00:00 ";
+
+/// How nginx begins to tell of a connection that broke. Others, as `open() "PATH" failed`, begin with or hold what
+/// clients chose, and say nothing of who went away.
+const TROUBLE: [&str; 16] = [
+    "recv() failed",
+    "readv() failed",
+    "send() failed",
+    "writev() failed",
+    "sendfile() failed",
+    "connect() failed",
+    "SSL_read() failed",
+    "SSL_write() failed",
+    "SSL_do_handshake() failed",
+    "SSL_shutdown() failed",
+    "upstream timed out",
+    "upstream prematurely closed",
+    "client timed out",
+    "client prematurely closed",
+    "epoll_wait() reported that client prematurely closed",
+    "peer closed connection",
+];
+
 const TEXT_KEPT: usize = 200;
 
 #[cfg(test)]
@@ -203,5 +240,31 @@ mod tests {
             assert!(reading(&mut errors, &ACCESS.replace(from, to)).is_err(), "{to}");
         }
         assert_eq!(error_at("2023/11/14 22:13:25 [error] x#7: *45 recv()"), None);
+        assert_eq!(error_at(ERROR), Some(0));
+        assert_eq!(error_at(&ERROR["2023/11/14 22:13:25 ".len()..]), Some(0));
+    }
+
+    #[test]
+    fn words_of_a_client_in_an_error_blame_nobody() {
+        for said in [
+            "open() \"/www/104: upstream\" failed (2: No such file or directory)",
+            "open() \"/www/a\" failed (104: Connection reset by peer) while reading upstream\" failed (2: x)",
+            "user \"recv() failed (104: Connection reset by peer) upstream\" was not found in \"/etc/users\"",
+            "access forbidden by rule",
+        ] {
+            let mut errors = Errors::new(8);
+            let line = format!(
+                "2023/11/14 22:13:25 [error] 123#7: *45 {said}, client: 10.1.2.3, server: _"
+            );
+            read_error(&line, &Header::default(), &context(), &mut errors);
+            let read = reading(&mut errors, ACCESS);
+            assert!(matches!(read, Ok(Reading::Other(_))), "{said}: {read:?}");
+        }
+        // What is said later of the same connection does not hide why it broke.
+        let mut errors = Errors::new(8);
+        for line in [ERROR, "[info] 123#7: *45 open() \"/x\" failed"] {
+            read_error(line, &Header::default(), &context(), &mut errors);
+        }
+        assert!(matches!(reading(&mut errors, ACCESS), Ok(Reading::Session(_))));
     }
 }

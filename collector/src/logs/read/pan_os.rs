@@ -8,7 +8,7 @@ use chrono::DateTime;
 use events::UtcTime;
 
 use super::Context;
-use super::fields::{endpoint, told, translation};
+use super::fields::{endpoint, told, translation, word};
 use super::stamp::{self, SECOND_NS, Zone};
 use crate::logs::session::{End, Garbage, Kind, LogSession, Product, Reading, ResetTo, translated};
 
@@ -120,8 +120,8 @@ fn session(fields: &csv::StringRecord, said: &str, end: End) -> Result<LogSessio
         tuples: translated(client, server, client_after, server_after),
         is_oriented: true,
         end,
-        said: said.to_owned(),
-        action: action.to_owned(),
+        said: word(said),
+        action: word(action),
         resets: match action {
             "reset-client" => Some(ResetTo::Client),
             "reset-server" => Some(ResetTo::Server),

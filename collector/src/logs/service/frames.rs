@@ -74,7 +74,9 @@ impl Frames {
                     self.too_long += 1;
                     self.skip = skip;
                     from += after;
-                    break;
+                    if skip != Skip::Nothing {
+                        break;
+                    }
                 }
                 Next::Incomplete => break,
             }
@@ -99,6 +101,7 @@ fn next(held: &[u8]) -> Next {
         }
     }
     match held.iter().position(|byte| *byte == b'\n') {
+        Some(at) if at > LINE_MAX => Next::TooLong { skip: Skip::Nothing, after: at + 1 },
         Some(at) => Next::Message { begins: 0, ends: at, after: at + 1 },
         None if held.len() > LINE_MAX => Next::TooLong { skip: Skip::Line, after: held.len() },
         None => Next::Incomplete,
@@ -173,6 +176,11 @@ mod tests {
         }
         assert_eq!(lines, ["short", "last"]);
         assert_eq!(frames.too_long, 2);
+        // However it is cut into pieces.
+        let mut whole = Frames::default();
+        let mut lines = Vec::new();
+        whole.push(&stream, |line| lines.push(line.to_vec()));
+        assert_eq!((lines, whole.too_long), (vec![b"short".to_vec(), b"last".to_vec()], 2));
         assert!(frames.held.capacity() < 8 * LINE_MAX);
     }
 

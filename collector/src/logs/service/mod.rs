@@ -9,33 +9,37 @@
 //! | file | what |
 //! |---|---|
 //! | `mod.rs` | [`Logs`]: one thread that does all of it |
-//! | `network.rs`, `frames.rs`, `allow.rs` | sockets, messages in streams, who may send |
+//! | `network.rs`, `streams.rs`, `frames.rs` | sockets, messages in datagrams and in streams |
+//! | `places.rs` | how many may be connected |
 //! | `tail.rs` | files that grow and are rotated |
 //! | `positions.rs` | how far files were read, over restarts |
 //! | `sources.rs` | who writes, and how well that can be read |
+//! | `counts.rs` | [`LogCounts`]: what became of all, and what was lost |
 //! | `error.rs` | [`LogError`] |
 //!
 //! **Invariant:** whoever hands over an event never waits: what finds no room is counted.
 
-mod allow;
+mod counts;
 mod error;
 mod frames;
 mod network;
+mod places;
 mod positions;
 mod sources;
+mod streams;
 mod tail;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use events::{Event, UtcTime};
-use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval};
 
+pub use counts::LogCounts;
 pub use error::LogError;
 pub use sources::Sources;
 
@@ -43,8 +47,10 @@ use super::join::{ClockRow, JoinCounts, Joiner, Revision};
 use super::options::{LogFile, LogOptions, zone_or_utc};
 use super::read::{Context, Reader, Zone};
 use super::session::Reading;
-use crate::history::LogSourceRow;
-use network::{Losses, Port};
+use crate::history::LogList;
+use counts::Losses;
+use network::Port;
+use places::Places;
 use positions::Positions;
 use tail::Tail;
 
@@ -77,7 +83,6 @@ pub struct Logs {
 struct Shared {
     known: Mutex<Known>,
     losses: Arc<Losses>,
-    events_lost: AtomicU64,
 }
 
 #[derive(Default)]
@@ -88,33 +93,15 @@ struct Known {
     forgotten: u64,
 }
 
-/// What became of lines and events, and what was lost, by name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct LogCounts {
-    /// Of the join.
-    pub join: JoinCounts,
-    /// Events that came faster than they are joined: logs cannot speak of them.
-    pub events_lost: u64,
-    /// Datagrams that came faster than they are read.
-    pub datagrams_lost: u64,
-    /// Messages of senders that may not send.
-    pub not_allowed: u64,
-    /// Messages that are too long.
-    pub too_long: u64,
-    /// Openings of connections that gave way before their end was logged.
-    pub openings_forgotten: u64,
-    /// Lines of writers beyond those that are counted apart.
-    pub beyond_sources: u64,
-}
-
 impl Logs {
-    /// Binds, opens and begins; `revised` is told each event that a log says more of.
+    /// Binds, opens and begins; `revised` is told each event that a log says more of, and says whether it could
+    /// take it.
     ///
     /// # Errors
     /// A socket cannot be bound, a certificate not be used, a network not be meant.
     pub fn start(
         options: &LogOptions,
-        revised: impl FnMut(Revision) + Send + 'static,
+        revised: impl FnMut(Revision) -> bool + Send + 'static,
     ) -> Result<Self, LogError> {
         let ports: Vec<Port> = options.listen.iter().map(Port::bind).collect::<Result<_, _>>()?;
         let vias = options.listen.iter().map(|listen| listen.transport.name());
@@ -150,31 +137,25 @@ impl Logs {
     pub fn event(&self, sensor: &str, event: &Event) {
         let told = Told { sensor: sensor.to_owned(), event: Box::new(event.clone()) };
         if self.events.try_send(told).is_err() {
-            self.shared.events_lost.fetch_add(1, Ordering::Relaxed);
+            self.shared.losses.events.add(1);
         }
     }
 
-    /// Who writes logs, and how well they can be read.
+    /// Who writes logs, how well they can be read, and what was lost.
     #[must_use]
-    pub fn sources(&self) -> Vec<LogSourceRow> {
-        let known = self.shared.known();
-        known.sources.rows(&known.clocks)
+    pub fn list(&self) -> LogList {
+        let sources = {
+            let known = self.shared.known();
+            known.sources.rows(&known.clocks)
+        };
+        LogList { sources, losses: self.counts().losses() }
     }
 
     /// What became of all.
     #[must_use]
     pub fn counts(&self) -> LogCounts {
         let known = self.shared.known();
-        let losses = &self.shared.losses;
-        LogCounts {
-            join: known.counts,
-            events_lost: self.shared.events_lost.load(Ordering::Relaxed),
-            datagrams_lost: losses.overrun.load(Ordering::Relaxed),
-            not_allowed: losses.not_allowed.load(Ordering::Relaxed),
-            too_long: losses.too_long.load(Ordering::Relaxed),
-            openings_forgotten: known.forgotten,
-            beyond_sources: known.sources.beyond(),
-        }
+        self.shared.losses.counts(known.counts, known.forgotten, known.sources.beyond())
     }
 }
 
@@ -200,7 +181,7 @@ struct Work {
     shared: Arc<Shared>,
     joiner: Joiner,
     reader: Reader,
-    revised: Box<dyn FnMut(Revision) + Send>,
+    revised: Box<dyn FnMut(Revision) -> bool + Send>,
 }
 
 impl Work {
@@ -211,14 +192,14 @@ impl Work {
         mut stop: watch::Receiver<bool>,
     ) {
         let (sender, mut lines) = mpsc::channel(LINES_WAITING);
-        let places = Arc::new(Semaphore::new(self.options.connections.max(1)));
+        let places = Arc::new(Places::new(&self.options));
         for port in ports {
             let (losses, places) = (Arc::clone(&self.shared.losses), Arc::clone(&places));
             tokio::spawn(port.run(sender.clone(), losses, places, stop.clone()));
         }
         let mut files = Files::open(&self.options);
-        let mut tick = tokio::time::interval(TICK);
-        let mut look = tokio::time::interval(LOOK);
+        let mut tick = every(TICK);
+        let mut look = every(LOOK);
         loop {
             tokio::select! {
                 biased;
@@ -228,8 +209,9 @@ impl Work {
                     let revisions = self.joiner.event(now(), &sensor, &event);
                     self.tell(revisions);
                 }
-                Some(line) = lines.recv() => self.line(&line),
+                // Before the sockets: a flood of lines must not keep files waiting.
                 _ = look.tick() => self.files(&mut files),
+                Some(line) = lines.recv() => self.line(&line),
             }
         }
         self.tick(&mut files);
@@ -264,6 +246,7 @@ impl Work {
                     let bytes = bytes.to_vec();
                     lines.push(Line { peer: peer.clone(), via: "file", zone, bytes });
                 });
+                self.shared.losses.too_long.add(std::mem::take(&mut tail.too_long));
                 lines.iter().for_each(|line| self.line(line));
                 match read {
                     Ok(true) => {}
@@ -289,7 +272,10 @@ impl Work {
     }
 
     fn tell(&mut self, revisions: Vec<Revision>) {
-        revisions.into_iter().for_each(|revision| (self.revised)(revision));
+        for revision in revisions {
+            let is_taken = (self.revised)(revision);
+            self.shared.losses.revisions.add(u64::from(!is_taken));
+        }
     }
 }
 
@@ -335,6 +321,13 @@ impl Complaints {
             tracing::warn!("logs: {}: {error}; it is tried again", path.display());
         }
     }
+}
+
+/// Where a turn took longer, the next ones are not made up for.
+fn every(period: Duration) -> tokio::time::Interval {
+    let mut interval = interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
 }
 
 fn now() -> UtcTime {

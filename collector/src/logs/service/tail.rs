@@ -28,6 +28,8 @@ pub(crate) struct Tail {
     /// Where to go on when it is found.
     position: Option<Position>,
     from_beginning: bool,
+    /// Lines that were too long to be read.
+    pub(crate) too_long: u64,
 }
 
 #[derive(Debug)]
@@ -41,11 +43,13 @@ struct Open {
     head: Vec<u8>,
     frames: Vec<u8>,
     is_skipping: bool,
+    /// Lines that were too long to be read, since it was last asked.
+    too_long: u64,
 }
 
 impl Tail {
     pub(crate) fn new(path: &Path, position: Option<Position>, from_beginning: bool) -> Self {
-        Self { path: path.to_owned(), open: None, position, from_beginning }
+        Self { path: path.to_owned(), open: None, position, from_beginning, too_long: 0 }
     }
 
     /// How far it is; nothing if the file was never there.
@@ -66,9 +70,13 @@ impl Tail {
         let Some(open) = &mut self.open else { return Ok(false) };
         open.notice_cut()?;
         let more = open.read_on(&mut told)?;
-        if !more && is_replaced(&self.path, open.inode) {
-            // The old file was read to its end: on with the new one.
+        let is_over = !more && is_replaced(&self.path, open.inode);
+        if is_over {
             open.finish(&mut told);
+        }
+        self.too_long += std::mem::take(&mut open.too_long);
+        if is_over {
+            // The old file was read to its end: on with the new one.
             self.open = None;
             self.position = None;
             self.from_beginning = true;
@@ -102,7 +110,16 @@ impl Tail {
         file.seek(SeekFrom::Start(read))?;
         let inode = facts.ino();
         let frames = Vec::new();
-        Ok(Some(Open { file, inode, read, told: read, head, frames, is_skipping: false }))
+        Ok(Some(Open {
+            file,
+            inode,
+            read,
+            told: read,
+            head,
+            frames,
+            is_skipping: false,
+            too_long: 0,
+        }))
     }
 }
 
@@ -140,12 +157,13 @@ impl Open {
             }
             if is_whole {
                 if !self.is_skipping {
-                    tell(&self.frames, told);
+                    self.too_long += tell(&self.frames, told);
                 }
                 self.frames.clear();
                 self.is_skipping = false;
             } else if self.frames.len() > crate::logs::read::LINE_MAX {
                 self.frames.clear();
+                self.too_long += u64::from(!self.is_skipping);
                 self.is_skipping = true;
             }
         }
@@ -154,15 +172,17 @@ impl Open {
     }
 
     fn finish(&mut self, told: &mut impl FnMut(&[u8])) {
-        tell(&self.frames, told);
+        self.too_long += tell(&self.frames, told);
         self.frames.clear();
     }
 }
 
-fn tell(line: &[u8], told: &mut impl FnMut(&[u8])) {
+/// How many were too long.
+fn tell(line: &[u8], told: &mut impl FnMut(&[u8])) -> u64 {
     let mut frames = Frames::default();
     frames.push(line, &mut *told);
     frames.finish(told);
+    frames.too_long
 }
 
 /// The first bytes, by which a file is known again.
@@ -240,6 +260,40 @@ mod tests {
         append(&folder.path().join("other"), "x");
         append(&path, "fresh\n");
         assert_eq!(lines(&mut Tail::new(&path, Some(position), false)), ["fresh"]);
+    }
+
+    #[test]
+    fn lines_that_are_too_long_are_left_out_and_counted_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let mut tail = Tail::new(&path, None, true);
+        // In one piece, over several, at the end of a file that is rotated away.
+        append(
+            &path,
+            &format!(
+                "{}
+short
+{}",
+                "x".repeat(20_000),
+                "y".repeat(50_000)
+            ),
+        );
+        assert_eq!(lines(&mut tail), ["short"]);
+        append(
+            &path,
+            &format!(
+                "{}
+next
+{}",
+                "y".repeat(100_000),
+                "z".repeat(17_000)
+            ),
+        );
+        assert_eq!(lines(&mut tail), ["next"]);
+        fs::rename(&path, folder.path().join("log.1")).unwrap();
+        append(&path, "new\n");
+        assert_eq!(lines(&mut tail), ["new"]);
+        assert_eq!(tail.too_long, 3);
     }
 
     #[test]

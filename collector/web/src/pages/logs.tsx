@@ -1,12 +1,13 @@
 import { useAnswer } from "../api";
-import type { LogSourceRow } from "../answers";
+import type { LogList, LogSourceRow } from "../answers";
 import { count, share, words } from "../format";
 import { Ago, Empty, Stale, Waiting } from "../parts/basic";
 import { Table, type Column } from "../parts/table";
 
 export function LogsPage() {
-  const answer = useAnswer<LogSourceRow[]>("logs");
-  const data = answer.data;
+  const answer = useAnswer<LogList>("logs");
+  const data = answer.data?.sources;
+  const losses = Object.entries(answer.data?.losses ?? {});
   const columns: Column<LogSourceRow>[] = [
     { name: "source", title: "Source", cell: (row) => <b>{row.source}</b> },
     { name: "product", title: "Writes", cell: (row) => <>{words(row.product)} <span class="faint">by {row.via}</span></> },
@@ -26,6 +27,7 @@ export function LogsPage() {
       {!data ? <Waiting answer={answer} /> : data.length === 0
         ? <Empty>No log has come. Let firewalls send syslog here, or name files to follow: section <code>[logs]</code> of the configuration.</Empty>
         : <div class="panel"><Table rows={data} columns={columns} label="Log sources" rowKey={(row) => `${row.source} ${row.via} ${row.product}`} /></div>}
+      {losses.length > 0 && <p class="losses">Left out: {losses.map(([name, number]) => `${count(number)} ${words(name)}`).join(", ")}.</p>}
     </>
   );
 }

@@ -15,8 +15,8 @@ export function ServersPage() {
   if (current.sort) search.set("sort", current.sort);
   if (current.search) search.set("search", current.search);
   const rows = useRows<ServerSummary>("servers", search);
-  const first = rows.row(0);
-  const most = Math.max(1, first ? weight(first.resets, current.benign) : 1);
+  // By any order the longest bar is full.
+  const most = rows.loaded().reduce((most, row) => Math.max(most, weight(row.resets, current.benign)), 1);
   return (
     <>
       <div class="heading">

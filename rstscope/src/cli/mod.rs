@@ -1,11 +1,12 @@
 //! The command line.
 
+mod link;
+mod sensor;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use events::Filter;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::bench::BenchArguments;
 use crate::collect::CollectArguments;
@@ -19,6 +20,8 @@ use crate::query::QueryArguments;
 use crate::sink::SinkArguments;
 use crate::store::StoreChoice;
 use crate::top::TopArguments;
+pub(crate) use link::{ClockChoice, LinkArguments, QueueArguments, WaitChoice, ZeroCopyChoice};
+pub(crate) use sensor::{CaptureChoice, KeyPart, NamesChoice, SensorArguments};
 
 /// Says for every TCP reset who really sent it and why, from a capture or a live tap.
 #[derive(Parser, Debug)]
@@ -151,95 +154,6 @@ pub(crate) struct HintsArguments {
     /// Cores that shall work; those that this process may use if absent
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) workers: Option<u32>,
-}
-
-/// How interfaces are attached to.
-#[derive(Args, Debug, Default)]
-#[command(next_help_heading = "Link")]
-pub(crate) struct LinkArguments {
-    /// Leave what is not captured to the host; without it such packets are dropped, as on a tap
-    #[arg(long)]
-    pub(crate) pass_others: bool,
-    /// Whether the network card writes into our memory
-    #[arg(long, value_enum, value_name = "WHEN")]
-    pub(crate) zero_copy: Option<ZeroCopyChoice>,
-    /// Whose clock stamps packets
-    #[arg(long, value_enum, value_name = "WHOSE")]
-    pub(crate) clock: Option<ClockChoice>,
-    /// Run the XDP program in the network stack, not in the driver (slow; for odd drivers)
-    #[arg(long)]
-    pub(crate) generic: bool,
-    /// The card sends both directions of a connection to one queue ("rstscope hints" says how):
-    /// workers hand nothing over. Wrong if it does not: connections are then seen by halves
-    #[arg(long)]
-    pub(crate) symmetric_queues: bool,
-    /// Do not pin workers to cores
-    #[arg(long)]
-    pub(crate) no_pin: bool,
-    #[command(flatten)]
-    pub(crate) queue: QueueArguments,
-}
-
-/// How packets are taken from a queue.
-#[derive(Args, Clone, Copy, Debug, Default)]
-#[command(next_help_heading = "Queue")]
-pub(crate) struct QueueArguments {
-    /// What a worker does when its queues are empty; benches/LIVE.md has what each costs
-    #[arg(long, value_enum, value_name = "HOW")]
-    pub(crate) wait: Option<WaitChoice>,
-    /// Packets taken at a time, 1 to 64
-    #[arg(long, value_name = "N",
-        value_parser = clap::value_parser!(u32).range(1..=pipeline::BATCH_MAX as i64))]
-    pub(crate) batch: Option<u32>,
-    /// Frames of each queue, a power of two from 64: more absorb longer pauses, fewer stay in the
-    /// processor's cache
-    #[arg(long, value_name = "N")]
-    pub(crate) frames: Option<u32>,
-}
-
-/// Values of --wait.
-#[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum WaitChoice {
-    /// Sleep until the kernel wakes the worker: costs nothing at night
-    #[default]
-    Poll,
-    /// Run the driver's receive loop from the worker; wants napi_defer_hard_irqs and
-    /// gro_flush_timeout of the interface set
-    BusyPoll,
-    /// Look again and again: the whole core, and the least delay
-    Spin,
-}
-
-/// Values of --clock.
-#[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum ClockChoice {
-    /// The host's, once a batch
-    #[default]
-    System,
-    /// The network card's, packet by packet, set to the host's; the host's where the card or its
-    /// driver cannot, which is said. Not for links of two ports
-    Card,
-}
-
-/// Values of --zero-copy.
-#[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum ZeroCopyChoice {
-    /// If the driver can; the mode in force is printed
-    #[default]
-    Prefer,
-    /// Or fail
-    Require,
-    /// Let the kernel copy
-    Never,
 }
 
 #[derive(Args, Debug)]
@@ -397,74 +311,6 @@ pub(crate) struct OutputArguments {
     /// When to use colours (NO_COLOR is honoured)
     #[arg(long, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
     pub(crate) color: When,
-}
-
-/// What the sensor may be told.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Sensor")]
-pub(crate) struct SensorArguments {
-    /// Seed of the Community ID [default: 0]; must be that of the other tools
-    #[arg(long, value_name = "SEED")]
-    pub(crate) community_id_seed: Option<u16>,
-    /// Connections remembered at a time, rounded up to a power of two; 132 bytes each
-    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(16..=1 << 28))]
-    pub(crate) flows: Option<usize>,
-    /// What tells connections apart besides addresses and ports; many networks give the two
-    /// directions of one connection different tags and tunnel numbers
-    #[arg(long, value_enum, value_name = "PART", value_delimiter = ',')]
-    pub(crate) key_scope: Vec<KeyPart>,
-    /// Which packets are looked at. `control` is for links too fast for all of them: SYN, FIN and RST,
-    /// the first segments of each direction, then one a second, and all for 5 s after an end; the
-    /// network driver leaves out the rest. What is not known then is said so. Captures are read as
-    /// such a link would have shown them
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub(crate) capture: Option<CaptureChoice>,
-    /// With --capture control: segments of a direction that are seen at once
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
-    pub(crate) first_packets: Option<u8>,
-    /// What is kept of the server names that clients ask for (TLS SNI, HTTP Host), to tell resets by
-    /// name from others; a hash cannot be turned back and differs from run to run. Names bear on
-    /// the cause only, never on who sent a reset
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub(crate) names: Option<NamesChoice>,
-}
-
-/// Values of --names.
-#[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum NamesChoice {
-    /// Nothing: names are not read
-    Off,
-    /// A keyed hash
-    #[default]
-    Hash,
-    /// The names themselves, in memory and in reports
-    Plain,
-}
-
-/// Values of --capture.
-#[derive(
-    Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum CaptureChoice {
-    /// All TCP
-    #[default]
-    All,
-    /// What begins and ends connections, and a ration of the rest
-    Control,
-}
-
-/// Values of --key-scope.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum KeyPart {
-    /// The VLAN identifiers
-    Vlan,
-    /// The innermost tunnel
-    Tunnel,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
