@@ -84,13 +84,13 @@ if [ "${1:-demo}" = test ]; then
     # Reads PAN-OS records, as we do: panos-parser() is one of its scl files.
     wants syslog-ng syslog-ng-core
     [ -e /usr/share/syslog-ng/include/scl/paloalto/panos.conf ] || need+=(syslog-ng-scl)
+    # An old ClickHouse, for its HTTP; the engine of today comes without any, as a library (below).
+    wants clickhouse-server clickhouse-server
     # Scrapes us and answers PromQL, as Prometheus does.
     wants victoria-metrics victoria-metrics
     # Headers for the Kafka client, which only a feature brings.
     [ -e /usr/include/openssl/ssl.h ] || need+=(libssl-dev)
     wants make make
-    # An old ClickHouse, for its HTTP; the engine of today comes without any, as a library (below).
-    wants clickhouse-server clickhouse-server
     wants_lab_software
     wants_deploy_software
     wants_page_software
