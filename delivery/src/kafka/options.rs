@@ -85,7 +85,9 @@ pub enum KafkaSasl {
     /// User and password as they are: over `tls://` only.
     Plain,
     /// A proof of the password, by SHA-256.
+    #[serde(rename = "scram_sha_256")]
     ScramSha256,
     /// A proof of the password, by SHA-512.
+    #[serde(rename = "scram_sha_512")]
     ScramSha512,
 }
