@@ -61,6 +61,9 @@ impl Default for LogOptions {
     }
 }
 
+/// A shorter wait is no silence, s.
+const ABSENT_S_MIN: u64 = 300;
+
 impl LogOptions {
     /// Whether any log is wanted.
     #[must_use]
@@ -74,7 +77,11 @@ impl LogOptions {
             sessions: self.sessions_kept,
             event_s: self.event_wait_s,
             session_s: self.line_wait_s,
-            absent_s: self.line_wait_s / 5 * 4,
+            absent_s: match self.line_wait_s / 5 * 4 {
+                // Firewalls tell of an end minutes later: where lines are forgotten so soon, silence is not told.
+                ..ABSENT_S_MIN => JoinOptions::FOR_EVER_S,
+                absent_s => absent_s,
+            },
             ..JoinOptions::default()
         }
     }

@@ -105,7 +105,7 @@ fn the_only_session_that_a_firewall_does_not_log_is_told_and_proves_nothing() {
     assert_eq!((event.revision, event.corroboration.len()), (1, 1));
     let item = &event.corroboration[0];
     assert_eq!((item.agreement, item.source.as_str()), (Agreement::Absent, "fgt-1"));
-    assert!(item.sentence.contains("logs nothing of this connection"), "{}", item.sentence);
+    assert!(item.sentence.contains("logs no end of this connection"), "{}", item.sentence);
     assert!(item.sentence.contains("no proof"), "{}", item.sentence);
     assert_eq!((event.conclusion, item.said.as_str()), (None, "nothing"));
     assert_eq!(event.verdict, Path::event(12).verdict, "the packets' verdict stands");
@@ -159,6 +159,10 @@ fn silence_that_may_have_another_reason_is_not_told() {
             "a second one took over",
             is_told(|path| path.play(12, |n| Some(if n % 2 == 0 { "fgt-1" } else { "fgt-2" }))),
         ),
+        (
+            "it paused",
+            is_told(|path| path.play(12, |n| (!(11..14).contains(&n)).then_some("fgt-1"))),
+        ),
         ("nobody logs", is_told(|path| path.play(12, |_| None))),
     ];
     for (why, is_told) in never {
@@ -183,13 +187,37 @@ fn what_was_lost_or_not_read_may_have_been_the_line() {
     assert!(disturbed(|_| ()), "by itself it is told");
     assert!(!disturbed(|path| path.joiner.lost(path.now())));
     assert!(!disturbed(|path| path.joiner.garbled(path.now(), "fgt-1")));
-    assert!(disturbed(|path| path.joiner.garbled(path.now(), "fgt-2")), "that is another's");
+    assert!(!disturbed(|path| path.joiner.garbled(path.now(), "relay")), "anybody's");
+    one_is_not_held_against_another();
+    assert!(!disturbed(|path| path.joiner.lossy("fgt-1")), "its lines come by UDP");
     // A line with these addresses that fits no reset: another connection of the same ports.
     assert!(!disturbed(|path| {
         let mut other = Path::event(12);
         other.ts.0 -= 300 * SECOND;
         path.log(&Path::line(&other, "fgt-1"));
     }));
+}
+
+/// A line of one writer that cannot be read is not held against another one.
+fn one_is_not_held_against_another() {
+    assert!(is_told(|path| {
+        path.log(&Path::line(&Path::event(99), "fgt-2"));
+        path.play(12, |_| Some("fgt-1"));
+        path.joiner.garbled(path.now(), "fgt-2");
+    }));
+}
+
+#[test]
+fn what_a_sensor_tells_after_an_outage_is_not_held_against_a_writer() {
+    let mut path = Path::new();
+    path.play(12, |_| Some("fgt-1"));
+    let mut late = Path::event(12);
+    late.id = "late".to_owned();
+    late.client.port = 40_000;
+    let now = path.now();
+    path.revisions.extend(path.joiner.event(now, "tap", &late));
+    path.pass(2000);
+    assert!(path.revisions.iter().all(|revision| revision.event.id != "late"));
 }
 
 #[test]

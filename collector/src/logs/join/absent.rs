@@ -1,9 +1,10 @@
 //! What a firewall did not log, though it logs every session of this path: told, and never a proof.
 //!
 //! Silence is told only where it is sure to be one: the firewall logged nearly all other resets between these
-//! clients and this server, one before and one after this among them; its clock is known; no line of it was
-//! lost, unread or pushed out meanwhile; it logged nothing at all with these addresses. It may still mean little: the
-//! firewall may hold the session yet because the reset never came to it.
+//! clients and this server, and the nearest before and after this one within a minute; its clock is known; its
+//! lines come by a way that loses none, and none was lost, unread or pushed out meanwhile; no end of a session with
+//! these addresses came from it; the event itself came in time. It may still mean little: the firewall may hold the
+//! session yet because the reset never came to it.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -12,7 +13,7 @@ use classifiers::{Effect, Stage};
 use events::{Agreement, CorroborationItem, Event, UtcTime};
 
 use super::choose::ITEMS_MAX;
-use super::known::{Claim, KnownEvent};
+use super::known::{Claim, KnownEvent, Place};
 use super::options::Revision;
 use super::shelf::Key;
 use super::{Joiner, stamp};
@@ -22,8 +23,25 @@ use crate::logs::conclude::Judgement;
 #[derive(Clone, Copy, Default, Debug)]
 struct Heard {
     logged: u64,
-    is_before: bool,
-    is_after: bool,
+}
+
+/// The other reset of a path that is nearest on one side of an event, and whether a firewall logged it.
+#[derive(Clone, Copy, Default, Debug)]
+struct Nearest(Option<(u64, bool)>);
+
+impl Nearest {
+    fn meet(&mut self, distance_ns: u64, is_logged: bool) {
+        if self.0.is_none_or(|(nearest_ns, _)| distance_ns < nearest_ns) {
+            self.0 = Some((distance_ns, is_logged));
+        }
+    }
+
+    /// Whether the writer was not pausing then.
+    fn is_logged(self) -> bool {
+        self.0.is_some_and(|(distance_ns, is_logged)| {
+            is_logged && distance_ns <= NEAR_S * 1_000_000_000
+        })
+    }
 }
 
 /// The path of an event whose session a firewall on it must have logged: a connection that was there, and ended.
@@ -57,12 +75,23 @@ impl Joiner {
         revisions
     }
 
+    /// Takes back that a writer was silent: it told of these addresses, whatever it meant.
+    pub(super) fn heard_after_all(&mut self, place: Place, number: u64) -> Option<Revision> {
+        let source = self.at(place)?.session.source.clone();
+        let seen = self.events.at_mut(number)?;
+        let told = seen.judgements.len();
+        seen.judgements
+            .retain(|made| made.item.agreement != Agreement::Absent || made.item.source != source);
+        let is_changed = seen.judgements.len() < told;
+        is_changed.then(|| Revision { sensor: seen.sensor.clone(), event: seen.told_anew() })
+    }
+
     fn silence(&mut self, number: u64, late: UtcTime) -> Option<Revision> {
         let seen = self.events.at(number)?;
         let path = path_of(&seen.event)?;
         // Of several firewalls of a path one may stand in for the other.
         let is_logged = seen.claimed.iter().any(|claim| claim.product.is_firewall());
-        if is_logged || seen.judgements.len() >= ITEMS_MAX {
+        if is_logged || !is_prompt(seen) || seen.judgements.len() >= ITEMS_MAX {
             return None;
         }
         let (claim, heard) = self.silent_writer(number, seen, path, late)?;
@@ -83,10 +112,11 @@ impl Joiner {
         late: UtcTime,
     ) -> Option<(Claim, Heard)> {
         let mut writers: BTreeMap<&str, (&Claim, Heard)> = BTreeMap::new();
-        let mut waited = 0;
+        let (mut waited, mut before, mut after) = (0_u64, Nearest::default(), Nearest::default());
+        let reset = seen.event.ts.0;
         let others = self.events.with(&path).iter().filter(|other| **other != number);
         for other in others.filter_map(|other| self.events.at(*other)) {
-            if other.sensor != seen.sensor {
+            if other.sensor != seen.sensor || !is_prompt(other) {
                 continue;
             }
             let firewalls = other.claimed.iter().filter(|claim| claim.product.is_firewall());
@@ -96,15 +126,19 @@ impl Joiner {
                 let (_, heard) =
                     writers.entry(&claim.source).or_insert_with(|| (claim, Heard::default()));
                 heard.logged += 1;
-                heard.is_before |= other.instants.reset < seen.instants.reset;
-                heard.is_after |= other.instants.reset > seen.instants.reset;
             }
-            waited += u64::from(is_logged || other.came <= late);
+            if !is_logged && other.came > late {
+                continue;
+            }
+            waited += 1;
+            let side = if other.event.ts.0 < reset { &mut before } else { &mut after };
+            side.meet(other.event.ts.0.abs_diff(reset), is_logged);
         }
         let mut writers = writers.into_values();
         let (claim, heard) = writers.next()?;
-        let is_all = heard.logged >= LOGGED_MIN && (waited - heard.logged) * 8 <= heard.logged;
-        let is_sure = writers.next().is_none() && is_all && heard.is_before && heard.is_after;
+        let is_all = heard.logged >= LOGGED_MIN
+            && waited.saturating_sub(heard.logged) * UNLOGGED_PER <= heard.logged;
+        let is_sure = writers.next().is_none() && is_all && before.is_logged() && after.is_logged();
         (is_sure && self.was_heard(seen, claim)).then(|| (claim.clone(), heard))
     }
 
@@ -118,8 +152,9 @@ impl Joiner {
         let source = self.sources.get(&claim.source);
         !is_named
             && self.deaf < since
-            && source
-                .is_some_and(|source| source.garbled < since && source.clock.learned().is_some())
+            && source.is_some_and(|source| {
+                !source.is_lossy && source.garbled < since && source.clock.learned().is_some()
+            })
     }
 
     fn judgement(&self, seen: &KnownEvent, claim: &Claim, heard: Heard) -> Option<Judgement> {
@@ -127,9 +162,9 @@ impl Joiner {
         let offset = self.sources.get(&claim.source)?.clock.learned()?;
         let (fw, server) = (&claim.source, event.server);
         let sentence = format!(
-            "{fw} logs nothing of this connection, though it logged {} others between the neighbours of {} and {server} \
+            "{fw} logs no end of this connection, though it logged {} others between the neighbours of {} and {server} \
              before and after it: the reset did not come to {fw}, which holds the session still, or the connection \
-             went another way. Silence is no proof.",
+             went another way, or its rule does not log. Silence is no proof.",
             heard.logged, event.client.ip
         );
         let item = CorroborationItem {
@@ -150,8 +185,19 @@ impl Joiner {
     }
 }
 
+/// Whether an event came when lines of its time were still at hand: what a sensor sends after an outage did not.
+fn is_prompt(known: &KnownEvent) -> bool {
+    stamp::earlier(known.came, SLACK_S) <= known.event.ts
+}
+
 /// Resets of a path that a firewall logged, before its silence tells anything.
 const LOGGED_MIN: u64 = 8;
+
+/// Logged resets for each that is not.
+const UNLOGGED_PER: u64 = 8;
+
+/// The neighbours in time that must have been logged are no further away, s.
+const NEAR_S: u64 = 60;
 
 /// Most lines have come by then.
 const LATE_S: u64 = 120;

@@ -44,6 +44,8 @@ pub(super) struct Source {
     pub(super) joined: u64,
     /// When a line of it could not be read, last.
     pub(super) garbled: UtcTime,
+    /// Whether its lines come by a way that loses some unseen (UDP): its silence tells nothing.
+    pub(super) is_lossy: bool,
     /// How often each sensor was shown each side of it, for sessions whose addresses do not tell.
     pub(super) taps: BTreeMap<String, [u64; 2]>,
 }

@@ -132,10 +132,12 @@ impl Joiner {
             keys.iter().flat_map(|key| self.events.with(key)).copied().collect();
         events.sort_unstable();
         events.dedup();
-        for event in events {
-            self.learn(place, event);
+        for event in &events {
+            self.learn(place, *event);
         }
-        self.decide(now, place)
+        let mut revisions = self.decide(now, place);
+        revisions.extend(events.into_iter().filter_map(|event| self.heard_after_all(place, event)));
+        revisions
     }
 
     /// Lets time pass: what is old is forgotten, what has waited is decided.
@@ -156,10 +158,18 @@ impl Joiner {
         self.deaf = now;
     }
 
-    /// The same of one writer: a line of it could not be read.
+    /// The same of one writer: a line of it could not be read. Of nobody who is known: it may be anybody's.
     pub fn garbled(&mut self, now: UtcTime, source: &str) {
+        match self.sources.get_mut(source) {
+            Some(source) => source.garbled = now,
+            None => self.deaf = now,
+        }
+    }
+
+    /// Lines of this writer come by a way on which some are lost and nobody hears of it.
+    pub fn lossy(&mut self, source: &str) {
         if let Some(source) = self.sources.get_mut(source) {
-            source.garbled = now;
+            source.is_lossy = true;
         }
     }
 

@@ -36,10 +36,13 @@ impl Default for JoinOptions {
 }
 
 impl JoinOptions {
+    /// Longer than anything is kept, s.
+    pub(crate) const FOR_EVER_S: u64 = u64::MAX / 4_000_000_000;
+
     /// For files: nothing grows old, and all is there before anything is decided.
     #[must_use]
     pub const fn offline(events: usize, sessions: usize) -> Self {
-        let for_ever = u64::MAX / 4_000_000_000;
+        let for_ever = Self::FOR_EVER_S;
         Self {
             events,
             sessions,
@@ -64,7 +67,7 @@ pub struct JoinCounts {
     pub events_displaced: u64,
     /// Sessions that gave way before their time.
     pub sessions_displaced: u64,
-    /// Events that a firewall should have logged and did not.
+    /// Events that a firewall should have logged and had not when it was told; late lines take some back.
     pub absent: u64,
     /// Sessions of writers beyond those that are followed.
     pub beyond_sources: u64,

@@ -94,6 +94,11 @@ fn usual(message: &str, source: &str, context: &Context<'_>) -> Result<Reading, 
         false => (words.get(5), words.get(6).copied()),
     };
     let state = state.ok_or_else(|| broken("the state"))?;
+    // A quote in a cookie would hide what stands behind it: the request's two are all there are.
+    let has_cookies = is_http && words.get(7..9) != Some(["-", "-"].as_slice());
+    if has_cookies && message.matches('"').count() != 2 {
+        return Err(broken("the quotes"));
+    }
     let total =
         timers.rsplit('/').next().and_then(milliseconds).ok_or_else(|| broken("the times"))?;
     let client = Endpoint { ip, port };
@@ -260,6 +265,7 @@ mod tests {
             assert_eq!(session.said, "SH--", "{cookie}");
         }
         assert!(reading(&line("id=7 - CD-- 1/1/1/1/0 0/0", "")).is_err());
+        assert!(reading(&line("id=7 y CD-- 1/1/1/1/0 0/0 \"", "")).is_err(), "hides the real one");
         assert!(
             reading(&line("id=7", "{x CD-- 1/1/1/1/0 0/0}")).is_ok(),
             "a brace ends the number"

@@ -44,7 +44,7 @@ pub use error::LogError;
 pub use sources::Sources;
 
 use super::join::{ClockRow, JoinCounts, Joiner, Revision};
-use super::options::{LogFile, LogOptions, zone_or_utc};
+use super::options::{LogFile, LogOptions, Transport, zone_or_utc};
 use super::read::{Context, Reader, Zone};
 use super::session::Reading;
 use crate::history::LogList;
@@ -230,6 +230,9 @@ impl Work {
         match reading {
             Ok(Reading::Session(session)) => {
                 let revisions = self.joiner.session(received, *session);
+                if line.via == Transport::Udp.name() {
+                    self.joiner.lossy(&name);
+                }
                 self.tell(revisions);
             }
             Ok(Reading::Other(_)) => {}

@@ -27,6 +27,22 @@ struct Row {
     last: UtcTime,
 }
 
+impl Row {
+    /// Takes in what was counted of the same writer elsewhere.
+    fn add(&mut self, other: Self) {
+        self.lines += other.lines;
+        self.sessions += other.sessions;
+        self.garbage += other.garbage;
+        if other.last >= self.last {
+            self.last = other.last;
+            self.last_garbage = other.last_garbage.or(self.last_garbage.take());
+        }
+        if self.product.is_empty() {
+            self.product = other.product;
+        }
+    }
+}
+
 impl Sources {
     /// Counts a line of `peer` that came by `via`; whose it is.
     pub fn count(
@@ -120,7 +136,7 @@ impl Sources {
     /// What was counted under the peer's address belongs to the name that it now has.
     fn adopt(&mut self, key: &(String, &'static str), name: &str) {
         if let Some(row) = self.rows.remove(key) {
-            self.rows.insert((name.to_owned(), key.1), row);
+            self.rows.entry((name.to_owned(), key.1)).or_default().add(row);
         }
     }
 }
