@@ -26,6 +26,8 @@ pub(super) struct Page {
     pub(super) fates: HashMap<Uid, Fate>,
     /// What went wrong last that concerns no single message.
     pub(super) trouble: Option<(RDKafkaErrorCode, String)>,
+    /// Some broker does not let us in as we are, and none has taken anything since.
+    pub(super) is_locked_out: bool,
     /// Nothing can be sent any more: the producer must be made anew.
     pub(super) is_fatal: bool,
     /// Where the last message was stored.
@@ -43,7 +45,20 @@ pub(super) enum Fate {
     Failed(RDKafkaErrorCode),
 }
 
+impl Page {
+    /// The records that need not be given again, whichever producer goes on.
+    pub(super) fn stored(&self) -> impl Iterator<Item = Uid> {
+        self.fates.iter().filter(|(_, fate)| **fate == Fate::Stored).map(|(uid, _)| *uid)
+    }
+}
+
 impl Ledger {
+    /// Of a new producer, after one that had stored some records of the batch.
+    pub(super) fn going_on(stored: Vec<Uid>) -> Self {
+        let fates = stored.into_iter().map(|uid| (uid, Fate::Stored)).collect();
+        Self { page: Mutex::new(Page { fates, ..Page::default() }), changed: Condvar::new() }
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, Page> {
         self.page.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,6 +89,8 @@ impl ClientContext for Ledger {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
         let mut page = self.lock();
         page.is_fatal |= code == RDKafkaErrorCode::Fatal;
+        page.is_locked_out |=
+            matches!(code, RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL);
         // "All brokers down" follows the reason why the last one is, and says less.
         if code != RDKafkaErrorCode::AllBrokersDown || page.trouble.is_none() {
             page.trouble = Some((code, reason.to_owned()));
@@ -91,6 +108,7 @@ impl ProducerContext for Ledger {
         let fate = match result {
             Ok(message) => {
                 page.trouble = None;
+                page.is_locked_out = false;
                 let (topic, partition) = (message.topic(), message.partition());
                 page.place = format!("{topic}, partition {partition}, offset {}", message.offset());
                 Fate::Stored

@@ -12,7 +12,8 @@
 //! producer that is made anew knows nothing of what was on the way: after a killed sensor, a refused password
 //! or a cluster that forgot it, records may be there twice, and readers keep each `uid` once.
 //!
-//! **Order** holds among records of one key, but for those that are sent again by a new producer.
+//! **Order** holds among records of one key, but for those that failed and are given again, behind others that
+//! were stored meanwhile.
 //!
 //! | file | what |
 //! |---|---|

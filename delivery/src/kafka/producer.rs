@@ -21,13 +21,15 @@ pub(super) struct Client {
     timeout: Duration,
     /// Made anew when it is of no use any more: secrets and certificates may have been renewed.
     open: Option<ThreadedProducer<Ledger>>,
+    /// What the last one, given up, had stored of a batch that will be asked for again.
+    stored: Vec<Uid>,
 }
 
 impl Client {
     pub(super) fn new(options: &KafkaOptions, sensor: &str) -> Self {
         let id = format!("rstscope {sensor} {}", options.name);
         let timeout = Duration::from_secs_f64(options.timeout_s);
-        Self { options: options.clone(), id, timeout, open: None }
+        Self { options: options.clone(), id, timeout, open: None, stored: Vec::new() }
     }
 
     /// Stores messages, or goes on waiting for those that are under way from an earlier attempt.
@@ -43,7 +45,9 @@ impl Client {
         ledger.wait(messages.iter().map(|message| message.uid).collect(), self.timeout);
         let mut page = ledger.lock();
         let answer = self.settle(&mut page, messages);
-        if !is_spent(&page, &answer) {
+        if is_spent(&page, &answer) {
+            self.stored = page.stored().collect();
+        } else {
             drop(page);
             self.open = Some(producer);
         }
@@ -67,6 +71,9 @@ impl Client {
             return Answer::Taken { refused: 0, said };
         }
         let trouble = page.trouble.as_ref().map_or(String::new(), |(_, why)| format!(": {why}"));
+        if page.is_fatal && failed.is_none() {
+            return later(format!("{who}: this producer cannot go on{trouble}; a new one is made"));
+        }
         let Some((message, code)) = failed else {
             let (missing, all) = (messages.len() - stored, messages.len());
             let span_s = self.timeout.as_secs_f64();
@@ -76,7 +83,9 @@ impl Client {
         };
         let bytes = message.payload.len();
         let why = format!("{who}: {}: {}{trouble}", message.topic, explain(code, bytes));
-        if !speaks_of_records(code) {
+        // While others wait, one may be refused for those that share a request with it.
+        let is_all_over = page.fates.values().all(|fate| *fate != Fate::UnderWay);
+        if !speaks_of_records(code) || !is_all_over {
             return later(why);
         }
         if let [alone] = messages {
@@ -120,7 +129,8 @@ impl Client {
             return Ok(producer);
         }
         let config = self.config()?;
-        ThreadedProducer::from_config_and_context(&config, Ledger::default())
+        let ledger = Ledger::going_on(std::mem::take(&mut self.stored));
+        ThreadedProducer::from_config_and_context(&config, ledger)
             .map_err(|error| format!("start a Kafka producer: {error}"))
     }
 
@@ -187,7 +197,7 @@ impl Client {
             .set("socket.connection.setup.timeout.ms", ms(options.timeout_s.max(1.0)))
             .set("socket.keepalive.enable", "true")
             // How long a topic that is not there may still be on its way.
-            .set("topic.metadata.propagation.max.ms", ms(options.timeout_s))
+            .set("topic.metadata.propagation.max.ms", ms(options.timeout_s / 2.0))
             .set("reconnect.backoff.ms", "50")
             .set("reconnect.backoff.max.ms", ms(options.send.retry_s_max.max(0.05)))
             .set_log_level(RDKafkaLogLevel::Warning);
@@ -220,9 +230,7 @@ fn failed(error: &KafkaError) -> Fate {
 
 /// Whether a new producer must be made: this one cannot go on, or is not let in as it is.
 fn is_spent(page: &Page, answer: &Answer) -> bool {
-    let refused_us = [RDKafkaErrorCode::Authentication, RDKafkaErrorCode::SSL];
-    let is_locked_out = page.trouble.as_ref().is_some_and(|(code, _)| refused_us.contains(code));
-    page.is_fatal || (is_locked_out && matches!(answer, Answer::Later { .. }))
+    page.is_fatal || (page.is_locked_out && matches!(answer, Answer::Later { .. }))
 }
 
 /// Whether other records may be taken where these were not.
@@ -247,6 +255,17 @@ fn explain(code: RDKafkaErrorCode, bytes: usize) -> String {
         ),
         RDKafkaErrorCode::TopicAuthorizationFailed => {
             format!("{code}: allow us to Describe and Write the topic")
+        }
+        RDKafkaErrorCode::ClusterAuthorizationFailed => {
+            format!(
+                "{code}: allow us IdempotentWrite on the cluster (brokers before 2.8 ask for it)"
+            )
+        }
+        RDKafkaErrorCode::SaslAuthenticationFailed => {
+            format!("{code}: see user_file and sasl")
+        }
+        RDKafkaErrorCode::PolicyViolation => {
+            format!("{code}: a policy of the brokers refuses the record; see their log")
         }
         code => code.to_string(),
     }

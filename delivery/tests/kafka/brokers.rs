@@ -263,7 +263,7 @@ fn only_who_is_known_and_trusts_gets_in() {
             brokers: vec![format!("tls://{}", gate.address())],
             sasl: Some(KafkaSasl::Plain),
             user_file: Some(write("user", user)),
-            timeout_s: 1.0,
+            timeout_s: 3.0,
             tls,
             ..kafka("")
         }
