@@ -78,7 +78,9 @@ fn program(arguments: &str) -> Command {
         .args(arguments.split_ascii_whitespace())
         .env_remove("RUST_LOG")
         .env("RSTSCOPE_CAPTURE__FRAMES", "64")
-        .env("RSTSCOPE_SENSOR__FLOWS", "1024");
+        .env("RSTSCOPE_SENSOR__FLOWS", "1024")
+        // Whether this machine's disk has room for the store is not what is tested.
+        .env("RSTSCOPE_STORE__ENABLED", "false");
     command
 }
 
