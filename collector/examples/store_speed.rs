@@ -123,6 +123,7 @@ fn put_minute(store: &Store, text: &str, sequence: u64, start_s: u64) {
     let start = UtcTime(start_s * NS).to_string();
     let line = text
         .replacen("0000000000000001-1", &format!("0000000000000001-{sequence}"), 1)
+        .replacen("\"sequence\":1,", &format!("\"sequence\":{sequence},"), 1)
         .replacen("the name", &format!("run-{start_s}-{sequence}"), 1)
         .replacen("2001-01-01T00:00:00.000000000Z", &start, 1);
     let put = store.put(&[Incoming::read(line.as_bytes()).unwrap()]).unwrap();
@@ -202,10 +203,9 @@ fn event_lines() -> Vec<Vec<u8>> {
         event.verdict.impact = Impact::ALL[number % Impact::ALL.len()];
         event.verdict.cause = Cause::ALL[number % Cause::ALL.len()];
         event.id = "i".repeat(16);
-        let uid = format!("{:016x}-{:012}", 2, 1);
         line(&Record {
-            uid,
-            sequence: 1,
+            uid: format!("{:016x}-{FIRST}", 2),
+            sequence: FIRST,
             sensor: "tap-1".into(),
             test: false,
             body: Body::Event(event),
@@ -214,12 +214,17 @@ fn event_lines() -> Vec<Vec<u8>> {
     lines.map(String::into_bytes).collect()
 }
 
+/// Numbers of events begin here, so that all are as long.
+const FIRST: u64 = 100_000_000_000;
+
 /// Gives every line another number, identifier and time, in place.
 fn renew(lines: &mut [Vec<u8>], before: u64, now_ns: u64) {
     for (number, line) in lines.iter_mut().enumerate() {
         let turn = before + number as u64 + 1;
-        let uid = find(line, b"\"uid\":\"") + 17;
-        line[uid..uid + 12].copy_from_slice(format!("{turn:012}").as_bytes());
+        let digits = (FIRST + turn).to_string();
+        for place in [find(line, b"\"uid\":\"") + 17, find(line, b"\"sequence\":")] {
+            line[place..place + digits.len()].copy_from_slice(digits.as_bytes());
+        }
         let id = find(line, b"\"id\":\"");
         let name = format!("{:016x}", turn.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         line[id..id + 16].copy_from_slice(name.as_bytes());
