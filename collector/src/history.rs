@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::answers::NameRow;
 use crate::impacts::ImpactCounts;
+use crate::store::StoreError;
 
 /// Which resets are asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,6 +29,16 @@ pub struct Ask {
     pub limit: usize,
     /// Rows to leave out before.
     pub offset: usize,
+}
+
+impl Ask {
+    /// Whether not too many rows are to be left out.
+    pub(crate) const fn check_offset(&self) -> Result<(), StoreError> {
+        match self.offset {
+            offset if offset > OFFSET_MAX => Err(StoreError::TooFar { offset }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Rows that a question may leave out: whoever wants those behind them asks for a shorter time.

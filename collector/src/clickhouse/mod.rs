@@ -6,8 +6,8 @@
 //! | `options.rs` | [`ClickHouseOptions`] |
 //! | `client.rs` | statements over HTTP |
 //! | `rows.rs` | records as rows |
-//! | `past.rs` | what is asked of it, [`Past`](crate::Past) |
-//! | `sums.rs`, `search.rs` | questions: counts, single events |
+//! | `sums.rs`, `search.rs` | what is asked of it, [`Past`](crate::Past): counts, single events |
+//! | `answers.rs` | rows of answers about counts |
 //! | `condition.rs`, `parameters.rs` | what is meant as SQL, and values beside it |
 //! | `schema/*.sql` | the tables, one file a version |
 //!
@@ -15,11 +15,11 @@
 //! is inserted, and inserted under that name as a token, which tables and the views behind them remember:
 //! so two collectors that are given the same minute at the same time add it once.
 
+mod answers;
 mod client;
 mod condition;
 mod options;
 mod parameters;
-mod past;
 mod rows;
 mod search;
 mod sums;
@@ -36,7 +36,7 @@ pub use options::ClickHouseOptions;
 
 use crate::receive::{Arrival, Keep, KeepError, Kept};
 use crate::store::levels::Reach;
-use crate::store::{StoreOptions, checks};
+use crate::store::{StoreError, StoreOptions, checks};
 use client::Client;
 use parameters::Parameters;
 
@@ -81,13 +81,16 @@ pub enum ClickHouseError {
         /// Where.
         url: String,
     },
+    /// A page lies beyond all that is gone through.
+    #[error(transparent)]
+    TooFar(StoreError),
 }
 
 impl ClickHouseError {
-    /// Where it was attempted; "" of an option.
-    fn url(&self) -> &str {
+    /// Where it was attempted; "" where nowhere.
+    pub(crate) fn url(&self) -> &str {
         match self {
-            Self::Option(_) => "",
+            Self::Option(_) | Self::TooFar(_) => "",
             Self::Statement { url, .. } | Self::TooOld { url, .. } | Self::Newer { url, .. } => url,
         }
     }

@@ -77,14 +77,14 @@ pub(super) fn minute(arrival: &Arrival, minute: &Minute) -> String {
         ("scans".to_owned(), json!(scans)),
         ("status".to_owned(), json!(serde_json::to_string(&minute.status).unwrap_or_default())),
     ]);
-    row.extend(connections(&minute.connections));
+    add_connections(&mut row, &minute.connections);
     line(Value::Object(row))
 }
 
 pub(super) fn minute_services(arrival: &Arrival, minute: &Minute) -> String {
     let row = |(number, service): (usize, &events::ServiceRow)| {
         let mut row = place(arrival, minute, number, service.server);
-        row.extend(connections(&service.connections));
+        add_connections(&mut row, &service.connections);
         line(Value::Object(row))
     };
     minute.services.iter().enumerate().map(row).collect()
@@ -135,18 +135,16 @@ fn place(
     ])
 }
 
-fn connections(connections: &Connections) -> [(String, Value); 8] {
-    [
-        ("opened", connections.opened),
-        ("midstream", connections.midstream),
-        ("established", connections.established),
-        ("closed_well", connections.closed_well),
-        ("reset", connections.reset),
-        ("timed_out", connections.timed_out),
-        ("unanswered", connections.unanswered),
-        ("still_open", connections.still_open),
-    ]
-    .map(|(name, count)| (name.to_owned(), json!(count)))
+/// What became of connections, by the names of the columns.
+pub(super) fn connections(connections: &Connections) -> [(&'static str, u64); 8] {
+    let [opened, midstream, established, closed_well, reset, timed_out, unanswered] =
+        connections.named();
+    let still_open = ("still_open", connections.still_open);
+    [opened, midstream, established, closed_well, reset, timed_out, unanswered, still_open]
+}
+
+fn add_connections(row: &mut Map<String, Value>, these: &Connections) {
+    row.extend(connections(these).map(|(name, count)| (name.to_owned(), json!(count))));
 }
 
 fn spread(name: &str, spread: &Spread) -> [(String, Value); 4] {

@@ -80,7 +80,8 @@ struct NamelessRow {
 }
 
 impl ClickHouse {
-    pub(super) fn history(&self, ask: &Ask) -> Result<EventList, ClickHouseError> {
+    pub(crate) fn history(&self, ask: &Ask) -> Result<EventList, ClickHouseError> {
+        ask.check_offset().map_err(ClickHouseError::TooFar)?;
         let limit = ask.limit.min(ROWS_MAX);
         let mut parameters = Parameters::default();
         let wanted = Conditions::of_events(ask, &mut parameters).filtered(&ask.filters).text();
@@ -120,7 +121,7 @@ impl ClickHouse {
     }
 
     /// `None` if it is not kept.
-    pub(super) fn event(&self, id: &str) -> Result<Option<EventDetail>, ClickHouseError> {
+    pub(crate) fn event(&self, id: &str) -> Result<Option<EventDetail>, ClickHouseError> {
         if id_number(id).is_none() {
             return Ok(None);
         }
@@ -177,7 +178,7 @@ impl ClickHouse {
         Ok(())
     }
 
-    pub(super) fn evidence(&self, id: &str) -> Result<Option<Evidence>, ClickHouseError> {
+    pub(crate) fn evidence(&self, id: &str) -> Result<Option<Evidence>, ClickHouseError> {
         if id_number(id).is_none() {
             return Ok(None);
         }
@@ -189,13 +190,13 @@ impl ClickHouse {
         told.first().map(|told| self.own("ask for packets", &told.json)).transpose()
     }
 
-    pub(super) fn bursts(&self, ask: &Ask) -> Result<RowList<BurstRow>, ClickHouseError> {
+    pub(crate) fn bursts(&self, ask: &Ask) -> Result<RowList<BurstRow>, ClickHouseError> {
         let mut bursts = Bursts::default();
         let is_cut = self.each_whole(ask, "in_burst", |sensor, event| bursts.add(sensor, event))?;
         Ok(bursts.list(ask, is_cut))
     }
 
-    pub(super) fn devices(&self, ask: &Ask) -> Result<RowList<DeviceRow>, ClickHouseError> {
+    pub(crate) fn devices(&self, ask: &Ask) -> Result<RowList<DeviceRow>, ClickHouseError> {
         let mut devices = Devices::default();
         let mut is_cut =
             self.each_whole(ask, "has_device", |sensor, event| devices.add(sensor, event))?;
@@ -230,7 +231,7 @@ impl ClickHouse {
         Ok(devices.list(ask, is_cut))
     }
 
-    pub(super) fn disagreements(
+    pub(crate) fn disagreements(
         &self,
         ask: &Ask,
     ) -> Result<RowList<DisagreementRow>, ClickHouseError> {
@@ -240,7 +241,7 @@ impl ClickHouse {
         Ok(disagreements.list(ask, is_cut))
     }
 
-    pub(super) fn sensors(&self) -> Result<Vec<SensorRow>, ClickHouseError> {
+    pub(crate) fn sensors(&self) -> Result<Vec<SensorRow>, ClickHouseError> {
         #[derive(Deserialize)]
         struct Row {
             sensor: String,

@@ -1,19 +1,17 @@
 //! Questions about counts: from minutes, or from events where filters ask for what minutes do not know.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::Ipv6Addr;
 
-use classifiers::{Cause, Impact, Origin, Stage};
-use events::{Clients, Connections, Filter, ServerRange, Spread, UtcTime};
+use events::{Connections, Filter, ServerRange, UtcTime};
 use serde::Deserialize;
 
+use super::answers::{CauseRow, ClientsRow, HeadRow, KindRow, ProfileRow, RankedRow};
 use super::condition::{Conditions, Table, server_name};
 use super::parameters::Parameters;
-use super::rows::server_of;
+use super::rows::connections;
 use super::search::of_server;
 use super::{ClickHouse, ClickHouseError};
 use crate::history::{Ask, IdleHistogram, Overview, ServerDetail, ServerList, ServerSummary};
-use crate::impacts::ImpactCounts;
 use crate::order::ServerOrder;
 use crate::store::bytes::add_connections;
 use crate::store::group::Named;
@@ -30,134 +28,6 @@ struct Question<'q> {
     resets: Table,
 }
 
-#[derive(Deserialize)]
-struct KindRow {
-    #[serde(default)]
-    at: u64,
-    #[serde(default)]
-    origin: String,
-    cause: String,
-    #[serde(default)]
-    stage: String,
-    impact: String,
-    n: u64,
-}
-
-impl KindRow {
-    fn named(&self) -> Named {
-        Named {
-            origin: Origin::from_name(&self.origin).unwrap_or(Origin::Unknown),
-            cause: Cause::from_name(&self.cause).unwrap_or(Cause::Unknown),
-            stage: Stage::from_name(&self.stage).unwrap_or(Stage::Later),
-            impact: Impact::from_name(&self.impact).unwrap_or(Impact::Unknown),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct HeadRow {
-    at: u64,
-    #[serde(flatten)]
-    connections: Connections,
-    #[serde(default)]
-    overflow: u64,
-    #[serde(default)]
-    losses: BTreeMap<String, u64>,
-}
-
-#[derive(Deserialize)]
-struct RankedRow {
-    server_ip: Ipv6Addr,
-    server_port: u16,
-    server_prefix: u8,
-    aborted: u64,
-    refused: u64,
-    benign: u64,
-    unknown: u64,
-    last_minute: u64,
-    total: u64,
-    #[serde(flatten)]
-    connections: Connections,
-}
-
-#[derive(Deserialize)]
-struct ServerKey {
-    server_ip: Ipv6Addr,
-    server_port: u16,
-    server_prefix: u8,
-}
-
-impl ServerKey {
-    fn range(&self) -> ServerRange {
-        server_of(self.server_ip, self.server_port, self.server_prefix)
-    }
-}
-
-#[derive(Deserialize)]
-struct CauseRow {
-    #[serde(flatten)]
-    server: ServerKey,
-    #[serde(flatten)]
-    kind: KindRow,
-}
-
-#[derive(Deserialize)]
-struct ClientsRow {
-    #[serde(flatten)]
-    server: ServerKey,
-    #[serde(default)]
-    registers: Vec<u8>,
-    #[serde(default)]
-    counted: u64,
-}
-
-/// What rows of counts have in common, all kinds together.
-#[derive(Deserialize)]
-struct ProfileRow {
-    registers: Vec<u8>,
-    top: Vec<(std::net::IpAddr, u64)>,
-    age: SpreadRow,
-    idle: SpreadRow,
-    bytes: SpreadRow,
-    timers: BTreeMap<u32, u64>,
-}
-
-/// Count, sum, zeros and buckets.
-#[derive(Deserialize)]
-struct SpreadRow(u64, f64, u64, BTreeMap<i16, u64>);
-
-impl From<SpreadRow> for Spread {
-    fn from(SpreadRow(count, sum, zeros, buckets): SpreadRow) -> Self {
-        Self { count, sum, zeros, buckets }
-    }
-}
-
-impl ProfileRow {
-    fn profile(self) -> Profile {
-        let mut profile = Profile {
-            clients: Clients::of_registers(&self.registers).unwrap_or_default(),
-            time_to_reset_s: self.age.into(),
-            bytes_before: self.bytes.into(),
-            top: self.top.into_iter().collect(),
-            ..Profile::default()
-        };
-        profile.idle.add(&self.idle.into(), &self.timers);
-        profile
-    }
-}
-
-impl RankedRow {
-    fn summary(&self, tallies: &mut HashMap<ServerRange, (ServerTally, u64)>) -> ServerSummary {
-        let server = server_of(self.server_ip, self.server_port, self.server_prefix);
-        let (mut tally, clients) = tallies.remove(&server).unwrap_or_default();
-        let Self { aborted, refused, benign, unknown, .. } = *self;
-        tally.resets = ImpactCounts { aborted, refused, benign, unknown };
-        tally.connections = self.connections;
-        tally.last_minute = self.last_minute;
-        tally.summary(server, clients)
-    }
-}
-
 /// What came, whatever the filters say.
 #[derive(Default)]
 struct Head {
@@ -167,10 +37,9 @@ struct Head {
 }
 
 impl ClickHouse {
-    pub(super) fn overview(&self, ask: &Ask) -> Result<Overview, ClickHouseError> {
+    pub(crate) fn overview(&self, ask: &Ask) -> Result<Overview, ClickHouseError> {
         let question = self.question(ask);
-        let step_s = question.plan.step.step_s();
-        let mut series = Series::over(question.plan.span, step_s);
+        let mut series = Series::over(question.plan.span, question.plan.step.step_s());
         let mut head = question.head(&mut series)?;
         if question.is_about_servers() {
             head.connections = question.connections(None, &mut series)?;
@@ -181,23 +50,12 @@ impl ClickHouse {
             true => question.ranked(&ServerOrder::default(), 0, limit)?.rows,
             false => Vec::new(),
         };
-        Ok(Overview {
-            from: UtcTime(question.plan.span.from_s * NS),
-            to: UtcTime(question.plan.span.to_s * NS),
-            step_s: step_s as u32,
-            connections: head.connections,
-            resets: tally.resets,
-            by_origin: tally.by_origin(),
-            by_cause: tally.by_cause(),
-            by_stage: tally.by_stage(),
-            series: series.steps,
-            servers,
-            overflow: head.overflow,
-            losses: head.losses,
-        })
+        let Head { connections, overflow, losses } = head;
+        let counted = tally.overview(question.plan.span, series);
+        Ok(Overview { connections, servers, overflow, losses, ..counted })
     }
 
-    pub(super) fn servers(
+    pub(crate) fn servers_by(
         &self,
         ask: &Ask,
         order: &ServerOrder,
@@ -206,7 +64,7 @@ impl ClickHouse {
     }
 
     /// `None` if nothing is known of it.
-    pub(super) fn server(
+    pub(crate) fn server(
         &self,
         server: ServerRange,
         ask: &Ask,
@@ -226,22 +84,11 @@ impl ClickHouse {
         }
         sum.last_minute = question.last_minute(server)?;
         let profile = question.profile(server)?;
-        Ok(Some(ServerDetail {
-            summary: sum.summary(server, profile.clients.count()),
-            step_s: question.plan.step.step_s() as u32,
-            series: series.steps,
-            by_origin: tally.by_origin(),
-            by_cause: tally.by_cause(),
-            by_stage: tally.by_stage(),
-            top_clients: profile.top_clients(),
-            time_to_reset_s: profile.time_to_reset_s,
-            idle: profile.idle.histogram(),
-            bytes_before: profile.bytes_before,
-            events: self.events_of(server, ask)?,
-        }))
+        let detail = profile.detail(server, &sum, &tally, series);
+        Ok(Some(ServerDetail { events: self.events_of(server, ask)?, ..detail }))
     }
 
-    pub(super) fn idle(&self, ask: &Ask) -> Result<IdleHistogram, ClickHouseError> {
+    pub(crate) fn idle(&self, ask: &Ask) -> Result<IdleHistogram, ClickHouseError> {
         let question = self.question(ask);
         let mut idle = Idle::default();
         if question.is_of_minutes() {
@@ -302,9 +149,10 @@ impl Question<'_> {
         let conditions =
             Conditions::of_span(table, self.plan.span, self.ask, &mut parameters).text();
         let sql = format!(
-            "SELECT {} AS at, {CONNECTIONS}, sum(m.overflow) AS overflow, sumMap(m.losses) AS losses
+            "SELECT {} AS at, {}, sum(m.overflow) AS overflow, sumMap(m.losses) AS losses
              FROM minutes AS m FINAL WHERE {conditions} GROUP BY at",
             table.step(self.plan.step),
+            connection_sums(),
         );
         let mut head = Head::default();
         for row in self.store.client.rows::<HeadRow>("ask for minutes", &sql, &parameters)? {
@@ -335,8 +183,9 @@ impl Question<'_> {
             None => conditions.text(),
         };
         let sql = format!(
-            "SELECT {} AS at, {CONNECTIONS} FROM {} WHERE {conditions} GROUP BY at",
+            "SELECT {} AS at, {} FROM {} WHERE {conditions} GROUP BY at",
             table.step(self.plan.step),
+            connection_sums(),
             table.name(),
         );
         let mut sum = Connections::default();
@@ -412,19 +261,20 @@ impl Question<'_> {
         let resets = self.resets;
         let (server, count, last, table) =
             (resets.server(), resets.count_by_impact(), resets.last_minute(), resets.name());
-        let connections = CONNECTION_NAMES.map(|name| format!("s.{name} AS {name}")).join(", ");
+        let connections = connection_columns(|name| format!("s.{name} AS {name}"));
         let sql = format!(
             "SELECT r.server_ip AS server_ip, r.server_port AS server_port, r.server_prefix AS server_prefix,
                 aborted, refused, benign, unknown, last_minute, count() OVER () AS total, {connections}
              FROM (SELECT {server}, {count}, {last} AS last_minute
                    FROM {table} WHERE {wanted} GROUP BY server_ip, server_port, server_prefix
                    HAVING aborted + refused + benign + unknown > 0) AS r
-             LEFT JOIN (SELECT server_ip, server_port, server_prefix, {CONNECTIONS}
+             LEFT JOIN (SELECT server_ip, server_port, server_prefix, {}
                    FROM {} WHERE {meant} GROUP BY server_ip, server_port, server_prefix) AS s
              USING (server_ip, server_port, server_prefix)
              {search}
              ORDER BY {}
              LIMIT {limit} OFFSET {offset}",
+            connection_sums(),
             services.name(),
             order.sql(),
         );
@@ -442,10 +292,8 @@ impl Question<'_> {
         let mut shown = Vec::with_capacity(ranked.len());
         for some in ranked.chunks(SERVERS_IN_SQL_MAX) {
             let mut tallies: HashMap<ServerRange, (ServerTally, u64)> = HashMap::new();
-            let place = |row: &RankedRow| {
-                format!("('{}',{},{})", row.server_ip, row.server_port, row.server_prefix)
-            };
-            let list = format!("[{}]", some.iter().map(place).collect::<Vec<_>>().join(","));
+            let places: Vec<String> = some.iter().map(|row| row.server.tuple()).collect();
+            let list = format!("[{}]", places.join(","));
             let mut parameters = Parameters::default();
             let prefix = if self.is_of_minutes() { "server_prefix" } else { "toUInt8(0)" };
             let mark = parameters.bind("Array(Tuple(IPv6, UInt16, UInt8))", &list);
@@ -476,8 +324,7 @@ impl Question<'_> {
                 &sql,
                 &parameters,
             )? {
-                let clients = Clients::of_registers(&row.registers).unwrap_or_default().count();
-                tallies.entry(row.server.range()).or_default().1 = clients.max(row.counted);
+                tallies.entry(row.server.range()).or_default().1 = row.count();
             }
             shown.extend(some.iter().map(|row| row.summary(&mut tallies)));
         }
@@ -531,23 +378,18 @@ fn tally_of(kinds: &[(Named, u64)]) -> Tally {
     tally
 }
 
+/// What became of connections, summed up, of a table that is called `m`.
+fn connection_sums() -> String {
+    connection_columns(|name| format!("sum(m.{name}) AS {name}"))
+}
+
+/// A column for each count of connections.
+fn connection_columns(column: impl Fn(&str) -> String) -> String {
+    connections(&Connections::default()).map(|(name, _)| column(name)).join(", ")
+}
+
 /// Whose verdict is final: the last bit of its version.
 pub(super) const FINAL: &str = "version % 2 = 1";
-
-/// Sums of what became of connections, of a table that is called `m`.
-const CONNECTIONS: &str = "sum(m.opened) AS opened, sum(m.midstream) AS midstream,
-    sum(m.established) AS established, sum(m.closed_well) AS closed_well, sum(m.reset) AS reset,
-    sum(m.timed_out) AS timed_out, sum(m.unanswered) AS unanswered, sum(m.still_open) AS still_open";
-const CONNECTION_NAMES: [&str; 8] = [
-    "opened",
-    "midstream",
-    "established",
-    "closed_well",
-    "reset",
-    "timed_out",
-    "unanswered",
-    "still_open",
-];
 
 const OVERVIEW_SERVERS_MAX: usize = 10;
 /// Servers of one answer at most.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use events::{ClientCount, Clients, Event, MinuteRow, Spread, TOP_CLIENTS};
+use events::{ClientCount, Clients, Event, MinuteRow, ServerRange, Spread, TOP_CLIENTS};
 
-use crate::history::{IdleHistogram, IdleTimer};
+use super::tally::{Series, ServerTally, Tally};
+use crate::history::{IdleHistogram, IdleTimer, ServerDetail};
 
 /// Resets of one server while they are added up.
 #[derive(Default)]
@@ -38,8 +39,31 @@ impl Profile {
         *self.top.entry(event.client.ip).or_default() += 1;
     }
 
+    /// All that is shown of a server, but for its events.
+    pub(crate) fn detail(
+        self,
+        server: ServerRange,
+        sum: &ServerTally,
+        tally: &Tally,
+        series: Series,
+    ) -> ServerDetail {
+        ServerDetail {
+            summary: sum.summary(server, self.clients.count()),
+            step_s: series.step_s as u32,
+            series: series.steps,
+            by_origin: tally.by_origin(),
+            by_cause: tally.by_cause(),
+            by_stage: tally.by_stage(),
+            top_clients: self.top_clients(),
+            time_to_reset_s: self.time_to_reset_s,
+            idle: self.idle.histogram(),
+            bytes_before: self.bytes_before,
+            events: Vec::new(),
+        }
+    }
+
     /// Clients with most resets first.
-    pub(crate) fn top_clients(&self) -> Vec<ClientCount> {
+    fn top_clients(&self) -> Vec<ClientCount> {
         let mut top: Vec<ClientCount> =
             self.top.iter().map(|(&ip, &count)| ClientCount { ip, count }).collect();
         top.sort_by_key(|client| (std::cmp::Reverse(client.count), client.ip));

@@ -17,8 +17,7 @@ use super::row::{self, COLUMNS, DAY_NS, Stored};
 use super::shelf::{self, PartKey};
 use super::{Reading, ring};
 use crate::history::{
-    Ask, BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, EventRow, OFFSET_MAX,
-    RowList,
+    Ask, BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, EventRow, RowList,
 };
 
 /// All events, whatever their verdict says.
@@ -35,9 +34,7 @@ impl Reading<'_> {
     /// # Errors
     /// The store cannot be read, or not in time.
     pub(super) fn history(&self, ask: &Ask) -> Result<EventList, StoreError> {
-        if ask.offset > OFFSET_MAX {
-            return Err(StoreError::TooFar { offset: ask.offset });
-        }
+        ask.check_offset()?;
         let wanted = ask.offset + ask.limit.min(ROWS_MAX) + 1;
         let mut rows: Vec<EventRow> = Vec::new();
         let mut of_day: Option<u64> = None;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use events::{Clients, Connections, Filter, ServerRange, UtcTime};
+use events::{Clients, Connections, Filter, ServerRange};
 use rusqlite::params;
 
 use super::Reading;
@@ -221,9 +221,8 @@ impl Reading<'_> {
     /// The store cannot be read, or not in time.
     pub(super) fn overview(&self, ask: &Ask) -> Result<Overview, StoreError> {
         self.with_counts(ask, |question| {
-            let step_s = question.plan.step.step_s();
             let mut tally = Tally::default();
-            let mut series = Series::over(question.plan.span, step_s);
+            let mut series = Series::over(question.plan.span, question.plan.step.step_s());
             let mut head = Total::default();
             let servers = question.servers()?;
             let counts_all = question.is_of_minutes() && !question.is_about_servers();
@@ -251,20 +250,9 @@ impl Reading<'_> {
             } else {
                 Vec::new()
             };
-            Ok(Overview {
-                from: UtcTime(question.plan.span.from_s * NS),
-                to: UtcTime(question.plan.span.to_s * NS),
-                step_s: step_s as u32,
-                connections: head.connections,
-                resets: tally.resets,
-                by_origin: tally.by_origin(),
-                by_cause: tally.by_cause(),
-                by_stage: tally.by_stage(),
-                series: series.steps,
-                servers: worst,
-                overflow: head.overflow,
-                losses: head.losses,
-            })
+            let Total { connections, overflow, losses, .. } = head;
+            let counted = tally.overview(question.plan.span, series);
+            Ok(Overview { connections, servers: worst, overflow, losses, ..counted })
         })
     }
 
@@ -313,19 +301,7 @@ impl Reading<'_> {
                 self.add_events(question, Some(server), &mut tally, &mut series)?;
                 self.profile_of_events(question, server)?
             };
-            Ok(Some(ServerDetail {
-                summary: of_server.summary(server, profile.clients.count()),
-                step_s: question.plan.step.step_s() as u32,
-                series: series.steps,
-                by_origin: tally.by_origin(),
-                by_cause: tally.by_cause(),
-                by_stage: tally.by_stage(),
-                top_clients: profile.top_clients(),
-                time_to_reset_s: profile.time_to_reset_s,
-                idle: profile.idle.histogram(),
-                bytes_before: profile.bytes_before,
-                events: Vec::new(),
-            }))
+            Ok(Some(profile.detail(server, of_server, &tally, series)))
         })?;
         let Some(mut detail) = detail else { return Ok(None) };
         detail.events = self.events_of(server, ask)?;
@@ -471,4 +447,3 @@ const SERVERS_MAX: usize = 100_000;
 /// Servers whose clients are counted over the whole time; of the others of a long list it is told how many there
 /// were at least.
 pub(super) const COUNTED_MAX: usize = 500;
-const NS: u64 = 1_000_000_000;

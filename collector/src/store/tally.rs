@@ -10,7 +10,7 @@ use super::group::Named;
 use super::kinds::StepCounts;
 use super::levels::Span;
 use crate::answers::NameRow;
-use crate::history::{ServerSummary, Step};
+use crate::history::{Overview, ServerSummary, Step};
 use crate::impacts::ImpactCounts;
 use crate::order::Ranked;
 
@@ -32,16 +32,31 @@ impl Tally {
         self.stages.entry(stage).or_default().add(impact, count);
     }
 
-    pub(crate) fn by_origin(&self) -> Vec<NameRow> {
+    pub(super) fn by_origin(&self) -> Vec<NameRow> {
         named_rows(self.origins.iter().map(|(origin, counts)| (origin.name(), counts)))
     }
 
-    pub(crate) fn by_cause(&self) -> Vec<NameRow> {
+    pub(super) fn by_cause(&self) -> Vec<NameRow> {
         named_rows(self.causes.iter().map(|(cause, counts)| (cause.name(), counts)))
     }
 
-    pub(crate) fn by_stage(&self) -> Vec<NameRow> {
+    pub(super) fn by_stage(&self) -> Vec<NameRow> {
         named_rows(self.stages.iter().map(|(stage, counts)| (stage.name(), counts)))
+    }
+
+    /// What an overview says of resets.
+    pub(crate) fn overview(&self, span: Span, series: Series) -> Overview {
+        Overview {
+            from: UtcTime(span.from_s * NS),
+            to: UtcTime(span.to_s * NS),
+            step_s: series.step_s as u32,
+            resets: self.resets,
+            by_origin: self.by_origin(),
+            by_cause: self.by_cause(),
+            by_stage: self.by_stage(),
+            series: series.steps,
+            ..Overview::default()
+        }
     }
 }
 
@@ -66,7 +81,7 @@ pub(crate) fn worst_first(left: &ImpactCounts, right: &ImpactCounts) -> std::cmp
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
     from_s: u64,
-    step_s: u64,
+    pub(super) step_s: u64,
     pub(crate) steps: Vec<Step>,
 }
 
