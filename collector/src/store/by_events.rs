@@ -8,8 +8,8 @@ use super::error::StoreError;
 use super::profile::{Idle, Profile};
 use super::row::Stored;
 use super::search::ANY;
-use super::sums::{COUNTED_MAX, Question, ServerTallies};
-use super::tally::{Series, Tally};
+use super::sums::{COUNTED_MAX, Question};
+use super::tally::{Series, ServerTallies, Tally};
 use super::{Reading, levels::Span};
 use crate::history::{Ask, ServerSummary};
 
@@ -38,11 +38,9 @@ impl Reading<'_> {
         question: &Question<'_>,
         servers: &mut ServerTallies,
     ) -> Result<(), StoreError> {
-        for tally in servers.values_mut() {
-            tally.forget_resets();
-        }
+        servers.forget_resets();
         self.each_final(&whole(question), |event| {
-            let tally = servers.entry(event.server.into()).or_default();
+            let tally = servers.of(event.server.into());
             tally.add(event.cause, event.impact, 1);
             tally.last_minute = tally.last_minute.max(event.ts.0 / (60 * NS));
             tally.clients_least = 1;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use events::{ClientCount, EXAMPLES, MinuteRow, TOP_CLIENTS};
+use events::{ClientCount, Clients, EXAMPLES, MinuteRow, TOP_CLIENTS};
 
 use super::bytes::{In, Out};
 use super::facts::id_number;
@@ -79,6 +79,17 @@ pub(super) fn read(bytes: &[u8], server: events::ServerRange, named: Named) -> O
         idle_timers,
         examples,
     })
+}
+
+/// Adds the clients of what [`write`] gave; nothing else of it is read.
+pub(super) fn add_clients(bytes: &[u8], clients: &mut Clients) {
+    let mut from = In(bytes);
+    let is_known = from.byte() == Some(VERSION);
+    let counts = from.number().and(from.float()).and(from.float());
+    if let Some(bytes) = counts.and_then(|_| from.bytes()).filter(|_| is_known) {
+        // A damaged body is left out, as by whoever reads all of it.
+        let _is_added = clients.add_bytes(bytes);
+    }
 }
 
 const VERSION: u8 = 1;

@@ -1,10 +1,9 @@
 //! Kinds of resets while they are counted: which are wanted, and what they are called, is asked once a kind.
 
-use std::collections::HashMap;
-
 use classifiers::Cause;
 
 use super::group::{Group, Named};
+use super::places::Places;
 use super::tally::{Series, Tally};
 use crate::impacts::ImpactCounts;
 
@@ -12,7 +11,8 @@ use crate::impacts::ImpactCounts;
 pub(super) struct Kinds<'k, F: Fn(Group) -> (Named, bool)> {
     /// What a kind is called, and whether it is wanted.
     ask: &'k F,
-    kinds: HashMap<Group, Kind, foldhash::fast::RandomState>,
+    places: Places<Group>,
+    kinds: Vec<Kind>,
     step: StepCounts,
 }
 
@@ -31,15 +31,28 @@ pub(super) struct StepCounts {
 
 impl<'k, F: Fn(Group) -> (Named, bool)> Kinds<'k, F> {
     pub(super) fn new(ask: &'k F) -> Self {
-        Self { ask, kinds: HashMap::default(), step: StepCounts::NONE }
+        Self { ask, places: Places::default(), kinds: Vec::new(), step: StepCounts::NONE }
     }
 
-    /// Adds resets of a kind to the step, if they are wanted; what they are called then.
-    pub(super) fn add(&mut self, group: Group, count: u64) -> Option<Named> {
-        let kind = self.kinds.entry(group).or_insert_with(|| {
+    /// Adds resets of a kind to the step, if they are wanted.
+    pub(super) fn add(&mut self, group: Group, count: u64) {
+        let place = self.place(group);
+        self.add_at(place, count);
+    }
+
+    /// The place of a kind, for [`Self::add_at`].
+    pub(super) fn place(&mut self, group: Group) -> usize {
+        let place = self.places.of(group);
+        if place == self.kinds.len() {
             let (named, is_wanted) = (self.ask)(group);
-            Kind { named, is_wanted, count: 0 }
-        });
+            self.kinds.push(Kind { named, is_wanted, count: 0 });
+        }
+        place
+    }
+
+    /// Adds resets of the kind at a place to the step, if they are wanted; what they are called then.
+    pub(super) fn add_at(&mut self, place: usize, count: u64) -> Option<Named> {
+        let kind = self.kinds.get_mut(place)?;
         if !kind.is_wanted {
             return None;
         }
@@ -60,7 +73,7 @@ impl<'k, F: Fn(Group) -> (Named, bool)> Kinds<'k, F> {
 
     /// All steps together.
     pub(super) fn sum(&self, tally: &mut Tally) {
-        for kind in self.kinds.values().filter(|kind| kind.count > 0) {
+        for kind in self.kinds.iter().filter(|kind| kind.count > 0) {
             tally.add(kind.named, kind.count);
         }
     }

@@ -11,22 +11,29 @@ use super::bytes::{In, Out, add_connections};
 use super::group::Group;
 use super::words::Words;
 
-/// A server in a step.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Cell {
+/// A server in a step; `N` is what kinds of resets are called.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Cell<N = Group> {
     pub(super) connections: Connections,
     /// The last minute with a reset, in minutes since the Unix epoch; 0 for none.
     pub(super) last_minute: u64,
     /// Different clients in the minute that had the most: so many there were at least.
     pub(super) clients_least: u64,
     /// Resets by kind.
-    pub(super) groups: Vec<(Group, u64)>,
+    pub(super) groups: Vec<(N, u64)>,
 }
 
 /// All servers of a step.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Matrix {
     pub(super) servers: BTreeMap<ServerRange, Cell>,
+}
+
+impl<N> Default for Cell<N> {
+    fn default() -> Self {
+        let connections = Connections::default();
+        Self { connections, last_minute: 0, clients_least: 0, groups: Vec::new() }
+    }
 }
 
 impl Cell {
@@ -107,8 +114,9 @@ impl Matrix {
     /// Of what [`Matrix::write`] gave.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let mut matrix = Self::default();
-        walk(
-            bytes,
+        let body = Body::read(bytes)?;
+        body.walk(
+            &body.groups,
             |_| true,
             |server, cell| {
                 matrix.servers.insert(server, cell.clone());
@@ -118,41 +126,58 @@ impl Matrix {
     }
 }
 
-/// Goes through the servers of a body in their order, reading those that are `wanted`; `None` if it is none.
-pub(super) fn walk(
-    bytes: &[u8],
-    wanted: impl Fn(ServerRange) -> bool,
-    mut take: impl FnMut(ServerRange, &Cell),
-) -> Option<()> {
-    let mut from = In(bytes);
-    if from.byte()? != VERSION {
-        return None;
-    }
-    let mut names = Vec::new();
-    for _ in 0..from.len()? {
-        names.push(Group::from_number(from.number()?));
-    }
-    let mut cell = Cell::default();
-    for _ in 0..from.len()? {
-        let server = from.server()?;
-        let body = from.bytes()?;
-        if wanted(server) {
-            cell.read(In(body), &names)?;
-            take(server, &cell);
-        }
-    }
-    Some(())
+/// What [`Matrix::write`] gave, to go through.
+pub(super) struct Body<'b> {
+    /// The kinds of resets in it.
+    pub(super) groups: Vec<Group>,
+    servers: In<'b>,
 }
 
-impl Cell {
-    fn read(&mut self, mut from: In<'_>, names: &[Group]) -> Option<()> {
+impl<'b> Body<'b> {
+    /// `None` if it is none.
+    pub(super) fn read(bytes: &'b [u8]) -> Option<Self> {
+        let mut from = In(bytes);
+        if from.byte()? != VERSION {
+            return None;
+        }
+        let mut groups = Vec::new();
+        for _ in 0..from.len()? {
+            groups.push(Group::from_number(from.number()?));
+        }
+        Some(Self { groups, servers: from })
+    }
+
+    /// Goes through the servers in their order, reading those that are `wanted`; what stands in `names` at a
+    /// group's place is what it is called in cells.
+    pub(super) fn walk<N: Copy>(
+        &self,
+        names: &[N],
+        wanted: impl Fn(ServerRange) -> bool,
+        mut take: impl FnMut(ServerRange, &Cell<N>),
+    ) -> Option<()> {
+        let mut from = self.servers;
+        let mut cell = Cell::default();
+        for _ in 0..from.len()? {
+            let server = from.server()?;
+            let body = from.bytes()?;
+            if wanted(server) {
+                cell.read(In(body), names)?;
+                take(server, &cell);
+            }
+        }
+        Some(())
+    }
+}
+
+impl<N: Copy> Cell<N> {
+    fn read(&mut self, mut from: In<'_>, names: &[N]) -> Option<()> {
         self.connections = from.connections()?;
         self.last_minute = from.number()?;
         self.clients_least = from.number()?;
         self.groups.clear();
         for _ in 0..from.len()? {
-            let group = *names.get(usize::try_from(from.number()?).ok()?)?;
-            self.groups.push((group, from.number()?));
+            let name = *names.get(usize::try_from(from.number()?).ok()?)?;
+            self.groups.push((name, from.number()?));
         }
         Some(())
     }

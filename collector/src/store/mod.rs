@@ -26,7 +26,7 @@
 //! | `ledger.rs` | what has come, what is missing |
 //! | `shelf.rs`, `part.rs`, `row.rs`, `sieve.rs`, `sealed.rs` | events: all parts, one of them, its columns; which part holds one |
 //! | `ring.rs` | packets |
-//! | `library.rs`, `sums.rs`, `kinds.rs`, `tally.rs`, `profile.rs` | questions: open files, counts |
+//! | `library.rs`, `sums.rs`, `kinds.rs`, `places.rs`, `tally.rs`, `profile.rs` | questions: open files, counts |
 //! | `search.rs`, `by_events.rs`, `gathered.rs` | questions: events, and counts of them |
 //! | `files.rs`, `words.rs`, `bytes.rs` | SQLite files, words as numbers, numbers as bytes |
 //! | `backup.rs` | a copy while it is written |
@@ -50,6 +50,7 @@ mod library;
 mod matrix;
 mod options;
 mod part;
+mod places;
 pub(crate) mod profile;
 mod ring;
 mod rollup;

@@ -3,7 +3,7 @@
 //! Filters that minutes cannot answer, such as one by client, are answered from the events that are kept; what
 //! became of connections comes from minutes all the same.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use events::{Clients, Connections, Filter, ServerRange};
 use rusqlite::params;
@@ -16,9 +16,9 @@ use super::group::{Group, Named};
 use super::kinds::Kinds;
 use super::levels::{Level, Plan, Reach, Span, at, of_at};
 use super::library::{Deadline, Volume};
-use super::matrix;
+use super::matrix::{self, Cell};
 use super::profile::{Idle, Profile};
-use super::tally::{Series, ServerTally, Tally};
+use super::tally::{Series, ServerTallies, ServerTally, Tally};
 use super::total::{self, GroupTotal, Total};
 use super::writer;
 use crate::history::{Ask, IdleHistogram, Overview, ServerDetail, ServerList, ServerSummary};
@@ -84,26 +84,29 @@ impl Question<'_> {
 
     /// All servers that are asked for, each with its counts.
     fn servers(&self) -> Result<ServerTallies, StoreError> {
-        let mut servers: ServerTallies = HashMap::default();
+        let mut servers = ServerTallies::default();
         let ask = |group| self.kind(group);
         let mut kinds = Kinds::new(&ask);
+        let wants_all = !self.is_about_servers();
+        let mut add = |server, cell: &Cell<usize>, kinds: &mut Kinds<'_, _>| {
+            let tally = servers.of(server);
+            add_connections(&mut tally.connections, &cell.connections);
+            for (kind, count) in &cell.groups {
+                if let Some(named) = kinds.add_at(*kind, *count) {
+                    tally.add(named.cause, named.impact, *count);
+                    tally.last_minute = tally.last_minute.max(cell.last_minute);
+                    tally.clients_least = tally.clients_least.max(cell.clients_least);
+                }
+            }
+        };
         for (level, span) in &self.plan.parts {
             self.walk("matrix", *level, *span, |_, body| {
-                matrix::walk(
-                    body,
-                    |server| self.wants_server(server),
-                    |server, cell| {
-                        let tally = servers.entry(server).or_default();
-                        add_connections(&mut tally.connections, &cell.connections);
-                        for (group, count) in &cell.groups {
-                            if let Some(named) = kinds.add(*group, *count) {
-                                tally.add(named.cause, named.impact, *count);
-                                tally.last_minute = tally.last_minute.max(cell.last_minute);
-                                tally.clients_least = tally.clients_least.max(cell.clients_least);
-                            }
-                        }
-                    },
-                );
+                let Some(body) = matrix::Body::read(body) else { return };
+                // Asked for once a body, not once a server.
+                let places: Vec<usize> =
+                    body.groups.iter().map(|group| kinds.place(*group)).collect();
+                let is_wanted = |server| wants_all || self.wants_server(server);
+                body.walk(&places, is_wanted, |server, cell| add(server, cell, &mut kinds));
             })?;
         }
         Ok(servers)
@@ -116,7 +119,8 @@ impl Question<'_> {
         is_meant: impl Fn(ServerRange) -> bool,
     ) -> Result<(), StoreError> {
         self.walk("matrix", self.plan.step, self.plan.span, |key, body| {
-            matrix::walk(body, &is_meant, |_, cell| {
+            let Some(body) = matrix::Body::read(body) else { return };
+            body.walk(&body.groups, &is_meant, |_, cell| {
                 series.add_connections(of_at(key).0, &cell.connections);
             });
         })
@@ -140,40 +144,52 @@ impl Question<'_> {
         Ok(keys)
     }
 
-    /// Rollup rows of a server, merged by kind; `keys` of [`Self::keys`].
-    fn rows_of(
+    /// Goes through the rollup rows of a server that are asked for: kind, its name, body; `keys` of
+    /// [`Self::keys`].
+    fn each_row_of(
         &self,
         server: ServerRange,
         keys: &[(Level, Vec<i64>)],
-    ) -> Result<Vec<events::MinuteRow>, StoreError> {
+        mut each: impl FnMut(u64, Named, &[u8]),
+    ) -> Result<(), StoreError> {
         let failed = self.main.failed();
-        let mut rows: BTreeMap<u64, events::MinuteRow> = BTreeMap::new();
         if !self.wants_server(server) {
-            return Ok(Vec::new());
+            return Ok(());
         }
+        let server_key = server_key(server);
         for (level, keys) in keys {
             let sql = format!(
                 "SELECT kind, body FROM rollup_{} WHERE at = ? AND server = ?",
                 level.name()
             );
             let mut read = self.main.db.prepare_cached(&sql).map_err(&failed)?;
-            let server_key = server_key(server);
             for key in keys {
                 self.deadline.check()?;
                 let mut found = read.query(params![key, server_key]).map_err(&failed)?;
                 while let Some(row) = found.next().map_err(&failed)? {
                     let kind = row.get::<_, i64>(0).map_err(&failed)? as u64;
-                    let body =
-                        row.get_ref(1).and_then(|body| Ok(body.as_blob()?)).map_err(&failed)?;
                     let (named, is_wanted) = self.kind(Group::from_number(kind));
-                    if !is_wanted {
-                        continue;
+                    if is_wanted {
+                        let body = row.get_ref(1).and_then(|body| Ok(body.as_blob()?));
+                        each(kind, named, body.map_err(&failed)?);
                     }
-                    let Some(row) = detail::read(body, server, named) else { continue };
-                    rows.entry(kind).and_modify(|sum| sum.merge(&row)).or_insert(row);
                 }
             }
         }
+        Ok(())
+    }
+
+    /// The same rows, merged by kind.
+    fn rows_of(
+        &self,
+        server: ServerRange,
+        keys: &[(Level, Vec<i64>)],
+    ) -> Result<Vec<events::MinuteRow>, StoreError> {
+        let mut rows: BTreeMap<u64, events::MinuteRow> = BTreeMap::new();
+        self.each_row_of(server, keys, |kind, named, body| {
+            let Some(row) = detail::read(body, server, named) else { return };
+            rows.entry(kind).and_modify(|sum| sum.merge(&row)).or_insert(row);
+        })?;
         Ok(rows.into_values().collect())
     }
 
@@ -183,9 +199,7 @@ impl Question<'_> {
         keys: &[(Level, Vec<i64>)],
     ) -> Result<u64, StoreError> {
         let mut clients = Clients::default();
-        for row in self.rows_of(server, keys)? {
-            clients.merge(&row.clients);
-        }
+        self.each_row_of(server, keys, |_, _, body| detail::add_clients(body, &mut clients))?;
         Ok(clients.count())
     }
 
@@ -234,7 +248,7 @@ impl Reading<'_> {
             }
             if question.is_about_servers() {
                 head.connections = Connections::default();
-                for tally in servers.values() {
+                for tally in servers.iter().map(|(_, tally)| tally) {
                     add_connections(&mut head.connections, &tally.connections);
                 }
             }
@@ -317,7 +331,7 @@ impl Reading<'_> {
                 self.add_idle_of_events(question, &mut idle)?;
             } else if question.is_about_servers() {
                 let (servers, keys) = (question.servers()?, question.keys()?);
-                for (server, tally) in &servers {
+                for (server, tally) in servers.iter() {
                     if tally.resets.total() > 0 {
                         for row in question.rows_of(*server, &keys)? {
                             idle.add(&row.idle_before_s, &row.idle_timers);
@@ -411,12 +425,14 @@ fn add_resets(
         |one: ServerRange| server.is_none_or(|server| server == one) && question.wants_server(one);
     question.walk("matrix", step, span, |key, body| {
         let (second, _) = of_at(key);
-        matrix::walk(body, is_meant, |_, cell| {
+        let Some(body) = matrix::Body::read(body) else { return };
+        let places: Vec<usize> = body.groups.iter().map(|group| kinds.place(*group)).collect();
+        body.walk(&places, is_meant, |_, cell| {
             if server.is_some() {
                 series.add_connections(second, &cell.connections);
             }
-            for (group, count) in &cell.groups {
-                kinds.add(*group, *count);
+            for (kind, count) in &cell.groups {
+                kinds.add_at(*kind, *count);
             }
         });
         kinds.tell(second, series);
@@ -424,9 +440,6 @@ fn add_resets(
     kinds.sum(tally);
     Ok(())
 }
-
-/// Servers are drawn by who opens connections: their hash is keyed.
-pub(super) type ServerTallies = HashMap<ServerRange, ServerTally, foldhash::fast::RandomState>;
 
 const ANY_SERVER: ServerRange = ServerRange {
     ip: std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),

@@ -9,6 +9,7 @@ use super::bytes::add_connections;
 use super::group::Named;
 use super::kinds::StepCounts;
 use super::levels::Span;
+use super::places::Places;
 use crate::answers::NameRow;
 use crate::history::{Overview, ServerSummary, Step};
 use crate::impacts::ImpactCounts;
@@ -125,6 +126,37 @@ impl Series {
     }
 }
 
+/// Servers while they are added up.
+#[derive(Default)]
+pub(super) struct ServerTallies {
+    places: Places<ServerRange>,
+    tallies: Vec<ServerTally>,
+}
+
+impl ServerTallies {
+    /// Of a server, empty if it is new.
+    pub(super) fn of(&mut self, server: ServerRange) -> &mut ServerTally {
+        let place = self.places.of(server);
+        if place == self.tallies.len() {
+            self.tallies.push(ServerTally::default());
+        }
+        &mut self.tallies[place]
+    }
+
+    pub(super) fn get(&self, server: &ServerRange) -> Option<&ServerTally> {
+        self.places.get(server).map(|place| &self.tallies[place])
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&ServerRange, &ServerTally)> {
+        self.places.keys().iter().zip(&self.tallies)
+    }
+
+    /// Keeps what is said of connections only.
+    pub(super) fn forget_resets(&mut self) {
+        self.tallies.iter_mut().for_each(ServerTally::forget_resets);
+    }
+}
+
 /// A server while it is added up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ServerTally {
@@ -154,8 +186,7 @@ impl ServerTally {
         }
     }
 
-    /// Keeps what is said of connections only.
-    pub(crate) fn forget_resets(&mut self) {
+    fn forget_resets(&mut self) {
         *self = Self { connections: self.connections, ..Self::default() };
     }
 

@@ -47,8 +47,12 @@ impl Clients {
 
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Self) {
-        for (index, rank) in other.registers.iter().enumerate() {
-            self.raise(index, *rank);
+        if self.registers.is_empty() {
+            self.registers.clone_from(&other.registers);
+            return;
+        }
+        for (register, rank) in self.registers.iter_mut().zip(&other.registers) {
+            *register = (*register).max(*rank);
         }
     }
 
@@ -59,7 +63,7 @@ impl Clients {
             return 0;
         }
         let m = Self::REGISTERS as f64;
-        let sum: f64 = self.registers.iter().map(|rank| (-f64::from(*rank)).exp2()).sum();
+        let sum: f64 = self.registers.iter().map(|rank| HALVES[usize::from(*rank) % 64]).sum();
         let raw = 0.7213 / (1.0 + 1.079 / m) * m * m / sum;
         let zeros = self.registers.iter().filter(|rank| **rank == 0).count();
         let estimate = if raw <= 2.5 * m && zeros > 0 { m * (m / zeros as f64).ln() } else { raw };
@@ -103,22 +107,29 @@ impl Clients {
     /// Of what [`Clients::to_bytes`] gave; `None` of anything else.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut clients = Self::default();
+        clients.add_bytes(bytes).then_some(clients)
+    }
+
+    /// Adds those of what [`Clients::to_bytes`] gave; false, and perhaps some of them added, of anything else.
+    #[must_use]
+    pub fn add_bytes(&mut self, bytes: &[u8]) -> bool {
         if bytes.len() == Self::REGISTERS {
-            return Self::of_registers(bytes);
+            let all = Self::of_registers(bytes);
+            return all.map(|all| self.merge(&all)).is_some();
         }
         let entries = bytes.chunks_exact(3);
         if !entries.remainder().is_empty() || bytes.len() > Self::REGISTERS {
-            return None;
+            return false;
         }
-        let mut clients = Self::default();
         for entry in entries {
             let index = usize::from(entry[0]) << 8 | usize::from(entry[1]);
             if index >= Self::REGISTERS || !(1..=RANK_MAX).contains(&entry[2]) {
-                return None;
+                return false;
             }
-            clients.raise(index, entry[2]);
+            self.raise(index, entry[2]);
         }
-        Some(clients)
+        true
     }
 }
 
@@ -170,6 +181,16 @@ const fn mix(value: u64) -> u64 {
 }
 
 const INDEX_BITS: u32 = 10;
+/// A half to the power of each rank.
+const HALVES: [f64; 64] = {
+    let mut halves = [1.0; 64];
+    let mut rank = 1;
+    while rank < 64 {
+        halves[rank] = halves[rank - 1] / 2.0;
+        rank += 1;
+    }
+    halves
+};
 /// Zeros in the other bits, and one.
 const RANK_MAX: u8 = (64 - INDEX_BITS + 1) as u8;
 
