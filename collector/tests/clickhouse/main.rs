@@ -2,14 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+mod engine;
 mod past;
 #[path = "../../../delivery/tests/servers/mod.rs"]
 mod servers;
 #[path = "../store_support/mod.rs"]
 mod store_support;
-
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
 
 use bytes::Bytes;
 use collector::{Arrival, ClickHouse, ClickHouseOptions, Keep as _};
@@ -18,45 +16,7 @@ use events::{
 };
 use serde_json::{Value, json};
 
-/// The engine; ends with the test.
-struct Engine {
-    process: Child,
-    options: ClickHouseOptions,
-    _directory: tempfile::TempDir,
-}
-
-impl Engine {
-    fn start() -> Option<Self> {
-        let python = servers::program("venv/bin/python")?;
-        let directory = tempfile::tempdir().unwrap();
-        let mut process = Command::new(python)
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clickhouse/server.py"))
-            .arg(directory.path().join("engine"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut port = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut port).unwrap();
-        let url = format!("http://127.0.0.1:{}", port.trim());
-        let options = ClickHouseOptions { url, ..ClickHouseOptions::default() };
-        Some(Self { process, options, _directory: directory })
-    }
-
-    fn ask(&self, question: &str) -> String {
-        let mut response = ureq::post(&self.options.url)
-            .header("x-clickhouse-database", "rstscope")
-            .send(question)
-            .unwrap();
-        response.body_mut().read_to_string().unwrap().trim().to_owned()
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use engine::Engine;
 
 fn arrival(kind: RecordKind, sequence: u64, body: Value) -> Arrival {
     Arrival {
