@@ -6,10 +6,19 @@
 //! | `options.rs` | [`ClickHouseOptions`] |
 //! | `client.rs` | statements over HTTP |
 //! | `rows.rs` | records as rows |
+//! | `revisions.rs` | [`Revisions`]: events that logs told anew |
 //! | `sums.rs`, `search.rs` | what is asked of it, [`Past`](crate::Past): counts, single events |
 //! | `answers.rs` | rows of answers about counts |
 //! | `condition.rs`, `parameters.rs` | what is meant as SQL, and values beside it |
 //! | `schema/*.sql` | the tables, one file a version |
+//!
+//! **Logs and several collectors.** A collector joins the lines that reach it with the events that it was given
+//! itself; it does not ask for those of others. So where several share a stream, every one of them must be sent
+//! all lines (most writers of syslog take several destinations), and then each event meets its line wherever it
+//! came; of two resets of one tuple that two collectors were given, each knows one, and may take a line to mean
+//! it. Lines must not be spread over collectors: an event whose line went elsewhere is not joined, and may be said
+//! to be `absent` from the log. An event told anew is a later revision; the highest one holds, of two equal ones
+//! the last.
 //!
 //! **Once.** Events are replaced by later tellings of themselves. A minute is looked for by its name before it
 //! is inserted, and inserted under that name as a token, which tables and the views behind them remember:
@@ -20,6 +29,7 @@ mod client;
 mod condition;
 mod options;
 mod parameters;
+mod revisions;
 mod rows;
 mod search;
 mod sums;
@@ -33,10 +43,12 @@ use events::{Event, Evidence, Minute, RecordKind};
 use sha1::{Digest as _, Sha1};
 
 pub use options::ClickHouseOptions;
+pub use revisions::Revisions;
 
+use crate::logs::Revision;
 use crate::receive::{Arrival, Keep, KeepError, Kept};
 use crate::store::levels::Reach;
-use crate::store::{StoreError, StoreOptions, checks};
+use crate::store::{StoreError, StoreOptions, checks, facts};
 use client::Client;
 use parameters::Parameters;
 
@@ -154,6 +166,33 @@ impl ClickHouse {
         let rows: String =
             events.iter().map(|(arrival, event)| rows::event(arrival, event)).collect();
         self.client.insert("events", &token, &rows)
+    }
+
+    /// Takes events that were told anew, because logs had more to say: whichever telling is the latest holds.
+    /// Those of a time that is no longer kept are left out.
+    ///
+    /// # Errors
+    /// They could not be written.
+    pub fn revise(&self, revisions: &[Revision]) -> Result<(), ClickHouseError> {
+        let mut rows = String::new();
+        for Revision { sensor, event } in revisions {
+            let line = facts::line_of(sensor, event).unwrap_or_default();
+            let Ok(read) = checks::event(&line, now_s(), EVENTS_D) else { continue };
+            let arrival = Arrival {
+                // No record of the sensor says it.
+                session: 0,
+                sequence: 0,
+                sensor: sensor.clone(),
+                kind: RecordKind::Event,
+                is_test: false,
+                json: line.into(),
+            };
+            rows.push_str(&rows::event(&arrival, &read));
+        }
+        match rows.as_str() {
+            "" => Ok(()),
+            rows => self.client.insert("events", "", rows),
+        }
     }
 
     fn insert_evidence(&self, all: &[(&Arrival, Evidence)]) -> Result<(), ClickHouseError> {

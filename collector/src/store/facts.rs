@@ -163,7 +163,7 @@ impl Lean<'_> {
 }
 
 /// The line of an event that was told anew here and not by its sensor.
-pub(super) fn line_of(sensor: &str, event: &Event) -> serde_json::Result<Vec<u8>> {
+pub(crate) fn line_of(sensor: &str, event: &Event) -> serde_json::Result<Vec<u8>> {
     #[derive(serde::Serialize)]
     struct Line<'e> {
         sensor: &'e str,

@@ -22,7 +22,7 @@ impl Engine {
         let (directory, port) = (tempfile::tempdir().unwrap(), servers::free_port());
         let mut command = Command::new(python);
         command
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clickhouse/server.py"))
+            .args(["-c", include_str!("server.py")])
             .arg(directory.path().join("engine"))
             .arg(port.to_string());
         let process = Process::start(command);
