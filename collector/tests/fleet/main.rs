@@ -245,4 +245,4 @@ const KILLS: &str = "RSTSCOPE_FLEET_KILLS";
 const COLLECTORS: usize = 3;
 /// Events asked for at a time; they are a millisecond apart.
 const WINDOW: usize = 4000;
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(500);
