@@ -60,7 +60,7 @@ pub use answers::{
     Snapshot, StatusPage, VersionPage, Vocabulary, Word,
 };
 pub use archive::{Archive, ArchiveError};
-pub use clickhouse::{ClickHouse, ClickHouseError, ClickHouseOptions};
+pub use clickhouse::{ClickHouse, ClickHouseError, ClickHouseOptions, Revisions};
 pub use delivery_state::{DeliveryState, SinkState, SpoolState};
 pub use error::Error;
 pub use health::Health;

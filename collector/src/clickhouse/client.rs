@@ -47,7 +47,17 @@ impl Client {
 
     /// Has a statement done.
     pub(super) fn execute(&self, what: &str, statement: &str) -> Result<(), ClickHouseError> {
-        self.post(what, statement, true, &Parameters::default()).map(drop)
+        self.execute_with(what, statement, &Parameters::default())
+    }
+
+    /// The same with values beside it.
+    pub(super) fn execute_with(
+        &self,
+        what: &str,
+        statement: &str,
+        parameters: &Parameters,
+    ) -> Result<(), ClickHouseError> {
+        self.post(what, statement, true, parameters).map(drop)
     }
 
     /// The answer, without white space around it.
@@ -78,22 +88,10 @@ impl Client {
         answer.lines().filter(|line| !line.is_empty()).map(read).collect()
     }
 
-    /// Inserts rows, once under a token.
-    pub(super) fn insert(
-        &self,
-        table: &str,
-        token: &str,
-        rows: &str,
-    ) -> Result<(), ClickHouseError> {
-        let settings = match token {
-            "" => String::new(),
-            token => format!(
-                " SETTINGS insert_deduplication_token = {}, deduplicate_blocks_in_dependent_materialized_views = 1, \
-                 async_insert = 0",
-                quoted(token)
-            ),
-        };
-        let statement = format!("INSERT INTO {table}{settings} FORMAT JSONEachRow\n{rows}");
+    /// Inserts rows; they are there when this returns.
+    pub(super) fn insert(&self, table: &str, rows: &str) -> Result<(), ClickHouseError> {
+        let statement =
+            format!("INSERT INTO {table} SETTINGS async_insert = 0 FORMAT JSONEachRow\n{rows}");
         self.execute(&format!("insert into {table}"), &statement)
     }
 
@@ -137,23 +135,6 @@ impl Client {
     }
 }
 
-/// Text as a literal of SQL.
-pub(super) fn quoted(text: &str) -> String {
-    let mut literal = String::with_capacity(text.len() + 2);
-    literal.push('\'');
-    for character in text.chars() {
-        match character {
-            '\'' | '\\' => {
-                literal.push('\\');
-                literal.push(character);
-            }
-            other => literal.push(other),
-        }
-    }
-    literal.push('\'');
-    literal
-}
-
 /// What an answer may be at most, and how numbers of 64 bits are told. The time that it may take is that of the
 /// request: what nobody waits for any more is given up.
 const ANSWER_SETTINGS: &str = "SETTINGS max_result_rows = 500000, result_overflow_mode = 'throw', \
@@ -163,13 +144,3 @@ const ANSWER_SETTINGS: &str = "SETTINGS max_result_rows = 500000, result_overflo
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
 /// Characters of what the server said that go into a message.
 const SAID_CHARS_MAX: usize = 400;
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_name_cannot_end_its_quotes() {
-        assert_eq!(quoted(r"a'; DROP TABLE x; --\"), r"'a\'; DROP TABLE x; --\\'");
-    }
-}

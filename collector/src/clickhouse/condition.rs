@@ -24,9 +24,9 @@ impl Table {
     pub(super) fn name(self) -> String {
         match self {
             Self::Counts(name, Level::Minute) => format!("{name}_1m AS m FINAL"),
-            Self::Counts(name, Level::TenMinutes) => format!("{name}_10m AS m"),
+            Self::Counts(name, Level::TenMinutes) => format!("{name}_10m AS m FINAL"),
             // Days are added up from hours.
-            Self::Counts(name, Level::Hour | Level::Day) => format!("{name}_1h AS m"),
+            Self::Counts(name, Level::Hour | Level::Day) => format!("{name}_1h AS m FINAL"),
             Self::Events => "events AS m FINAL".to_owned(),
         }
     }
@@ -77,8 +77,7 @@ impl Table {
     /// Different clients: registers, or how many.
     pub(super) const fn clients(self) -> &'static str {
         match self {
-            Self::Counts(_, Level::Minute) => "maxForEach(clients) AS registers",
-            Self::Counts(..) => "maxForEachMerge(clients) AS registers",
+            Self::Counts(..) => "maxForEach(clients) AS registers",
             Self::Events => "uniqExact(client_ip) AS counted",
         }
     }

@@ -5,21 +5,33 @@
 //! | `mod.rs` | [`ClickHouse`]: tables made and migrated, batches kept |
 //! | `options.rs` | [`ClickHouseOptions`] |
 //! | `client.rs` | statements over HTTP |
-//! | `rows.rs` | records as rows |
+//! | `rows.rs`, `rollup.rs` | records as rows; minutes, and what is added up from them |
+//! | `revisions.rs` | [`Revisions`]: events that logs told anew |
 //! | `sums.rs`, `search.rs` | what is asked of it, [`Past`](crate::Past): counts, single events |
 //! | `answers.rs` | rows of answers about counts |
 //! | `condition.rs`, `parameters.rs` | what is meant as SQL, and values beside it |
 //! | `schema/*.sql` | the tables, one file a version |
 //!
+//! **Logs and several collectors.** A collector joins the lines that reach it with the events that it was given
+//! itself; it does not ask for those of others. So where several share a stream, every one of them must be sent
+//! all lines (most writers of syslog take several destinations), and then each event meets its line wherever it
+//! came; of two resets of one tuple that two collectors were given, each knows one, and may take a line to mean
+//! it. Lines must not be spread over collectors: an event whose line went elsewhere is not joined, and may be said
+//! to be `absent` from the log. An event told anew is a later revision; the highest one holds, of two equal ones
+//! the last.
+//!
 //! **Once.** Events are replaced by later tellings of themselves. A minute is looked for by its name before it
-//! is inserted, and inserted under that name as a token, which tables and the views behind them remember:
-//! so two collectors that are given the same minute at the same time add it once.
+//! is inserted; where it is inserted twice after all, because two collectors were given it at the same time or one
+//! of them or the server died, it replaces itself, and sums are made anew from what is there: nothing is ever
+//! added to a sum (`rollup.rs`).
 
 mod answers;
 mod client;
 mod condition;
 mod options;
 mod parameters;
+mod revisions;
+mod rollup;
 mod rows;
 mod search;
 mod sums;
@@ -29,16 +41,16 @@ mod wire;
 use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use events::{Event, Evidence, Minute, RecordKind};
-use sha1::{Digest as _, Sha1};
+use events::{Event, Evidence, RecordKind};
 
 pub use options::ClickHouseOptions;
+pub use revisions::Revisions;
 
+use crate::logs::Revision;
 use crate::receive::{Arrival, Keep, KeepError, Kept};
 use crate::store::levels::Reach;
-use crate::store::{StoreError, StoreOptions, checks};
+use crate::store::{StoreError, StoreOptions, checks, facts};
 use client::Client;
-use parameters::Parameters;
 
 /// ClickHouse as a store.
 pub struct ClickHouse {
@@ -150,10 +162,36 @@ impl ClickHouse {
         if events.is_empty() {
             return Ok(());
         }
-        let token = token(events.iter().map(|(arrival, _)| *arrival));
         let rows: String =
             events.iter().map(|(arrival, event)| rows::event(arrival, event)).collect();
-        self.client.insert("events", &token, &rows)
+        self.client.insert("events", &rows)
+    }
+
+    /// Takes events that were told anew, because logs had more to say: whichever telling is the latest holds.
+    /// Those of a time that is no longer kept are left out.
+    ///
+    /// # Errors
+    /// They could not be written.
+    pub fn revise(&self, revisions: &[Revision]) -> Result<(), ClickHouseError> {
+        let mut rows = String::new();
+        for Revision { sensor, event } in revisions {
+            let line = facts::line_of(sensor, event).unwrap_or_default();
+            let Ok(read) = checks::event(&line, now_s(), EVENTS_D) else { continue };
+            let arrival = Arrival {
+                // No record of the sensor says it.
+                session: 0,
+                sequence: 0,
+                sensor: sensor.clone(),
+                kind: RecordKind::Event,
+                is_test: false,
+                json: line.into(),
+            };
+            rows.push_str(&rows::event(&arrival, &read));
+        }
+        match rows.as_str() {
+            "" => Ok(()),
+            rows => self.client.insert("events", rows),
+        }
     }
 
     fn insert_evidence(&self, all: &[(&Arrival, Evidence)]) -> Result<(), ClickHouseError> {
@@ -162,22 +200,7 @@ impl ClickHouse {
         }
         let rows: String =
             all.iter().map(|(arrival, evidence)| rows::evidence(arrival, evidence)).collect();
-        self.client.insert("evidence", "", &rows)
-    }
-
-    /// Rows first, the minute itself last: whoever finds it there knows that all is.
-    fn insert_minute(&self, arrival: &Arrival, minute: &Minute) -> Result<(), ClickHouseError> {
-        let token = format!("{}/{}", arrival.sensor, minute.id);
-        for (table, rows) in [
-            ("rows_1m", rows::minute_rows(arrival, minute)),
-            ("services_1m", rows::minute_services(arrival, minute)),
-            ("minutes", rows::minute(arrival, minute)),
-        ] {
-            if !rows.is_empty() {
-                self.client.insert(table, &token, &rows)?;
-            }
-        }
-        Ok(())
+        self.client.insert("evidence", &rows)
     }
 
     /// Notes the numbers of what came.
@@ -188,29 +211,7 @@ impl ClickHouse {
         if rows.is_empty() {
             return Ok(());
         }
-        self.client.insert("came", "", &rows)
-    }
-
-    /// The names of those minutes that are there.
-    fn known(
-        &self,
-        minutes: &[(&Arrival, Minute)],
-    ) -> Result<HashSet<(String, String)>, ClickHouseError> {
-        #[derive(serde::Deserialize)]
-        struct Name {
-            sensor: String,
-            id: String,
-        }
-        let mut known = HashSet::new();
-        for some in minutes.chunks(NAMES_MAX) {
-            let mut parameters = Parameters::default();
-            let names = some.iter().map(|(_, minute)| minute.id.as_str());
-            let names = parameters.bind_all("String", names);
-            let sql = format!("SELECT DISTINCT sensor, id FROM minutes WHERE id IN {names}");
-            let found: Vec<Name> = self.client.rows("look for minutes", &sql, &parameters)?;
-            known.extend(found.into_iter().map(|name| (name.sensor, name.id)));
-        }
-        Ok(known)
+        self.client.insert("came", &rows)
     }
 }
 
@@ -237,14 +238,7 @@ impl Keep for ClickHouse {
         let failed = |error: ClickHouseError| KeepError(error.to_string());
         self.insert_events(&events).map_err(failed)?;
         self.insert_evidence(&evidence).map_err(failed)?;
-        let mut known = self.known(&minutes).map_err(failed)?;
-        for (arrival, minute) in &minutes {
-            if !known.insert((arrival.sensor.clone(), minute.id.clone())) {
-                kept.repeated += 1;
-                continue;
-            }
-            self.insert_minute(arrival, minute).map_err(failed)?;
-        }
+        kept.repeated = self.insert_minutes(minutes, now_s).map_err(failed)?;
         self.note(batch, &kept).map_err(failed)?;
         kept.new = (batch.len() - kept.refused.len()) as u64 - kept.repeated;
         Ok(kept)
@@ -261,19 +255,6 @@ fn reach() -> Reach {
     Reach::of(&kept, now_s())
 }
 
-/// What a gathered batch is known by: all of its records, since others may have the same first and last.
-fn token<'a>(batch: impl Iterator<Item = &'a Arrival>) -> String {
-    let mut hash = Sha1::new();
-    for arrival in batch {
-        // No name of a sensor holds a line feed.
-        hash.update(arrival.sensor.as_bytes());
-        hash.update(b"\n");
-        hash.update(arrival.session.to_be_bytes());
-        hash.update(arrival.sequence.to_be_bytes());
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// The statements of a file, without comments.
 fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
     sql.split(";\n")
@@ -286,8 +267,6 @@ fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
         .filter(|statement| !statement.is_empty())
 }
 
-/// Names in a question: it stays shorter than what proxies let through.
-const NAMES_MAX: usize = 100;
 /// How long the tables keep records; a day is a partition, and an insert may touch a hundred.
 const EVENTS_D: u32 = 90;
 const EVIDENCE_D: u32 = 30;
@@ -297,39 +276,18 @@ const MINUTES_S: u64 = 400 * 86_400;
 const SCHEMA: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (version UInt32, made DateTime) \
                         ENGINE = MergeTree ORDER BY version";
-/// The first year of versions whose views remember tokens as well.
+/// The year of the oldest versions that know all that is asked.
 const VERSION_LEAST: u32 = 23;
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use events::RecordKind;
-
-    use super::{Arrival, ClickHouse, ClickHouseOptions, SCHEMA, statements, token};
-
-    #[test]
-    fn a_batch_with_the_same_ends_is_another_batch() {
-        let token = |sequences: &[u64]| {
-            let arrival = |sequence: &u64| Arrival {
-                session: 7,
-                sequence: *sequence,
-                sensor: "a".to_owned(),
-                kind: RecordKind::Event,
-                is_test: false,
-                json: Bytes::new(),
-            };
-            token(sequences.iter().map(arrival).collect::<Vec<_>>().iter())
-        };
-        assert_eq!(token(&[1, 2, 9]), token(&[1, 2, 9]));
-        assert_ne!(token(&[1, 2, 9]), token(&[1, 3, 9]));
-        assert_eq!(token(&[1]).len(), 40);
-    }
+    use super::{ClickHouse, ClickHouseOptions, SCHEMA, statements};
 
     #[test]
     fn statements_are_told_apart_and_comments_left_out() {
         let all: Vec<&str> = statements(SCHEMA[0]).collect();
-        assert!(all.iter().all(|statement| statement.starts_with("CREATE ")), "{all:?}");
-        assert_eq!(all.iter().filter(|s| s.starts_with("CREATE MATERIALIZED VIEW")).count(), 4);
+        assert!(all.iter().all(|statement| statement.starts_with("CREATE TABLE ")), "{all:?}");
+        assert_eq!(all.len(), 9);
         let ddl = ClickHouse::ddl(&ClickHouseOptions::default());
         assert!(ddl.contains("schema_version") && ddl.contains("USE rstscope;"));
     }

@@ -24,7 +24,7 @@ pub struct ClickHouseOptions {
     /// Records that an insert waits for, at most for `wait_s`: ClickHouse likes few and large ones.
     #[schemars(range(min = 1, max = 20_000))]
     pub records_least: usize,
-    /// Seconds that the first of them waits, 0 to 10.
+    /// Seconds that the first of them waits, 0 to 10; a tenth of it where no others come meanwhile.
     #[schemars(range(min = 0.0, max = 10.0))]
     pub wait_s: f64,
 }

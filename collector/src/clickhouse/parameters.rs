@@ -28,7 +28,7 @@ impl Parameters {
         let mut list = String::from("[");
         for value in values {
             let comma = if list.len() > 1 { "," } else { "" };
-            let _ = write!(list, "{comma}{}", super::client::quoted(value));
+            let _ = write!(list, "{comma}{}", quoted(value));
         }
         list.push(']');
         // A list is read as it stands; its texts have quotes and marks of their own.
@@ -39,6 +39,20 @@ impl Parameters {
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
+}
+
+/// Text as a literal of SQL.
+fn quoted(text: &str) -> String {
+    let mut literal = String::with_capacity(text.len() + 2);
+    literal.push('\'');
+    for character in text.chars() {
+        if matches!(character, '\'' | '\\') {
+            literal.push('\\');
+        }
+        literal.push(character);
+    }
+    literal.push('\'');
+    literal
 }
 
 /// As values are written between tabs.
@@ -59,7 +73,12 @@ fn escaped(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Parameters;
+    use super::{Parameters, quoted};
+
+    #[test]
+    fn a_name_cannot_end_its_quotes() {
+        assert_eq!(quoted(r"a'; DROP TABLE x; --\"), r"'a\'; DROP TABLE x; --\\'");
+    }
 
     #[test]
     fn values_stand_beside_the_question_and_end_nowhere_early() {

@@ -81,18 +81,20 @@ pub(super) fn minute(arrival: &Arrival, minute: &Minute) -> String {
     line(Value::Object(row))
 }
 
-pub(super) fn minute_services(arrival: &Arrival, minute: &Minute) -> String {
+pub(super) fn minute_services(arrival: &Arrival, minute: &Minute, day: u16) -> String {
     let row = |(number, service): (usize, &events::ServiceRow)| {
-        let mut row = place(arrival, minute, number, service.server);
+        let mut row = place(arrival, minute, day, number, service.server);
         add_connections(&mut row, &service.connections);
         line(Value::Object(row))
     };
     minute.services.iter().enumerate().map(row).collect()
 }
 
-pub(super) fn minute_rows(arrival: &Arrival, minute: &Minute) -> String {
+/// `day`: when it came, days since the Unix epoch.
+pub(super) fn minute_rows(arrival: &Arrival, minute: &Minute, day: u16) -> String {
     let all = minute.rows.iter().enumerate();
-    all.map(|(number, row)| minute_row(place(arrival, minute, number, row.server), row)).collect()
+    all.map(|(number, row)| minute_row(place(arrival, minute, day, number, row.server), row))
+        .collect()
 }
 
 fn minute_row(mut columns: Map<String, Value>, row: &MinuteRow) -> String {
@@ -121,12 +123,14 @@ fn minute_row(mut columns: Map<String, Value>, row: &MinuteRow) -> String {
 fn place(
     arrival: &Arrival,
     minute: &Minute,
+    day: u16,
     number: usize,
     server: ServerRange,
 ) -> Map<String, Value> {
     Map::from_iter([
         ("sensor".to_owned(), json!(arrival.sensor)),
         ("minute".to_owned(), json!(minute.id)),
+        ("day".to_owned(), json!(day)),
         ("row".to_owned(), json!(number)),
         ("start".to_owned(), json!(seconds(minute.start))),
         ("server_ip".to_owned(), json!(v6(server.ip))),

@@ -97,12 +97,12 @@ fn rows_are_inserted_over_http_as_json_lines() {
         is_test: false,
         json: Bytes::from(json),
     };
-    client.insert("events", "", &rows::event(&arrival, &event).repeat(1000)).unwrap();
+    insert(&client, "events", &rows::event(&arrival, &event).repeat(1000)).unwrap();
     let at = ServerRange { ip: [10, 0, 0, 1].into(), port: Some(443), prefix: None };
     let connections = Connections { opened: 5, ..Connections::default() };
     let minute =
         Minute { services: vec![ServiceRow { server: at, connections }; 3], ..Minute::default() };
-    client.insert("services", "", &rows::minute_services(&arrival, &minute)).unwrap();
+    insert(&client, "services", &rows::minute_services(&arrival, &minute, 20_000)).unwrap();
     let asked = |question: &str| client.text("ask", question, true).unwrap();
     assert_eq!(
         asked(
@@ -112,13 +112,19 @@ fn rows_are_inserted_over_http_as_json_lines() {
     );
     assert_eq!(asked("SELECT any(hex(json)) FROM events"), hex(json));
     assert_eq!(asked("SELECT sum(opened), any(server_ip) FROM services"), "15\t::ffff:10.0.0.1");
-    let lost = client.insert("nowhere", "", "{}").unwrap_err().to_string();
+    let lost = insert(&client, "nowhere", "{}").unwrap_err().to_string();
     assert!(lost.contains("insert into nowhere") && lost.contains("doesn't exist"), "{lost}");
     let old = ClickHouse::open(&server.options).err().unwrap();
     assert!(
         matches!(&old, ClickHouseError::TooOld { found, .. } if found.starts_with("18.")),
         "{old}"
     );
+}
+
+/// As `Client::insert`, without what this old one does not know.
+fn insert(client: &Client, table: &str, rows: &str) -> Result<(), ClickHouseError> {
+    let statement = format!("INSERT INTO {table} FORMAT JSONEachRow\n{rows}");
+    client.execute(&format!("insert into {table}"), &statement)
 }
 
 fn hex(text: &str) -> String {
@@ -130,7 +136,7 @@ const EVENTS: &str = "CREATE TABLE events (id FixedString(16), version UInt32, s
     community_id String, origin String, origin_confidence Float64, cause String, cause_confidence Float64,
     impact String, stage String, effect String, role String, agreement String, json String) ENGINE = Log";
 const SERVICES: &str =
-    "CREATE TABLE services (sensor String, minute String, row UInt32, start UInt32,
+    "CREATE TABLE services (sensor String, minute String, day UInt16, row UInt32, start UInt32,
     server_ip String, server_port UInt16, server_prefix UInt8, opened UInt64, midstream UInt64,
     established UInt64, closed_well UInt64, reset UInt64, timed_out UInt64, unanswered UInt64,
     still_open UInt64) ENGINE = Log";

@@ -15,7 +15,8 @@ use super::counts::{Outcome, StoreCounts};
 use super::error::ReceiveError;
 use super::keep::{Arrival, Keep};
 
-/// How much is committed at a time.
+/// How much is committed at a time. Where nothing comes for a tenth of `wait`, nothing more is waited for: who sends
+/// one request after the other sends none until he is answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Gather {
     /// Records that a commit waits for, at most for `wait`.
@@ -110,7 +111,8 @@ impl Clerk {
         let mut parcels = vec![first];
         while records < RECORDS_MAX && bytes < BYTES_MAX {
             let next = if records < self.gather.records_least {
-                self.parcels.recv_deadline(deadline)
+                let quiet = Instant::now() + self.gather.wait / 10;
+                self.parcels.recv_deadline(deadline.min(quiet))
             } else {
                 self.parcels.try_recv().map_err(|_| RecvTimeoutError::Timeout)
             };

@@ -63,8 +63,9 @@ pub(crate) fn id_number(id: &str) -> Option<u64> {
 
 /// What a Community ID is found by.
 pub(super) fn community_number(id: &str) -> Option<u64> {
-    let mut digest = [0; 20];
-    let read = STANDARD.decode_slice_unchecked(id.strip_prefix("1:")?, &mut digest).ok()?;
+    // 20 bytes; the decoder wants room for the 21 that 28 letters may hold.
+    let mut digest = [0; 21];
+    let read = STANDARD.decode_slice(id.strip_prefix("1:")?, &mut digest).ok()?;
     (read == 20).then(|| u64::from_be_bytes(digest[..8].try_into().expect("eight bytes")))
 }
 
@@ -163,7 +164,7 @@ impl Lean<'_> {
 }
 
 /// The line of an event that was told anew here and not by its sensor.
-pub(super) fn line_of(sensor: &str, event: &Event) -> serde_json::Result<Vec<u8>> {
+pub(crate) fn line_of(sensor: &str, event: &Event) -> serde_json::Result<Vec<u8>> {
     #[derive(serde::Serialize)]
     struct Line<'e> {
         sensor: &'e str,
@@ -181,3 +182,18 @@ pub(super) fn checked(json: &[u8]) -> Result<&[u8], Unreadable> {
 }
 
 const EVENT_BYTES_MAX: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::community_number;
+
+    #[test]
+    fn a_community_id_of_any_length_is_read_or_is_none() {
+        let genuine = "1:4XKFrcviN/pwMTNVqAjw5e/T0Vk=";
+        assert_eq!(community_number(genuine), Some(0xe172_85ad_cbe2_37fa));
+        for len in 0..200 {
+            assert_eq!(community_number(&format!("1:{}", "A".repeat(len))), None, "{len}");
+        }
+        assert_eq!(community_number(&format!("{genuine}===")), None);
+    }
+}

@@ -2,14 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+mod engine;
 mod past;
 #[path = "../../../delivery/tests/servers/mod.rs"]
 mod servers;
 #[path = "../store_support/mod.rs"]
 mod store_support;
-
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
 
 use bytes::Bytes;
 use collector::{Arrival, ClickHouse, ClickHouseOptions, Keep as _};
@@ -18,45 +16,7 @@ use events::{
 };
 use serde_json::{Value, json};
 
-/// The engine; ends with the test.
-struct Engine {
-    process: Child,
-    options: ClickHouseOptions,
-    _directory: tempfile::TempDir,
-}
-
-impl Engine {
-    fn start() -> Option<Self> {
-        let python = servers::program("venv/bin/python")?;
-        let directory = tempfile::tempdir().unwrap();
-        let mut process = Command::new(python)
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clickhouse/server.py"))
-            .arg(directory.path().join("engine"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut port = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut port).unwrap();
-        let url = format!("http://127.0.0.1:{}", port.trim());
-        let options = ClickHouseOptions { url, ..ClickHouseOptions::default() };
-        Some(Self { process, options, _directory: directory })
-    }
-
-    fn ask(&self, question: &str) -> String {
-        let mut response = ureq::post(&self.options.url)
-            .header("x-clickhouse-database", "rstscope")
-            .send(question)
-            .unwrap();
-        response.body_mut().read_to_string().unwrap().trim().to_owned()
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use engine::Engine;
 
 fn arrival(kind: RecordKind, sequence: u64, body: Value) -> Arrival {
     Arrival {
@@ -79,10 +39,14 @@ fn event(number: u64, change: impl FnOnce(&mut Event)) -> Arrival {
 }
 
 fn minute(number: u64) -> Arrival {
+    of_minute(number, *NOW + number * 60)
+}
+
+fn of_minute(number: u64, start_s: u64) -> Arrival {
     let server = ServerRange { ip: "10.0.0.1".parse().unwrap(), port: Some(443), prefix: None };
     let mut clients = Clients::default();
     for last in 0..50 {
-        clients.add(format!("192.0.2.{}", last + number).parse().unwrap());
+        clients.add(format!("192.0.2.{}", (last + number) % 256).parse().unwrap());
     }
     let row = json!({
         "server": server, "origin": "server", "cause": "app_abort", "stage": "later", "impact": "aborted",
@@ -98,7 +62,7 @@ fn minute(number: u64) -> Arrival {
     let minute = Minute {
         schema: 1,
         id: format!("minute {number}"),
-        start: UtcTime((*NOW + number * 60) * 1_000_000_000),
+        start: UtcTime(start_s * 1_000_000_000),
         span_s: 60,
         rows: vec![row],
         services: vec![ServiceRow { server, connections }],
@@ -124,19 +88,19 @@ fn records_are_kept_once_and_rolled_up_once_however_often_they_come() {
     let kept = other.keep(&again).unwrap();
     assert_eq!(kept.repeated, 3);
     assert_eq!(engine.ask("SELECT count(), uniqExact(id) FROM events FINAL"), "1500\t1500");
-    for table in ["rows_1m FINAL", "rows_10m", "rows_1h"] {
+    for table in ["rows_1m FINAL", "rows_10m FINAL", "rows_1h FINAL"] {
         assert_eq!(engine.ask(&format!("SELECT sum(count) FROM {table}")), "800", "{table}");
     }
-    for table in ["minutes FINAL", "services_1m FINAL", "services_10m", "services_1h"] {
+    for table in ["minutes FINAL", "services_1m FINAL", "services_10m FINAL", "services_1h FINAL"] {
         assert_eq!(engine.ask(&format!("SELECT sum(opened) FROM {table}")), "8000", "{table}");
     }
-    let timers = engine.ask("SELECT sumMap(idle_timers), sumMap(age_buckets) FROM rows_10m");
+    let timers = engine.ask("SELECT sumMap(idle_timers), sumMap(age_buckets) FROM rows_10m FINAL");
     assert_eq!(timers, "{60:32}\t{-3:8,4:8}");
     let mut all = Clients::default();
     for last in 0..57 {
         all.add(format!("192.0.2.{last}").parse().unwrap());
     }
-    let registers = engine.ask("SELECT maxForEachMerge(clients) FROM rows_1h");
+    let registers = engine.ask("SELECT maxForEach(clients) FROM rows_1h FINAL");
     let registers: Vec<u8> = serde_json::from_str(&registers).unwrap();
     assert_eq!(Clients::of_registers(&registers), Some(all));
 }
@@ -146,14 +110,64 @@ fn a_collector_that_died_between_two_inserts_is_made_good_by_the_next() {
     let Some(engine) = Engine::start() else { return };
     let store = ClickHouse::open(&engine.options).unwrap();
     store.keep(&[minute(0)]).unwrap();
-    // As if it had died before the minute itself was written.
-    engine.ask("TRUNCATE TABLE minutes");
-    let kept = store.keep(&[minute(0)]).unwrap();
-    assert_eq!(kept.repeated, 0);
-    for table in ["rows_1m", "rows_10m", "rows_1h"] {
-        assert_eq!(engine.ask(&format!("SELECT sum(count) FROM {table}")), "100", "{table}");
+    // As if it had died before each of the tables was written, the minute itself always the last.
+    for lost in ["minutes", "rows_1h", "services_10m", "rows_10m", "services_1m"] {
+        engine.ask("TRUNCATE TABLE minutes");
+        engine.ask(&format!("TRUNCATE TABLE {lost}"));
+        let kept = store.keep(&[minute(0)]).unwrap();
+        assert_eq!(kept.repeated, 0);
+        for table in ["rows_1m", "rows_10m", "rows_1h"] {
+            let sum = engine.ask(&format!("SELECT sum(count) FROM {table} FINAL"));
+            assert_eq!(sum, "100", "{table} after {lost}");
+        }
+        for table in ["services_1m", "services_10m", "services_1h"] {
+            let sum = engine.ask(&format!("SELECT sum(opened) FROM {table} FINAL"));
+            assert_eq!(sum, "1000", "{table} after {lost}");
+        }
+        assert_eq!(engine.ask("SELECT count() FROM minutes FINAL"), "1");
     }
-    assert_eq!(engine.ask("SELECT count() FROM minutes FINAL"), "1");
+}
+
+#[test]
+fn sums_of_minutes_whose_rows_are_gone_stay_when_others_of_their_step_come_late() {
+    let Some(engine) = Engine::start() else { return };
+    let store = ClickHouse::open(&engine.options).unwrap();
+    store.keep(&[minute(0), minute(1)]).unwrap();
+    // As if they had come three days ago: of rows of minutes nothing is left.
+    for table in ["rows_10m", "rows_1h", "services_10m", "services_1h"] {
+        engine.ask(&format!("CREATE TABLE old AS {table}"));
+        engine
+            .ask(&format!("INSERT INTO old SELECT * REPLACE (day - 3 AS day) FROM {table} FINAL"));
+        engine.ask(&format!("TRUNCATE TABLE {table}"));
+        engine.ask(&format!("INSERT INTO {table} SELECT * FROM old"));
+        engine.ask("DROP TABLE old");
+    }
+    engine.ask("TRUNCATE TABLE rows_1m");
+    engine.ask("TRUNCATE TABLE services_1m");
+    for late in [2, 3, 3] {
+        store.keep(&[minute(late)]).unwrap();
+    }
+    for table in ["rows_10m", "rows_1h"] {
+        assert_eq!(engine.ask(&format!("SELECT sum(count) FROM {table} FINAL")), "400", "{table}");
+    }
+    for table in ["services_10m", "services_1h"] {
+        assert_eq!(
+            engine.ask(&format!("SELECT sum(opened) FROM {table} FINAL")),
+            "4000",
+            "{table}"
+        );
+    }
+}
+
+#[test]
+fn minutes_of_many_days_come_in_one_batch() {
+    let Some(engine) = Engine::start() else { return };
+    let store = ClickHouse::open(&engine.options).unwrap();
+    // A partition each; each an hour of its own.
+    let many: Vec<Arrival> = (0..250).map(|day| of_minute(day, *NOW - day * 86_400)).collect();
+    assert_eq!(store.keep(&many).unwrap().new, 250);
+    assert_eq!(store.keep(&many).unwrap().repeated, 250);
+    assert_eq!(engine.ask("SELECT sum(count), count() FROM rows_1h FINAL"), "25000\t250");
 }
 
 #[test]

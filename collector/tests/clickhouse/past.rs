@@ -6,7 +6,8 @@ use collector::{Arrival, Ask, ClickHouse, Keep as _, Past, ServerOrder, ServerSu
 use events::{Agreement, Body, Event, EventStatus, Minute, RecordKind, UtcTime};
 use serde_json::{Value, json};
 
-use super::Engine;
+use super::engine::Engine;
+use super::store_support::alike::same;
 use super::store_support::{DAY_S, NS, ask, event, evidence, line, minute, noon, options, put};
 
 /// Minutes of four months, of two sensors, some servers of the younger family.
@@ -122,45 +123,6 @@ fn fill(store: &Store, other: &ClickHouse, now_s: u64) {
         // A reply that was lost: the last ones come again.
         put(store, &plain[50.min(plain.len())..], now_s);
         other.keep(&batch[50.min(batch.len())..]).unwrap();
-    }
-}
-
-/// An answer without what may differ: counts of 0 that one of the two does not tell, and the last digits.
-fn plain(value: Value, without: &[&str]) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let is_told = |(name, value): &(String, Value)| {
-                !without.contains(&name.as_str()) && *value != json!(0) && *value != json!(0.0)
-            };
-            let fields = fields.into_iter().filter(is_told);
-            fields.map(|(name, value)| (name, plain(value, without))).collect()
-        }
-        Value::Array(all) => all.into_iter().map(|one| plain(one, without)).collect(),
-        Value::Number(number) if number.is_f64() => {
-            json!((number.as_f64().unwrap() * 1000.0).round() / 1000.0)
-        }
-        other => other,
-    }
-}
-
-fn same<T: serde::Serialize>(
-    what: &str,
-    without: &[&str],
-    one: Result<T, collector::NoAnswer>,
-    other: Result<T, collector::NoAnswer>,
-) {
-    let of = |answer: Result<T, collector::NoAnswer>| match answer {
-        Ok(answer) => plain(serde_json::to_value(answer).unwrap(), without),
-        Err(collector::NoAnswer::Unknown(_)) => json!("unknown"),
-        Err(error) => panic!("{what}: {error}"),
-    };
-    let (one, other) = (of(one), of(other));
-    if one != other {
-        let text = |value: &Value| serde_json::to_string_pretty(value).unwrap();
-        let (one, other) = (text(&one), text(&other));
-        let differing: Vec<_> =
-            one.lines().zip(other.lines()).filter(|(one, other)| one != other).take(12).collect();
-        panic!("{what}: SQLite and ClickHouse differ: {differing:#?}");
     }
 }
 

@@ -1,6 +1,6 @@
 """The engine of ClickHouse behind as much of its HTTP interface as the collector uses: POST / with a statement.
 
-chdb is the current engine as a library, without a port of its own. Prints the port when it listens.
+chdb is the current engine as a library, without a port of its own. Arguments: its directory, and the port.
 """
 
 import http.server
@@ -39,6 +39,4 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Nothing is told."""
 
 
-SERVER = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-print(SERVER.server_port, flush=True)
-SERVER.serve_forever()
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()

@@ -5,6 +5,8 @@
     reason = "each test uses its part; all of it is about tests"
 )]
 
+pub(crate) mod alike;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;

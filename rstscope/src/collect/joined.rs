@@ -3,31 +3,29 @@
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
-use collector::logs::{LogOptions, Logs};
-use collector::{Recent, Store};
+use collector::Recent;
+use collector::logs::{LogOptions, Logs, Revision};
 
-/// Begins to listen for logs; `None` if none is wanted.
+/// Begins to listen for logs; `None` if none is wanted. `revise` keeps an event as it is told anew, and says
+/// whether it could.
 ///
 /// # Errors
 /// A socket cannot be bound, a certificate not be used, an option not be meant.
 pub(super) fn listen(
     options: &LogOptions,
-    store: &Arc<Store>,
     recent: &Arc<OnceLock<Arc<Recent>>>,
+    mut revise: impl FnMut(&Revision) -> bool + Send + 'static,
 ) -> anyhow::Result<Option<Arc<Logs>>> {
     if !options.is_wanted() {
         return Ok(None);
     }
-    let (store, recent) = (Arc::clone(store), Arc::clone(recent));
+    let recent = Arc::clone(recent);
     let logs = Logs::start(options, move |revision| {
-        let kept = store.revise(&revision.sensor, &revision.event);
-        if let Err(error) = &kept {
-            tracing::warn!("event {} as logs have it is not kept: {error}", revision.event.id);
-        }
+        let is_kept = revise(&revision);
         if let Some(recent) = recent.get() {
             recent.event(&revision.event);
         }
-        kept.is_ok()
+        is_kept
     })
     .context("listen for logs")?;
     Ok(Some(Arc::new(logs)))

@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use collector::logs::Logs;
-use collector::{ClickHouse, ClickHouseOptions, Gather, Keep, Past, Recent, Store, StoreKind};
+use collector::logs::{Logs, Revision};
+use collector::{ClickHouse, Gather, Keep, Past, Recent, Revisions, Store, StoreKind};
 
 use super::heard::Heard;
 use super::hourly::Hourly;
@@ -29,28 +29,44 @@ pub(super) struct Kept {
 
 impl Kept {
     pub(super) fn open(config: &Config) -> anyhow::Result<Self> {
+        match config.store.kind {
+            StoreKind::Clickhouse => Self::in_clickhouse(config),
+            StoreKind::Sqlite => Self::in_files(config),
+        }
+    }
+
+    fn in_clickhouse(config: &Config) -> anyhow::Result<Self> {
+        let options = &config.store.clickhouse;
+        let recent = Arc::<OnceLock<_>>::default();
+        let store = Arc::new(ClickHouse::open(options)?);
+        let revisions = Revisions::start(Arc::clone(&store))
+            .context("start the thread that keeps events as logs have them")?;
+        let logs = joined::listen(&config.logs, &recent, move |revision| {
+            revisions.tell(revision.clone())
+        })?;
+        let past: Option<Arc<dyn Past>> = Some(Arc::clone(&store) as _);
+        let heard = Heard { keep: store, logs: logs.clone(), recent: Arc::clone(&recent) };
+        let wait = Duration::from_secs_f64(options.wait_s);
+        let gather = Gather { records_least: options.records_least, wait };
+        Ok(Self { keep: Arc::new(heard), gather, past, logs, recent, hourly: None })
+    }
+
+    fn in_files(config: &Config) -> anyhow::Result<Self> {
         let options = &config.store;
         let recent = Arc::<OnceLock<_>>::default();
-        if options.kind == StoreKind::Clickhouse {
-            let ClickHouseOptions { records_least, wait_s, .. } = options.clickhouse;
-            let gather = Gather { records_least, wait: Duration::from_secs_f64(wait_s) };
-            let store = Arc::new(ClickHouse::open(&options.clickhouse)?);
-            let past: Option<Arc<dyn Past>> = Some(Arc::clone(&store) as _);
-            if config.logs.is_wanted() {
-                tracing::warn!(
-                    "logs are joined where the store is of SQLite; nobody listens for them here"
-                );
-            }
-            let heard = Heard { keep: store, logs: None, recent: Arc::clone(&recent) };
-            let keep = Arc::new(heard);
-            return Ok(Self { keep, gather, past, logs: None, recent, hourly: None });
-        }
         let store = Arc::new(Store::open(options).context("open the store")?);
         let hourly = match options.parquet {
             true => Some(Hourly::start(Arc::clone(&store), options)?),
             false => None,
         };
-        let logs = joined::listen(&config.logs, &store, &recent)?;
+        let kept = Arc::clone(&store);
+        let logs = joined::listen(&config.logs, &recent, move |Revision { sensor, event }| {
+            let kept = kept.revise(sensor, event);
+            if let Err(error) = &kept {
+                tracing::warn!("event {} as logs have it is not kept: {error}", event.id);
+            }
+            kept.is_ok()
+        })?;
         let past: Option<Arc<dyn Past>> = Some(Arc::clone(&store) as _);
         let heard = Heard { keep: store, logs: logs.clone(), recent: Arc::clone(&recent) };
         Ok(Self { keep: Arc::new(heard), gather: Gather::AT_ONCE, past, logs, recent, hourly })
