@@ -37,7 +37,12 @@ impl Frames {
         }
     }
 
-    /// What is left when the stream ends.
+    /// Whether a message has begun that has not ended; one that is too long is counted already.
+    pub(crate) fn is_amid(&self) -> bool {
+        !is_blank(&self.held)
+    }
+
+    /// What is left when the message ends that all of it is: a datagram.
     pub(crate) fn finish(&mut self, mut told: impl FnMut(&[u8])) {
         let left = std::mem::take(&mut self.held);
         tell_lines(&left, &mut told);
@@ -125,10 +130,14 @@ fn counted(held: &[u8], digits: usize) -> Next {
 fn tell_lines(message: &[u8], told: &mut impl FnMut(&[u8])) {
     for line in message.split(|byte| *byte == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if !line.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) {
+        if !is_blank(line) {
             told(&line[..line.len().min(LINE_MAX)]);
         }
     }
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0)
 }
 
 const COUNT_DIGITS: usize = 6;
@@ -182,6 +191,26 @@ mod tests {
         whole.push(&stream, |line| lines.push(line.to_vec()));
         assert_eq!((lines, whole.too_long), (vec![b"short".to_vec(), b"last".to_vec()], 2));
         assert!(frames.held.capacity() < 8 * LINE_MAX);
+    }
+
+    #[test]
+    fn it_is_known_whether_a_stream_ends_amid_a_message() {
+        for (stream, is_amid) in [
+            ("", false),
+            ("<1>a\n", false),
+            ("<1>a\n\0 \r\n\0", false),
+            ("<1>a", true),
+            ("5 <1>ab", false),
+            ("5 <1>a", true),
+            ("5", true),
+        ] {
+            let mut frames = Frames::default();
+            frames.push(stream.as_bytes(), |_| ());
+            assert_eq!(frames.is_amid(), is_amid, "{stream:?}");
+        }
+        let mut frames = Frames::default();
+        frames.push(&vec![b'x'; 2 * LINE_MAX], |_| ());
+        assert!(!frames.is_amid() && frames.too_long == 1, "it is counted once");
     }
 
     proptest! {
