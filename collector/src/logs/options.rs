@@ -131,7 +131,7 @@ pub struct LogFile {
 pub enum Transport {
     /// A message a datagram (RFC 5426).
     Udp,
-    /// Octet-counted or ended by line feeds (RFC 6587); each sender's way is recognised.
+    /// Octet-counted or ended by line feeds or NUL (RFC 6587); each sender's way is recognised.
     Tcp,
     /// The same inside TLS (RFC 5425).
     Tls,

@@ -292,8 +292,8 @@ fn side(text: &str) -> Option<(Side, &str)> {
     let mut rest = &rest[end..];
     for _ in 0..PARENTHESES_MAX {
         let Some(inner) = rest.trim_start_matches(' ').strip_prefix('(') else { break };
-        let end = inner.match_indices(')').map(|(at, _)| at).find(|at| is_closed(&inner[at + 1..]));
-        let end = end?;
+        let mut ends = inner.match_indices(')').map(|(at, _)| at);
+        let end = ends.find(|at| is_closed(&inner[at + 1..])).or_else(|| inner.find(')'))?;
         mapped = mapped.or_else(|| slashed(&inner[..end]));
         rest = &inner[end + 1..];
     }
@@ -304,10 +304,8 @@ fn side(text: &str) -> Option<(Side, &str)> {
 /// Whether the parenthesis before this ends: a further one follows, the words behind a side, or nothing.
 fn is_closed(rest: &str) -> bool {
     let words = [" to ", " duration ", " dst ", " by access-group "];
-    let rest_trimmed = rest.trim_start();
-    rest_trimmed.is_empty()
-        || rest_trimmed.starts_with('(')
-        || words.iter().any(|word| rest.starts_with(word))
+    let begins = rest.trim_start();
+    begins.is_empty() || begins.starts_with('(') || words.iter().any(|word| rest.starts_with(word))
 }
 
 /// A mapping, a user, and another user at the end.

@@ -1,4 +1,4 @@
-//! Messages out of a stream: octet-counted or ended by line feeds (RFC 6587).
+//! Messages out of a stream: octet-counted or ended by line feeds (RFC 6587); some senders end them with NUL.
 
 use crate::logs::read::LINE_MAX;
 
@@ -56,7 +56,7 @@ impl Frames {
                 self.skip = if gone == left { Skip::Nothing } else { Skip::Bytes(left - gone) };
                 &bytes[gone..]
             }
-            Skip::Line => match bytes.iter().position(|byte| *byte == b'\n') {
+            Skip::Line => match bytes.iter().position(ends_line) {
                 Some(at) => {
                     self.skip = Skip::Nothing;
                     &bytes[at + 1..]
@@ -105,7 +105,7 @@ fn next(held: &[u8]) -> Next {
             _ => {}
         }
     }
-    match held.iter().position(|byte| *byte == b'\n') {
+    match held.iter().position(ends_line) {
         Some(at) if at > LINE_MAX => Next::TooLong { skip: Skip::Nothing, after: at + 1 },
         Some(at) => Next::Message { begins: 0, ends: at, after: at + 1 },
         None if held.len() > LINE_MAX => Next::TooLong { skip: Skip::Line, after: held.len() },
@@ -128,7 +128,7 @@ fn counted(held: &[u8], digits: usize) -> Next {
 
 /// A message may hold several lines; empty ones are none.
 fn tell_lines(message: &[u8], told: &mut impl FnMut(&[u8])) {
-    for line in message.split(|byte| *byte == b'\n') {
+    for line in message.split(ends_line) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if !is_blank(line) {
             told(&line[..line.len().min(LINE_MAX)]);
@@ -136,8 +136,12 @@ fn tell_lines(message: &[u8], told: &mut impl FnMut(&[u8])) {
     }
 }
 
+const fn ends_line(byte: &u8) -> bool {
+    matches!(byte, b'\n' | 0)
+}
+
 fn is_blank(line: &[u8]) -> bool {
-    line.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0)
+    line.iter().all(|byte| byte.is_ascii_whitespace() || ends_line(byte))
 }
 
 const COUNT_DIGITS: usize = 6;
@@ -167,6 +171,7 @@ mod tests {
             told(&[b"4 <1>a5 <2>bc<3>d\n6 <4>e\nf"]),
             ["<1>a", "<2>bc", "<3>d", "<4>e", "f"]
         );
+        assert_eq!(told(&[b"<1>a\0<2>b\0\n5 <3>c\0<4>d"]), ["<1>a", "<2>b", "<3>c", "<4>d"]);
         // PAN-OS without a header begins with a digit, too.
         assert_eq!(told(&[b"1,2023/11/14 x\n"]), ["1,2023/11/14 x"]);
         assert_eq!(told(&[b"1", b"2 ", b"<1>abc", b"defghi<2>j\n"]), ["<1>abcdefghi", "<2>j"]);

@@ -51,6 +51,8 @@ use super::read::{Context, Reader, Zone};
 use super::session::Reading;
 use crate::history::LogList;
 use counts::Losses;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use frames::Frames;
 use network::Port;
 use places::Places;
 use positions::Positions;
