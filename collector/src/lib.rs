@@ -39,6 +39,8 @@ mod archive;
 mod clickhouse;
 mod delivery_state;
 mod error;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod health;
 mod history;
 mod impacts;

@@ -384,3 +384,64 @@ fn what_minutes_cannot_tell_is_counted_from_the_events() {
         assert_eq!((idle.spread.count, idle.timers[0].seconds, idle.timers[0].count), (1, 60, 1));
     }
 }
+
+/// A small event in a burst, by a device that has a name, whose logged culprit is wrong.
+fn full_event(number: u64, ts: u64) -> Event {
+    let mut event = event(number, ts);
+    event.verdict.evidence.clear();
+    event.verdict.alternatives.clear();
+    let at = events::UtcTime(ts);
+    let context = serde_json::json!({
+        "burst": {"id": 1, "kind": "restart", "first": at, "span_s": 0.5, "cuts": 9, "finished": 0, "refused": 1,
+            "is_cut": true},
+        "device": {"id": 3, "resets": 3, "both_ends": 1, "senders": 2, "victims": 3, "hops": 2, "side": "client",
+            "id_line": false, "id_jumps": 0, "first": at, "last": at},
+    });
+    event.context = serde_json::from_value(context).unwrap();
+    let item = serde_json::json!({
+        "agreement": "contradicted", "source": "fw-1", "product": "pan_os", "said": "tcp-rst-from-server",
+        "ts": at, "matched": "original", "sentence": "it was not", "line": "a line",
+    });
+    event.corroboration = vec![serde_json::from_value(item).unwrap()];
+    event.idle_before_s = Some(60.0);
+    event.server.ip = "192.168.0.1".parse().unwrap();
+    event
+}
+
+#[test]
+fn answers_made_of_the_newest_events_only_say_so() {
+    const READ_MAX: u64 = 20_000;
+    let (directory, now) = (tempfile::tempdir().unwrap(), noon());
+    let store = Store::open_at(&options(directory.path()), now).unwrap();
+    let lines: Vec<Vec<u8>> = (0..=READ_MAX)
+        .map(|n| line(1, n + 1, "a", Body::Event(full_event(n, now * NS + n * 1_000_000))))
+        .collect();
+    for batch in lines.chunks(5000) {
+        assert_eq!(put(&store, batch, now).new, batch.len() as u64);
+    }
+    // Of clients, servers and silences only events tell.
+    let all = |filters: &[&str]| ask(now - 60, now + 60, filters);
+    let of_events = all(&["client=10.0.0.0/8"]);
+    let server: ServerRange = collector::read_server("192.168.0.1:443").unwrap();
+    // The first one is left out: then all that are meant are read.
+    let mut rest = all(&[]);
+    rest.from.0 = now * NS + 500_000;
+    for (is_cut, question) in [(true, all(&[])), (false, rest)] {
+        let what = format!("{} are {}", question.from, if is_cut { "too many" } else { "read" });
+        let bursts = store.bursts(&question).unwrap();
+        assert_eq!((bursts.is_cut, bursts.rows.len() > 1), (is_cut, true), "bursts, {what}");
+        let devices = store.devices(&question).unwrap();
+        assert_eq!((devices.is_cut, devices.rows.len() > 1), (is_cut, true), "devices, {what}");
+        let disagreements = store.disagreements(&question).unwrap();
+        let count: u64 = disagreements.rows.iter().map(|row| row.count).sum();
+        assert_eq!((disagreements.is_cut, count), (is_cut, READ_MAX), "disagreements, {what}");
+    }
+    // The steps of counts are whole: here the newest are taken and there is no way to leave out one.
+    assert!(store.idle(&of_events).unwrap().is_cut);
+    assert!(store.server(server, &of_events).unwrap().unwrap().idle.is_cut);
+    let one = all(&["client=10.0.0.7"]);
+    assert!(!store.idle(&one).unwrap().is_cut);
+    assert!(!store.server(server, &one).unwrap().unwrap().idle.is_cut);
+    // Counts of all are not made of events' texts.
+    assert!(!store.idle(&all(&[])).unwrap().is_cut);
+}

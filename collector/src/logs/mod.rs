@@ -21,5 +21,7 @@ mod session;
 pub use join::{ClockRow, JoinCounts, JoinOptions, Joiner, Revision};
 pub use options::{LogFile, LogListen, LogOptions, Transport, ZoneText};
 pub use read::{Context, Reader, Zone};
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use service::Frames;
 pub use service::{LogCounts, LogError, Logs, Sources};
 pub use session::{End, Garbage, Kind, LogSession, LogTuple, Matched, Product, Reading, ResetTo};

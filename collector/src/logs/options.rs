@@ -38,7 +38,8 @@ pub struct LogOptions {
     /// Of those, how many one sender may have, 1 to 4096; more are closed. Of IPv6 a network of 64 bits is one.
     #[schemars(range(min = 1, max = 4096))]
     pub connections_per_sender: usize,
-    /// Seconds in which a new connection must send its first line, 1 to 3600; otherwise it is closed.
+    /// Seconds in which a new connection must send its first line, 1 to 3600; otherwise it gives way to one that
+    /// waits for a place. While nobody waits, senders may be silent for a day.
     #[schemars(range(min = 1, max = 3600))]
     pub first_line_s: u64,
 }
@@ -130,7 +131,7 @@ pub struct LogFile {
 pub enum Transport {
     /// A message a datagram (RFC 5426).
     Udp,
-    /// Octet-counted or ended by line feeds (RFC 6587); each sender's way is recognised.
+    /// Octet-counted or ended by line feeds or NUL (RFC 6587); each sender's way is recognised.
     Tcp,
     /// The same inside TLS (RFC 5425).
     Tls,

@@ -28,6 +28,8 @@ mod aside;
 mod counts;
 mod desk;
 mod error;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod fuzz;
 mod gate;
 mod inflate;
 mod intake;

@@ -15,13 +15,13 @@
 //! | `refusal.rs` | errors as JSON |
 
 mod access;
-mod ask;
+pub(crate) mod ask;
 mod late;
 mod live;
 mod openapi;
 mod page;
 mod past;
-mod query;
+pub(crate) mod query;
 pub(crate) mod range;
 mod refusal;
 mod routes;

@@ -95,6 +95,31 @@ fn arrival(number: u64, kind: RecordKind, sensor: &str, json: &[u8]) -> Arrival 
     }
 }
 
+/// SQLite and ClickHouse with the same records.
+struct Both {
+    store: Store,
+    clickhouse: ClickHouse,
+    now_s: u64,
+    _directory: tempfile::TempDir,
+    _engine: Engine,
+}
+
+impl Both {
+    /// Nothing where the engine cannot run.
+    fn filled() -> Option<Self> {
+        let engine = Engine::start()?;
+        let clickhouse = ClickHouse::open(&engine.options).unwrap();
+        let (directory, now_s) = (tempfile::tempdir().unwrap(), noon());
+        let store = Store::open_at(&options(directory.path()), now_s).unwrap();
+        fill(&store, &clickhouse, now_s);
+        Some(Self { store, clickhouse, now_s, _directory: directory, _engine: engine })
+    }
+
+    fn parts(&self) -> (&dyn Past, &dyn Past, u64) {
+        (&self.store, &self.clickhouse, self.now_s)
+    }
+}
+
 /// Puts the same into both; some of it twice, and two numbers never.
 fn fill(store: &Store, other: &ClickHouse, now_s: u64) {
     let mut number = 0;
@@ -144,12 +169,8 @@ const FILTERS: [&[&str]; 13] = [
 
 #[test]
 fn the_same_records_answer_each_question_as_sqlite_does() {
-    let Some(engine) = Engine::start() else { return };
-    let clickhouse = ClickHouse::open(&engine.options).unwrap();
-    let (directory, now_s) = (tempfile::tempdir().unwrap(), noon());
-    let store = Store::open_at(&options(directory.path()), now_s).unwrap();
-    fill(&store, &clickhouse, now_s);
-    let (one, other): (&dyn Past, &dyn Past) = (&store, &clickhouse);
+    let Some(both) = Both::filled() else { return };
+    let (one, other, now_s) = both.parts();
     let spans = [(3600, 60), (DAY_S, 60), (12 * DAY_S, 600), (25 * DAY_S, 0), (300 * DAY_S, DAY_S)];
     for (turn, filters) in FILTERS.iter().enumerate() {
         let is_of_minutes = !filters
@@ -189,12 +210,8 @@ fn the_same_records_answer_each_question_as_sqlite_does() {
 
 #[test]
 fn pages_orders_and_single_events_are_those_of_sqlite() {
-    let Some(engine) = Engine::start() else { return };
-    let clickhouse = ClickHouse::open(&engine.options).unwrap();
-    let (directory, now_s) = (tempfile::tempdir().unwrap(), noon());
-    let store = Store::open_at(&options(directory.path()), now_s).unwrap();
-    fill(&store, &clickhouse, now_s);
-    let (one, other): (&dyn Past, &dyn Past) = (&store, &clickhouse);
+    let Some(both) = Both::filled() else { return };
+    let (one, other, now_s) = both.parts();
     let whole = ask(now_s - 25 * DAY_S, now_s, &[]);
     for column in ["harmful", "server", "connections", "share", "aborted", "refused", "last"] {
         for (sign, search) in [("", None), ("-", None), ("-", Some("168.0")), ("", Some("]:443"))] {

@@ -49,7 +49,11 @@ impl Corroborate {
         [
             ("log_events_lost", counts.events_lost),
             ("log_datagrams_lost", counts.datagrams_lost),
+            ("log_datagrams_lost_in_kernel", counts.datagrams_lost_in_kernel),
             ("log_lines_too_long", counts.too_long),
+            ("log_messages_cut", counts.messages_cut),
+            ("log_connections_broken", counts.connections_broken),
+            ("log_tls_failed", counts.tls_failed),
             ("log_revisions_lost", counts.revisions_lost),
         ]
         .into_iter()

@@ -78,15 +78,15 @@ impl Writer {
     fn opening(&self, text: &str, built: &mut Built) -> Result<Reading, Garbage> {
         let broken = || Garbage::new(format!("ASA 302013: not as documented: {text:?}"));
         let rest = text.strip_prefix("Built ").ok_or_else(broken)?;
-        let (is_inbound, rest) = match rest.strip_prefix("inbound TCP connection ") {
+        let (is_inbound, rest) = match rest.strip_prefix("inbound ") {
             Some(rest) => (true, rest),
-            None => (false, rest.strip_prefix("outbound TCP connection ").ok_or_else(broken)?),
+            None => (false, rest.strip_prefix("outbound ").ok_or_else(broken)?),
         };
+        let rest = connection(rest).ok_or_else(broken)?;
         let (number, rest) = rest.split_once(" for ").ok_or_else(broken)?;
-        let (first, second) = rest.split_once(" to ").ok_or_else(broken)?;
         let number: u64 = number.trim().parse().map_err(|_| broken())?;
-        let first = side(first).ok_or_else(broken)?;
-        let second = side(second).ok_or_else(broken)?;
+        let (first, rest) = side(rest).ok_or_else(broken)?;
+        let (second, _) = side(rest.strip_prefix(" to ").ok_or_else(broken)?).ok_or_else(broken)?;
         let opening = Opening { first, second, is_inbound, begun: self.stamp };
         built.insert((self.source.clone(), number), opening);
         Ok(Reading::Other("ASA, a connection's begin"))
@@ -95,16 +95,16 @@ impl Writer {
     /// `Teardown TCP connection 7 for outside:A/p to inside:B/p duration 0:00:30 bytes 12 TCP Reset-O`.
     fn teardown(&self, text: &str, built: &mut Built) -> Result<Reading, Garbage> {
         let broken = || Garbage::new(format!("ASA 302014: not as documented: {text:?}"));
-        let rest = text.strip_prefix("Teardown TCP connection ").ok_or_else(broken)?;
+        let rest = text.strip_prefix("Teardown ").and_then(connection).ok_or_else(broken)?;
         let (number, rest) = rest.split_once(" for ").ok_or_else(broken)?;
-        let (sides, rest) = rest.split_once(" duration ").ok_or_else(broken)?;
+        let number: u64 = number.trim().parse().map_err(|_| broken())?;
+        let (first, rest) = side(rest).ok_or_else(broken)?;
+        let (second, rest) =
+            side(rest.strip_prefix(" to ").ok_or_else(broken)?).ok_or_else(broken)?;
+        let rest = rest.strip_prefix(" duration ").ok_or_else(broken)?;
         let (duration, rest) = rest.split_once(" bytes ").ok_or_else(broken)?;
         let (bytes, reason) = rest.split_once(' ').unwrap_or((rest, ""));
-        let (first, second) = sides.split_once(" to ").ok_or_else(broken)?;
-        let number: u64 = number.trim().parse().map_err(|_| broken())?;
         let duration_s = duration_s(duration).ok_or_else(broken)?;
-        let first = side(first).ok_or_else(broken)?;
-        let second = side(second).ok_or_else(broken)?;
         // Names of users stand in parentheses behind the reason.
         let reason = reason.split(" (").next().unwrap_or("").trim();
         let opening = built.remove(&(self.source.clone(), number)).filter(|opening| {
@@ -155,9 +155,9 @@ impl Writer {
             return Ok(Reading::Other("ASA, a denial that is not of TCP"));
         };
         let broken = || Garbage::new(format!("ASA 106023: not as documented: {text:?}"));
-        let (from, rest) = rest.split_once(" dst ").ok_or_else(broken)?;
-        let (to, rest) = rest.split_once(" by access-group ").ok_or_else(broken)?;
-        let (from, to) = (side(from).ok_or_else(broken)?, side(to).ok_or_else(broken)?);
+        let (from, rest) = side(rest).ok_or_else(broken)?;
+        let (to, rest) = side(rest.strip_prefix(" dst ").ok_or_else(broken)?).ok_or_else(broken)?;
+        let rest = rest.strip_prefix(" by access-group ").ok_or_else(broken)?;
         let mut session = self.session("Deny by access-group", End::Policy);
         session.kind = Kind::Moment;
         session.tuples = original(from.real, to.real);
@@ -277,20 +277,39 @@ const fn turned(end: End) -> End {
     }
 }
 
-/// `outside:192.0.2.7/443 (203.0.113.7/443)(LOCAL\name)`; without a mapping it is the real one.
-fn side(text: &str) -> Option<Side> {
-    let text = text.trim();
-    let (interface, rest) = text.split_once(':')?;
+/// What follows `TCP connection `; probes of the firewall's own say that they are.
+fn connection(text: &str) -> Option<&str> {
+    text.strip_prefix("Probe ").unwrap_or(text).strip_prefix("TCP connection ")
+}
+
+/// `outside:192.0.2.7/443 (203.0.113.7/443)(LOCAL\name)` with which a text begins, and what follows it; without a
+/// mapping it is the real one. Names of users may hold blanks and parentheses.
+fn side(text: &str) -> Option<(Side, &str)> {
+    let (interface, rest) = text.trim_start().split_once(':')?;
     let end = rest.find(|c: char| c.is_whitespace() || c == '(').unwrap_or(rest.len());
     let real = slashed(&rest[..end])?;
-    let mapped =
-        rest[end..].split_once('(').and_then(|(_, inner)| slashed(inner.split(')').next()?));
-    Some(Side {
-        interface: beginning(interface, INTERFACE_BYTES).to_owned(),
-        real,
-        mapped: mapped.unwrap_or(real),
-    })
+    let mut mapped = None;
+    let mut rest = &rest[end..];
+    for _ in 0..PARENTHESES_MAX {
+        let Some(inner) = rest.trim_start_matches(' ').strip_prefix('(') else { break };
+        let mut ends = inner.match_indices(')').map(|(at, _)| at);
+        let end = ends.find(|at| is_closed(&inner[at + 1..])).or_else(|| inner.find(')'))?;
+        mapped = mapped.or_else(|| slashed(&inner[..end]));
+        rest = &inner[end + 1..];
+    }
+    let interface = beginning(interface, INTERFACE_BYTES).to_owned();
+    Some((Side { interface, real, mapped: mapped.unwrap_or(real) }, rest))
 }
+
+/// Whether the parenthesis before this ends: a further one follows, the words behind a side, or nothing.
+fn is_closed(rest: &str) -> bool {
+    let words = [" to ", " duration ", " dst ", " by access-group "];
+    let begins = rest.trim_start();
+    begins.is_empty() || begins.starts_with('(') || words.iter().any(|word| rest.starts_with(word))
+}
+
+/// A mapping, a user, and another user at the end.
+const PARENTHESES_MAX: usize = 3;
 
 /// `192.0.2.7/443`.
 fn slashed(text: &str) -> Option<Endpoint> {
@@ -370,6 +389,47 @@ mod tests {
         );
         assert_eq!(session.tuples[0].client.to_string(), "10.0.0.5:40000");
         assert_eq!(session.tuples[1].client.to_string(), "198.51.100.1:61000");
+    }
+
+    #[test]
+    fn names_of_users_may_be_any_and_addresses_ipv6() {
+        for (user, other) in [
+            ("LOCAL\\user", "user"),
+            ("CORP\\Anna Maria Muster", "Anna Maria Muster"),
+            ("CORP\\way to go", "way to go"),
+            ("CORP\\for duration of (two) years", "x"),
+            ("Muster, Anna (IT) dst", "a/5"),
+        ] {
+            let mut built = Built::new(8);
+            let opened = format!(
+                "%ASA-6-302013: Built inbound TCP connection 9 for outside-isp_1:2001:db8::1/40000 \
+                 (2001:db8::1/40000)({user}) to inside:2001:db8::9/443 (2001:db8:f::9/8443) ({other})"
+            );
+            assert!(matches!(reading(&mut built, &opened), Ok(Reading::Other(_))), "{user}");
+            let session = session_of(
+                &mut built,
+                &format!(
+                    "%ASA-6-302014: Teardown TCP connection 9 for outside-isp_1:2001:db8::1/40000({user}) to \
+                     inside:2001:db8::9/443 duration 0:00:20 bytes 1 TCP Reset-O from outside-isp_1 ({other})"
+                ),
+            );
+            assert!(session.is_oriented, "{user}");
+            assert_eq!(session.end, End::ResetByClient, "{user}");
+            let servers: Vec<String> =
+                session.tuples.iter().map(|tuple| tuple.server.unwrap().to_string()).collect();
+            assert_eq!(servers, ["[2001:db8:f::9]:8443", "[2001:db8::9]:443"], "{user}");
+        }
+        let mut built = Built::new(8);
+        let session = session_of(
+            &mut built,
+            "%ASA-4-106023: Deny tcp src dmz-1:10.1.2.3/40000(CORP\\way to dst, 12:guests) dst \
+             inside:192.168.0.9/443(any name) by access-group \"dmz in\" [0x8ed66b60, 0xf8852875]",
+        );
+        assert_eq!(session.rule.as_deref(), Some("dmz in"));
+        assert_eq!(session.tuples[0].server.unwrap().to_string(), "192.168.0.9:443");
+        let probe = "%ASA-6-302014: Teardown Probe TCP connection 4 for inside:10.0.0.1/7 to inside:10.0.0.2/80 \
+                     duration 0:00:00 bytes 0 TCP FINs";
+        assert_eq!(session_of(&mut built, probe).end, End::Finished);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! HAProxy: the `log-format` of `deploy/config/logs/haproxy.cfg`, `option tcplog` and `option httplog`.
+//! HAProxy: the `log-format` of `deploy/config/logs/haproxy.cfg`, `option tcplog`, `httplog`, `httpslog` and
+//! `httplog clf`.
 //!
 //! Source: HAProxy 2.6 configuration manual, sections 8.2 and 8.5. Our format tells both connections, that of
 //! the client and that to the server; the usual ones tell only the client's address. A termination state is two
@@ -6,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use events::Endpoint;
+use events::{Endpoint, UtcTime};
 
 use super::Context;
 use super::fields::{address, endpoint, pairs, told};
@@ -74,6 +75,11 @@ fn usual(message: &str, source: &str, context: &Context<'_>) -> Result<Reading, 
     // Between quotes stands the request.
     let unquoted = message.split('"').next().unwrap_or("");
     let words: Vec<&str> = unquoted.split_ascii_whitespace().take(WORDS_MAX).collect();
+    if let [_, "-", "-", stamp, ..] = words.as_slice()
+        && stamp.starts_with('[')
+    {
+        return common(message, source);
+    }
     let [client, stamp, front, back, timers, ..] = words.as_slice() else {
         return Ok(Reading::Other("HAProxy, another message"));
     };
@@ -81,8 +87,11 @@ fn usual(message: &str, source: &str, context: &Context<'_>) -> Result<Reading, 
     let Some(stamp) = stamp.strip_prefix('[').and_then(|text| text.strip_suffix(']')) else {
         return Ok(Reading::Other("HAProxy, another message"));
     };
-    let broken =
-        |what: &str| Garbage::new(format!("HAProxy: {what} not as documented: {message:?}"));
+    // `10.0.1.2:33313 [06/Feb/2009:12:12:51.443] fnt/1: Connection error during SSL handshake`.
+    if front.ends_with(':') {
+        return Ok(Reading::Other("HAProxy, a handshake that failed"));
+    }
+    let broken = |what: &str| not_as_documented(what, message);
     let (ip, port) = client.rsplit_once(':').ok_or_else(|| broken("the client"))?;
     let ip = address(ip).ok_or_else(|| broken("the client"))?;
     let port = port.parse().map_err(|_| broken("the client's port"))?;
@@ -110,6 +119,39 @@ fn usual(message: &str, source: &str, context: &Context<'_>) -> Result<Reading, 
     session.rule = told(&format!("{front}/{back}"));
     session.bytes = bytes.and_then(|text| text.trim_start_matches('+').parse().ok());
     Ok(Reading::Session(Box::new(session)))
+}
+
+/// `option httplog clf`: `10.0.1.2 - - [23/Nov/2026:23:56:12 +0000] "GET / HTTP/1.1" 503 217 "" "" 35274 164 "fnt"
+/// "bck" "srv1" 0 0 30 -1 3010 SC-- 1 1 0 0 3 0 0 …`: the port, milliseconds of the stamp, names, times, the state. In
+/// the request HAProxy writes quotes as `#22`; what is captured comes last.
+fn common(message: &str, source: &str) -> Result<Reading, Garbage> {
+    let broken = |what: &str| not_as_documented(what, message);
+    let parts: Vec<&str> = message.split('"').take(COMMON_PARTS).collect();
+    let [who, _, answer, "", " ", "", port, front, " ", back, " ", server, times] = parts[..]
+    else {
+        return Err(broken("the quotes"));
+    };
+    let (ip, stamp) = who.split_once(" - - [").ok_or_else(|| broken("the client"))?;
+    let stamp = stamp.trim_end().strip_suffix(']').ok_or_else(|| broken("the time"))?;
+    let second = stamp::zoned(stamp, "%d/%b/%Y:%H:%M:%S %z").ok_or_else(|| broken("the time"))?;
+    let (port, part_ms) = port.trim().split_once(' ').ok_or_else(|| broken("the port"))?;
+    let client = endpoint(ip, port).ok_or_else(|| broken("the client"))?;
+    let part_ms: u64 = part_ms.parse().map_err(|_| broken("the time"))?;
+    let words: Vec<&str> = times.split_ascii_whitespace().take(6).collect();
+    let [_, _, _, _, total, state] = words[..] else { return Err(broken("the times")) };
+    let total_ms = milliseconds(total).ok_or_else(|| broken("the times"))?;
+    let tuples = vec![LogTuple { client, server: None, matched: Matched::Front }];
+    let mut session = session(source, state, tuples)?;
+    let begun = second.0.saturating_add(part_ms.min(999) * MILLISECOND_NS);
+    session.begun = Some(UtcTime(begun));
+    session.ended.0 = begun.saturating_add(total_ms.saturating_mul(MILLISECOND_NS));
+    session.rule = told(&format!("{front}/{back}/{server}"));
+    session.bytes = answer.split_ascii_whitespace().nth(1).and_then(milliseconds);
+    Ok(Reading::Session(Box::new(session)))
+}
+
+fn not_as_documented(what: &str, message: &str) -> Garbage {
+    Garbage::new(format!("HAProxy: {what} not as documented: {message:?}"))
 }
 
 /// The termination state behind two captured cookies. They are the client's and the server's own words and may hold
@@ -144,7 +186,7 @@ fn session(source: &str, state: &str, tuples: Vec<LogTuple>) -> Result<LogSessio
         source: source.to_owned(),
         begun: None,
         is_begun_exact: false,
-        ended: events::UtcTime(0),
+        ended: UtcTime(0),
         resolution_ns: MILLISECOND_NS,
         kind: Kind::Session,
         tuples,
@@ -182,6 +224,9 @@ fn end_of(state: &str) -> End {
 fn milliseconds(text: &str) -> Option<u64> {
     text.trim_start_matches('+').parse().ok()
 }
+
+/// Pieces between quotes up to the times.
+const COMMON_PARTS: usize = 13;
 
 /// Cookies and headers may be long; what is longer is not told apart.
 const WORDS_MAX: usize = 1024;
@@ -244,6 +289,40 @@ mod tests {
             (http.end, http.said.as_str(), http.bytes),
             (End::ServerGone, "SH--", Some(2750))
         );
+    }
+
+    #[test]
+    fn the_common_format_and_that_of_tls_tell_the_client_too() {
+        let common = |request: &str, captured: &str| {
+            format!(
+                "<134>Nov 14 22:13:25 lb-1 haproxy[14389]: 10.0.1.2 - - [14/Nov/2023:22:13:20 +0000] \"{request}\" 502 217 \
+                 \"\" \"\" 33317 443 \"http-in\" \"static\" \"srv1\" 10 0 30 -1 109 SH-- 1 1 0 0 3 0 0 {captured}"
+            )
+        };
+        for captured in ["\"\" \"\"", "\"SID=a\"b\" \"\" \"curl\"", ""] {
+            let session = session_of(&common("GET /a#22b HTTP/1.1", captured));
+            assert_eq!((session.end, session.said.as_str()), (End::ServerGone, "SH--"));
+            assert_eq!(session.tuples[0].client.to_string(), "10.0.1.2:33317");
+            assert_eq!(session.ended, UtcTime(1_700_000_000_552_000_000));
+            assert_eq!(session.rule.as_deref(), Some("http-in/static/srv1"));
+            assert_eq!(session.bytes, Some(217));
+        }
+        let context = Context { received: UtcTime(0), zone: Zone { east_s: 0 }, source: "lb" };
+        let reading =
+            |line: &str| read(&line[usual_at(line).unwrap()..], &Header::default(), &context);
+        assert!(
+            reading(&common("GET /a\"b HTTP/1.1", "")).is_err(),
+            "HAProxy writes no such quote"
+        );
+        assert!(reading(&common("<BADREQ>", "").replace(" SH-- ", " - ")).is_err());
+        let over_tls = session_of(
+            "Nov 14 22:13:25 lb-1 haproxy[14389]: 10.0.1.2:33317 [14/Nov/2023:22:13:20.443] https-in~ static/srv1 \
+             10/0/-1/-1/109 503 217 - - SC-- 1/1/0/0/3 0/0 \"GET / HTTP/2.0\" 0/0000000000000000/0/0/0 www/TLSv1.3/x",
+        );
+        assert_eq!((over_tls.end, over_tls.said.as_str()), (End::ServerRefused, "SC--"));
+        let failed = "haproxy[7]: 10.0.1.2:33317 [14/Nov/2023:22:13:20.443] https-in/1: Connection closed during SSL \
+                      handshake";
+        assert!(matches!(reading(failed), Ok(Reading::Other(_))));
     }
 
     #[test]

@@ -95,7 +95,9 @@ impl Reader {
             Format::NginxError => Ok(nginx::read_error(text, &header, context, errors)),
             Format::JuniperSrx => juniper_srx::read(text, &header, context),
             Format::Fortigate => fortigate::read(text, context),
+            Format::NginxCombined => Ok(nginx::COMBINED),
             Format::Envoy => envoy::read(text, &header, context),
+            Format::EnvoyJson => envoy::read_json(text, &header, context),
         }
     }
 }
@@ -110,7 +112,9 @@ enum Format {
     NginxError,
     JuniperSrx,
     Fortigate,
+    NginxCombined,
     Envoy,
+    EnvoyJson,
 }
 
 /// Whose mark stands first, and where its message begins: what follows a mark may quote others.
@@ -125,7 +129,9 @@ fn format_of(line: &str) -> Option<(usize, Format)> {
         (plain.find(juniper_srx::begins_at), Format::JuniperSrx),
         (fortigate::begins_at(line, &plain), Format::Fortigate),
         (plain.find_ours(nginx::error_at), Format::NginxError),
+        (plain.find(nginx::combined_at), Format::NginxCombined),
         (plain.find(envoy::begins_at), Format::Envoy),
+        (plain.find_ours(envoy::json_at), Format::EnvoyJson),
     ];
     marks.into_iter().filter_map(|(at, format)| Some((at?, format))).min_by_key(|(at, _)| *at)
 }
@@ -164,7 +170,7 @@ mod tests {
     use super::{Context, LINE_KEPT, Reader, Reading, Zone};
 
     /// A line of each product whose every text is `x`.
-    fn lines(x: &str) -> [String; 8] {
+    fn lines(x: &str) -> [String; 9] {
         let sides = "10.1.2.3/40000 to inside:203.0.113.9/443";
         [
             format!(
@@ -201,6 +207,10 @@ mod tests {
                 "<190>Nov 14 22:13:20 {x} envoy: [2023-11-14T22:13:20.443Z] \"GET / HTTP/1.1\" {x} UC,{x} {x} - \"-\" 0 \
                  95 3100 - \"{x}\" \"{x}\" \"{x}\" \"{x}\" \"203.0.113.9:443\" x 10.2.0.7:5 203.0.113.9:443 10.1.2.3:4 \
                  {x} default"
+            ),
+            format!(
+                "<190>Nov 14 22:13:20 {x} envoy: {{\"response_flags\":\"UC,{x}\",\"response_code\":503,\"duration\":7,\
+                 \"start_time\":\"2023-11-14T22:13:20.443Z\",\"downstream_remote_address\":\"10.1.2.3:4\",\"path\":\"{x}\"}}"
             ),
         ]
     }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use events::UtcTime;
 
 use super::Context;
-use super::fields::{endpoint, needed, pairs, told};
+use super::fields::{address, endpoint, needed, pairs, told};
 use super::header::Header;
 use super::memory::Memory;
 use super::stamp::{self, MILLISECOND_NS};
@@ -28,6 +28,21 @@ pub(crate) type Errors = Memory<(String, u64, u64), String>;
 pub(crate) fn access_at(line: &str) -> Option<usize> {
     line.find(MARK)
 }
+
+/// Where a line of nginx's own format `combined` begins, whatever is added behind it (as `$upstream_addr`, and as
+/// ingress-nginx adds by default): `10.1.2.3 - anna [14/Nov/2023:22:13:20 +0000] "`. Apache writes the same.
+pub(crate) fn combined_at(message: &str) -> Option<usize> {
+    let before = message.strip_suffix("] \"")?;
+    let (who, stamp) = before.rsplit_once(" [")?;
+    stamp::zoned(stamp, "%d/%b/%Y:%H:%M:%S %z")?;
+    let client = who.split_once(" - ")?.0;
+    let at = client.rfind(' ').map_or(0, |blank| blank + 1);
+    address(&client[at..]).map(|_| at)
+}
+
+/// What such a line tells: no port of the client, so that no connection is known by it.
+pub(crate) const COMBINED: Reading =
+    Reading::Other("nginx, without the client's port: it cannot be joined, see deploy/config/logs");
 
 /// Where an error begins: `2023/11/14 22:13:25 [error] 123#7: *45 recv() failed …`, with or without its stamp.
 pub(crate) fn error_at(line: &str) -> Option<usize> {
@@ -242,6 +257,25 @@ mod tests {
         assert_eq!(error_at("2023/11/14 22:13:25 [error] x#7: *45 recv()"), None);
         assert_eq!(error_at(ERROR), Some(0));
         assert_eq!(error_at(&ERROR["2023/11/14 22:13:25 ".len()..]), Some(0));
+    }
+
+    #[test]
+    fn lines_in_the_usual_format_are_known_and_tell_no_connection() {
+        for line in [
+            "10.1.2.3 - - [14/Nov/2023:22:13:20 +0000] \"GET / HTTP/1.1\" 502 150 \"-\" \"curl\"",
+            "2001:db8::7 - anna b [14/Nov/2023:22:13:20 +0000] \"GET / HTTP/1.1\" 200 2 \"-\" \"curl\" 0.002 10.2.0.8:80",
+            "<190>Nov 14 22:13:20 web-1 nginx: 10.1.2.3 - - [14/Nov/2023:22:13:20 +0000] \"GET / HTTP/1.1\" 502 150 \"-\" \
+             \"curl\" 431 3.001 [shop-web-80] [] 10.2.0.8:80 0 3.000 502 5f3a",
+        ] {
+            let context = Context { received: UtcTime(0), zone: Zone { east_s: 0 }, source: "web" };
+            let reading = super::super::Reader::new().read(line.as_bytes(), &context);
+            assert_eq!(reading, Ok(COMBINED), "{line}");
+        }
+        for other in
+            ["x - - [14/Nov/2023:22:13:20 +0000] \"", "10.1.2.3 - - [yesterday] \"", "\"", ""]
+        {
+            assert_eq!(combined_at(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -16,12 +16,20 @@ pub struct LogCounts {
     pub events_lost: u64,
     /// Events told anew that nobody could take.
     pub revisions_lost: u64,
-    /// Datagrams that came faster than they are read.
+    /// Datagrams that came faster than their lines are joined.
     pub datagrams_lost: u64,
+    /// Datagrams that the kernel dropped before they were read: their socket had no room, or they were damaged.
+    pub datagrams_lost_in_kernel: u64,
     /// Messages of senders that may not send, and their connections.
     pub not_allowed: u64,
     /// Messages and lines that are too long to be read.
     pub too_long: u64,
+    /// Messages whose end never came: the connection was over before.
+    pub messages_cut: u64,
+    /// Connections that broke: their sender or the network reset them, or their TLS was broken.
+    pub connections_broken: u64,
+    /// Handshakes of TLS that failed or took too long.
+    pub tls_failed: u64,
     /// Connections of senders that have all that are theirs.
     pub connections_refused: u64,
     /// Connections that were closed because nothing came.
@@ -40,8 +48,12 @@ impl LogCounts {
             ("events_lost", self.events_lost),
             ("revisions_lost", self.revisions_lost),
             ("datagrams_lost", self.datagrams_lost),
+            ("datagrams_lost_in_kernel", self.datagrams_lost_in_kernel),
             ("not_allowed", self.not_allowed),
             ("too_long", self.too_long),
+            ("messages_cut", self.messages_cut),
+            ("connections_broken", self.connections_broken),
+            ("tls_failed", self.tls_failed),
             ("connections_refused", self.connections_refused),
             ("connections_silent", self.connections_silent),
             ("openings_forgotten", self.openings_forgotten),
@@ -78,8 +90,12 @@ pub(super) struct Losses {
     pub(super) events: Count,
     pub(super) revisions: Count,
     pub(super) datagrams: Count,
+    pub(super) in_kernel: Count,
     pub(super) not_allowed: Count,
     pub(super) too_long: Count,
+    pub(super) cut: Count,
+    pub(super) broken: Count,
+    pub(super) tls_failed: Count,
     pub(super) refused: Count,
     pub(super) silent: Count,
 }
@@ -87,7 +103,17 @@ pub(super) struct Losses {
 impl Losses {
     /// Whenever it grows, lines may have been lost.
     pub(super) fn lines(&self) -> u64 {
-        [&self.datagrams, &self.too_long, &self.refused, &self.silent].map(Count::get).iter().sum()
+        let all = [
+            &self.datagrams,
+            &self.in_kernel,
+            &self.too_long,
+            &self.cut,
+            &self.broken,
+            &self.tls_failed,
+            &self.refused,
+            &self.silent,
+        ];
+        all.map(Count::get).iter().sum()
     }
 
     /// The counts, with what others know.
@@ -97,8 +123,12 @@ impl Losses {
             events_lost: self.events.get(),
             revisions_lost: self.revisions.get(),
             datagrams_lost: self.datagrams.get(),
+            datagrams_lost_in_kernel: self.in_kernel.get(),
             not_allowed: self.not_allowed.get(),
             too_long: self.too_long.get(),
+            messages_cut: self.cut.get(),
+            connections_broken: self.broken.get(),
+            tls_failed: self.tls_failed.get(),
             connections_refused: self.refused.get(),
             connections_silent: self.silent.get(),
             openings_forgotten: forgotten,

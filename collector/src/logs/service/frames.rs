@@ -1,4 +1,4 @@
-//! Messages out of a stream: octet-counted or ended by line feeds (RFC 6587).
+//! Messages out of a stream: octet-counted or ended by line feeds (RFC 6587); some senders end them with NUL.
 
 use crate::logs::read::LINE_MAX;
 
@@ -37,7 +37,12 @@ impl Frames {
         }
     }
 
-    /// What is left when the stream ends.
+    /// Whether a message has begun that has not ended; one that is too long is counted already.
+    pub(crate) fn is_amid(&self) -> bool {
+        !is_blank(&self.held)
+    }
+
+    /// What is left when the message ends that all of it is: a datagram.
     pub(crate) fn finish(&mut self, mut told: impl FnMut(&[u8])) {
         let left = std::mem::take(&mut self.held);
         tell_lines(&left, &mut told);
@@ -51,7 +56,7 @@ impl Frames {
                 self.skip = if gone == left { Skip::Nothing } else { Skip::Bytes(left - gone) };
                 &bytes[gone..]
             }
-            Skip::Line => match bytes.iter().position(|byte| *byte == b'\n') {
+            Skip::Line => match bytes.iter().position(ends_line) {
                 Some(at) => {
                     self.skip = Skip::Nothing;
                     &bytes[at + 1..]
@@ -100,7 +105,7 @@ fn next(held: &[u8]) -> Next {
             _ => {}
         }
     }
-    match held.iter().position(|byte| *byte == b'\n') {
+    match held.iter().position(ends_line) {
         Some(at) if at > LINE_MAX => Next::TooLong { skip: Skip::Nothing, after: at + 1 },
         Some(at) => Next::Message { begins: 0, ends: at, after: at + 1 },
         None if held.len() > LINE_MAX => Next::TooLong { skip: Skip::Line, after: held.len() },
@@ -123,12 +128,20 @@ fn counted(held: &[u8], digits: usize) -> Next {
 
 /// A message may hold several lines; empty ones are none.
 fn tell_lines(message: &[u8], told: &mut impl FnMut(&[u8])) {
-    for line in message.split(|byte| *byte == b'\n') {
+    for line in message.split(ends_line) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if !line.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) {
+        if !is_blank(line) {
             told(&line[..line.len().min(LINE_MAX)]);
         }
     }
+}
+
+const fn ends_line(byte: &u8) -> bool {
+    matches!(byte, b'\n' | 0)
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|byte| byte.is_ascii_whitespace() || ends_line(byte))
 }
 
 const COUNT_DIGITS: usize = 6;
@@ -158,6 +171,7 @@ mod tests {
             told(&[b"4 <1>a5 <2>bc<3>d\n6 <4>e\nf"]),
             ["<1>a", "<2>bc", "<3>d", "<4>e", "f"]
         );
+        assert_eq!(told(&[b"<1>a\0<2>b\0\n5 <3>c\0<4>d"]), ["<1>a", "<2>b", "<3>c", "<4>d"]);
         // PAN-OS without a header begins with a digit, too.
         assert_eq!(told(&[b"1,2023/11/14 x\n"]), ["1,2023/11/14 x"]);
         assert_eq!(told(&[b"1", b"2 ", b"<1>abc", b"defghi<2>j\n"]), ["<1>abcdefghi", "<2>j"]);
@@ -182,6 +196,26 @@ mod tests {
         whole.push(&stream, |line| lines.push(line.to_vec()));
         assert_eq!((lines, whole.too_long), (vec![b"short".to_vec(), b"last".to_vec()], 2));
         assert!(frames.held.capacity() < 8 * LINE_MAX);
+    }
+
+    #[test]
+    fn it_is_known_whether_a_stream_ends_amid_a_message() {
+        for (stream, is_amid) in [
+            ("", false),
+            ("<1>a\n", false),
+            ("<1>a\n\0 \r\n\0", false),
+            ("<1>a", true),
+            ("5 <1>ab", false),
+            ("5 <1>a", true),
+            ("5", true),
+        ] {
+            let mut frames = Frames::default();
+            frames.push(stream.as_bytes(), |_| ());
+            assert_eq!(frames.is_amid(), is_amid, "{stream:?}");
+        }
+        let mut frames = Frames::default();
+        frames.push(&vec![b'x'; 2 * LINE_MAX], |_| ());
+        assert!(!frames.is_amid() && frames.too_long == 1, "it is counted once");
     }
 
     proptest! {

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `mod.rs` | [`Logs`]: one thread that does all of it |
 //! | `network.rs`, `streams.rs`, `frames.rs` | sockets, messages in datagrams and in streams |
+//! | `drops.rs` | datagrams that the kernel dropped |
 //! | `places.rs` | how many may be connected |
 //! | `tail.rs` | files that grow and are rotated |
 //! | `positions.rs` | how far files were read, over restarts |
@@ -20,6 +21,7 @@
 //! **Invariant:** whoever hands over an event never waits: what finds no room is counted.
 
 mod counts;
+mod drops;
 mod error;
 mod frames;
 mod network;
@@ -49,6 +51,8 @@ use super::read::{Context, Reader, Zone};
 use super::session::Reading;
 use crate::history::LogList;
 use counts::Losses;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use frames::Frames;
 use network::Port;
 use places::Places;
 use positions::Positions;

@@ -2,16 +2,17 @@
 
 use std::net::{SocketAddr, TcpListener as StdListener, UdpSocket as StdUdp};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, watch};
 
-use super::Line;
 use super::counts::Losses;
+use super::drops::Drops;
 use super::error::LogError;
 use super::frames::Frames;
 use super::places::Places;
-use super::streams;
+use super::{Line, every, streams};
 use crate::logs::options::{LogListen, Transport, zone_or_utc};
 use crate::logs::read::Zone;
 use crate::network::Networks;
@@ -72,13 +73,24 @@ impl Port {
     ) {
         let sender = Sender { lines, losses, via: self.via, zone: self.zone };
         let done = match self.socket {
-            Socket::Udp(socket) => match UdpSocket::from_std(socket) {
-                Ok(socket) => {
-                    datagrams(socket, &self.allow, &sender, stop).await;
-                    Ok(())
+            Socket::Udp(socket) => {
+                let mut drops = Drops::of(&socket);
+                match drops.more() {
+                    Some(more) => sender.losses.in_kernel.add(more),
+                    None => tracing::warn!(
+                        "logs on udp {}: datagrams that the kernel drops are not counted: its list of sockets \
+                         (/proc/net/udp) cannot be read",
+                        self.address
+                    ),
                 }
-                Err(error) => Err(error),
-            },
+                match UdpSocket::from_std(socket) {
+                    Ok(socket) => {
+                        datagrams(socket, drops, &self.allow, &sender, stop).await;
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
+                }
+            }
             Socket::Stream(listener) => match TcpListener::from_std(listener) {
                 Ok(listener) => {
                     streams::run(listener, self.allow, self.tls, sender, places, stop).await;
@@ -110,15 +122,22 @@ impl Sender {
 
 async fn datagrams(
     socket: UdpSocket,
+    mut drops: Drops,
     allow: &Networks,
     sender: &Sender,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut buffer = vec![0; DATAGRAM_MAX];
+    let mut look = every(LOOK);
     loop {
         let received = tokio::select! {
             biased;
             _ = stop.changed() => return,
+            // Before the datagrams: drops are told while they go on.
+            _ = look.tick() => {
+                sender.losses.in_kernel.add(drops.more().unwrap_or(0));
+                continue;
+            }
             received = socket.recv_from(&mut buffer) => received,
         };
         // An ICMP message about something we never sent is no reason to stop.
@@ -141,6 +160,9 @@ async fn datagrams(
         }
     }
 }
+
+/// How often the kernel is asked what it dropped.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The largest UDP payload.
 const DATAGRAM_MAX: usize = 65_536;

@@ -1,5 +1,6 @@
 //! Messages in streams: TCP and TLS.
 
+use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +8,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::frames::Frames;
 use super::network::Sender;
@@ -63,15 +65,20 @@ struct Talk {
 
 impl Talk {
     async fn over(self, stream: TcpStream, tls: Option<TlsAcceptor>, stop: watch::Receiver<bool>) {
-        let peer = self.peer;
         match tls {
             None => self.listen(stream, stop).await,
-            Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.listen(stream, stop).await,
-                Ok(Err(error)) => tracing::debug!("logs from {peer}: TLS: {error}"),
-                Err(_) => tracing::debug!("logs from {peer}: TLS took more than {HANDSHAKE:?}"),
+            Some(tls) => match timeout(HANDSHAKE, greet(stream, tls)).await {
+                Ok(Ok(Some(stream))) => self.listen(stream, stop).await,
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => self.tls_failed(&error.to_string()),
+                Err(_) => self.tls_failed(&format!("it took more than {HANDSHAKE:?}")),
             },
         }
+    }
+
+    fn tls_failed(&self, why: &str) {
+        self.sender.losses.tls_failed.add(1);
+        tracing::debug!("logs from {}: TLS: {why}", self.peer);
     }
 
     /// Reads a stream to its end; a full queue makes the sender wait.
@@ -81,23 +88,31 @@ impl Talk {
         let mut frames = Frames::default();
         let mut buffer = vec![0; READ];
         let (mut has_spoken, mut heard) = (false, Instant::now());
+        let mut queue = places.queue();
         loop {
+            let patience = places.silence_max(has_spoken);
             let read = tokio::select! {
                 biased;
                 _ = stop.changed() => return,
-                read = timeout(places.first_line, stream.read(&mut buffer)) => read,
+                read = stream.read(&mut buffer) => Some(read),
+                // Others began or ceased to wait: then silence is borne for another time.
+                Ok(()) = queue.changed() => None,
+                () = sleep_until(heard + patience) => None,
             };
             let mut lines = Vec::new();
             let is_over = match read {
-                Ok(Ok(len @ 1..)) => {
+                Some(Ok(len @ 1..)) => {
                     frames.push(&buffer[..len], |line| lines.push(sender.line(&peer, line)));
                     false
                 }
-                Ok(_) => {
-                    frames.finish(|line| lines.push(sender.line(&peer, line)));
+                Some(Ok(_)) => true,
+                Some(Err(error)) => {
+                    // TLS that ends without its goodbye ends as TCP does.
+                    let is_broken = error.kind() != ErrorKind::UnexpectedEof;
+                    sender.losses.broken.add(u64::from(is_broken));
                     true
                 }
-                Err(_) => false,
+                None => false,
             };
             sender.losses.too_long.add(std::mem::take(&mut frames.too_long));
             if !lines.is_empty() {
@@ -112,13 +127,23 @@ impl Talk {
                 break;
             }
             // Pieces of a line that never ends are silence, too.
-            if places.is_over(has_spoken, heard.elapsed()) {
+            if places.gives_way(has_spoken, heard.elapsed()) {
                 sender.losses.silent.add(1);
                 break;
             }
         }
+        // A line without its end may lack half of a port: it is not read.
+        sender.losses.cut.add(u64::from(frames.is_amid()));
         drop(place);
     }
+}
+
+/// TLS with whoever says something; nothing for those who only look whether somebody listens.
+async fn greet(stream: TcpStream, tls: TlsAcceptor) -> io::Result<Option<TlsStream<TcpStream>>> {
+    if stream.peek(&mut [0]).await? == 0 {
+        return Ok(None);
+    }
+    tls.accept(stream).await.map(Some)
 }
 
 const READ: usize = 16 * 1024;
