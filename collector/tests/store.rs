@@ -397,14 +397,14 @@ fn full_event(number: u64, ts: u64) -> Event {
         "device": {"id": 3, "resets": 3, "both_ends": 1, "senders": 2, "victims": 3, "hops": 2, "side": "client",
             "id_line": false, "id_jumps": 0, "first": at, "last": at},
     });
-    event.context = serde_json::from_value(context).unwrap();
+    event.context = serde_json::from_value(context).expect("a context");
     let item = serde_json::json!({
         "agreement": "contradicted", "source": "fw-1", "product": "pan_os", "said": "tcp-rst-from-server",
         "ts": at, "matched": "original", "sentence": "it was not", "line": "a line",
     });
-    event.corroboration = vec![serde_json::from_value(item).unwrap()];
+    event.corroboration = vec![serde_json::from_value(item).expect("an item")];
     event.idle_before_s = Some(60.0);
-    event.server.ip = "192.168.0.1".parse().unwrap();
+    event.server.ip = "192.168.0.1".parse().expect("an address");
     event
 }
 
