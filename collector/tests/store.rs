@@ -404,11 +404,7 @@ fn full_event(number: u64, ts: u64) -> Event {
     });
     event.corroboration = vec![serde_json::from_value(item).expect("an item")];
     event.idle_before_s = Some(60.0);
-<<<<<<< HEAD
     event.server.ip = [192, 168, 0, 1].into();
-=======
-    event.server.ip = "192.168.0.1".parse().expect("an address");
->>>>>>> w-logs
     event
 }
 
