@@ -107,11 +107,13 @@ pub struct EventPage {
     pub missed: u64,
 }
 
-/// An event and its number in this run.
+/// An event, its number in this run and who saw it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Numbered {
     /// From 1, in the order events were told.
     pub number: u64,
+    /// Name of the sensor.
+    pub sensor: String,
     /// The event; its fields stand beside the number in JSON.
     #[serde(flatten)]
     pub event: Event,
@@ -122,6 +124,8 @@ pub struct Numbered {
 pub struct EventSheet {
     /// Its number in this run.
     pub number: u64,
+    /// Name of the sensor that saw it.
+    pub sensor: String,
     /// The event.
     pub event: Event,
     /// The proof sheet, in lines.

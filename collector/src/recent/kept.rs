@@ -18,10 +18,11 @@ pub(crate) struct KeptEvents {
     last: u64,
 }
 
-/// An event and its number.
+/// An event, its number, and the name of the sensor that saw it.
 #[derive(Clone, Debug)]
 pub(crate) struct KeptEvent {
     pub(crate) number: u64,
+    pub(crate) sensor: Arc<str>,
     pub(crate) event: Arc<Event>,
 }
 
@@ -31,11 +32,11 @@ impl KeptEvents {
     }
 
     /// Keeps `event`; the one that gives way is handed back, so that it can be freed elsewhere.
-    pub(crate) fn push(&mut self, event: Arc<Event>) -> Option<KeptEvent> {
+    pub(crate) fn push(&mut self, sensor: Arc<str>, event: Arc<Event>) -> Option<KeptEvent> {
         let gone = (self.len() >= self.kept_max).then(|| self.longest().pop_front()).flatten();
         self.last += 1;
         let queue = &mut self.queues[event.verdict.impact as usize];
-        queue.push_back(KeptEvent { number: self.last, event });
+        queue.push_back(KeptEvent { number: self.last, sensor, event });
         gone
     }
 

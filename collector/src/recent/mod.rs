@@ -57,6 +57,8 @@ pub struct Sensor {
 #[derive(Debug)]
 pub struct Recent {
     sensor: Sensor,
+    /// Its name, shared by the events that it saw itself.
+    name: Arc<str>,
     /// Names this run.
     run: String,
     servers_kept: usize,
@@ -111,7 +113,8 @@ impl Recent {
             receive: None,
         };
         let servers_kept = options.servers_kept;
-        Self { sensor, run: run_name(), servers_kept, state: Mutex::new(state) }
+        let name = sensor.name.as_str().into();
+        Self { sensor, name, run: run_name(), servers_kept, state: Mutex::new(state) }
     }
 
     /// Bytes that it holds at most.
@@ -132,6 +135,15 @@ impl Recent {
 
     /// Told for every reset, and again for one that logs have more to say of, which counts once.
     pub fn event(&self, event: &Event) {
+        self.keep(Arc::clone(&self.name), event);
+    }
+
+    /// The same of an event that another sensor saw.
+    pub fn event_of(&self, sensor: &str, event: &Event) {
+        self.keep(sensor.into(), event);
+    }
+
+    fn keep(&self, sensor: Arc<str>, event: &Event) {
         let copy = Arc::new(event.clone());
         let mut state = self.state();
         if event.counts() && event.revision == 0 {
@@ -147,7 +159,7 @@ impl Recent {
                 state.idle_before.add(impact, idle_s);
             }
         }
-        let gone = state.kept.push(copy);
+        let gone = state.kept.push(sensor, copy);
         drop(state);
         // Freed without the lock: an event is some twenty allocations.
         drop(gone);

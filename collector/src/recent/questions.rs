@@ -110,6 +110,7 @@ impl Recent {
         let found = kept.iter().rev().find(|kept| kept.event.id == id)?;
         Some(EventSheet {
             number: found.number,
+            sensor: (*found.sensor).to_owned(),
             event: (*found.event).clone(),
             sheet: explain::proof_sheet(&found.event, width),
         })
@@ -225,7 +226,8 @@ fn is_latest(kept: &KeptEvent, latest: &HashMap<&str, u64>) -> bool {
 }
 
 fn numbered(kept: &KeptEvent) -> Numbered {
-    Numbered { number: kept.number, event: (*kept.event).clone() }
+    let sensor = (*kept.sensor).to_owned();
+    Numbered { number: kept.number, sensor, event: (*kept.event).clone() }
 }
 
 fn now() -> UtcTime {

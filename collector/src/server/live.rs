@@ -101,9 +101,8 @@ impl Listener {
         self.next = page.next;
         self.missed += page.missed;
         let status = self.recent.status_page();
-        let harmful =
-            page.events.iter().map(|numbered| &numbered.event).filter(|event| is_worth(event));
-        let rows = harmful.map(|event| EventRow::of(&status.sensor, event));
+        let harmful = page.events.iter().filter(|numbered| is_worth(&numbered.event));
+        let rows = harmful.map(|numbered| EventRow::of(&numbered.sensor, &numbered.event));
         let mut messages: Vec<Message> = rows.filter_map(|row| message("reset", &row)).collect();
         messages
             .extend(message("status", &live_status(&status.sensor, &status.status, self.missed)));

@@ -14,7 +14,7 @@ use super::Known;
 use super::ask::{asked, now};
 use super::late::{Pairs, pairs};
 use super::refusal::{Refused, refuse, wrong};
-use crate::answers::FlowPage;
+use crate::answers::{EventSheet, FlowPage};
 use crate::history::{
     BurstRow, DeviceRow, DisagreementRow, EventDetail, EventList, IdleHistogram, LogList, Overview,
     RowList, SensorRow, ServerDetail, ServerList,
@@ -67,8 +67,8 @@ pub(super) async fn event(State(known): State<Known>, Path(id): Path<String>) ->
         Ok(Json(detail)) => detail,
         Err(refusal) => {
             let sheet = recent.sheet(&id, SHEET_WIDTH).ok_or(refusal)?;
-            let (sensor, event, sheet) = (recent.status_page().sensor, sheet.event, sheet.sheet);
             let ladder = recent.evidence_of(&id).map_or_else(Vec::new, |kept| kept.ladder());
+            let EventSheet { sensor, event, sheet, .. } = sheet;
             EventDetail { sensor, event, sheet, ladder, same_connection: Vec::new() }
         }
     };

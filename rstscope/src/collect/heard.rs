@@ -1,17 +1,31 @@
 //! Events of the fleet once they are kept: known of late to the page, and handed to the logs that are joined.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use collector::logs::Logs;
 use collector::{Arrival, Keep, KeepError, Kept, Recent};
 use events::{Event, RecordKind};
 
+use super::lately::{LATELY, Lately};
+
 /// A store, and who hears of the events that it has committed.
 pub(super) struct Heard {
-    pub(super) keep: Arc<dyn Keep>,
-    pub(super) logs: Option<Arc<Logs>>,
+    keep: Arc<dyn Keep>,
+    logs: Option<Arc<Logs>>,
     /// What is known of late; set once the API is offered, never without one.
-    pub(super) recent: Arc<OnceLock<Arc<Recent>>>,
+    recent: Arc<OnceLock<Arc<Recent>>>,
+    /// Taken by one thread, the one that keeps.
+    lately: Mutex<Lately>,
+}
+
+impl Heard {
+    pub(super) fn new(
+        keep: Arc<dyn Keep>,
+        logs: Option<Arc<Logs>>,
+        recent: Arc<OnceLock<Arc<Recent>>>,
+    ) -> Self {
+        Self { keep, logs, recent, lately: Mutex::new(Lately::new(LATELY)) }
+    }
 }
 
 impl Keep for Heard {
@@ -27,13 +41,18 @@ impl Keep for Heard {
                 *is_refused = true;
             }
         }
+        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
         for (arrival, is_refused) in batch.iter().zip(is_refused) {
-            if is_refused || arrival.kind != RecordKind::Event || arrival.is_test {
+            if is_refused
+                || arrival.kind != RecordKind::Event
+                || arrival.is_test
+                || !lately.is_new(arrival)
+            {
                 continue;
             }
             let Ok(event) = serde_json::from_slice::<Event>(&arrival.json) else { continue };
             if let Some(recent) = recent {
-                recent.event(&event);
+                recent.event_of(&arrival.sensor, &event);
             }
             if let Some(logs) = &self.logs {
                 logs.event(&arrival.sensor, &event);
@@ -79,13 +98,19 @@ mod tests {
         };
         let batch = [arrival(1, false), arrival(2, false), arrival(3, true)];
         let recent = Arc::new(Recent::new(&Options::default(), Sensor::default()));
-        let known =
-            || recent.events(&Question { filters: Vec::new(), after: None, limit: 9 }).events.len();
-        for (fails, count) in [(true, 0), (false, 1)] {
-            let told = Arc::new(OnceLock::from(Arc::clone(&recent)));
-            let heard = Heard { keep: Arc::new(Picky(fails)), logs: None, recent: told };
-            assert_eq!(heard.keep(&batch).is_err(), fails);
-            assert_eq!(known(), count);
+        let known = || -> Vec<String> {
+            let question = Question { limit: 9, ..Question::default() };
+            recent.events(&question).events.into_iter().map(|known| known.sensor).collect()
+        };
+        let told = Arc::new(OnceLock::from(Arc::clone(&recent)));
+        let heard = |fails| Heard::new(Arc::new(Picky(fails)), None, Arc::clone(&told));
+        assert!(heard(true).keep(&batch).is_err());
+        assert_eq!(known(), Vec::<String>::new());
+        let heard = heard(false);
+        for times in 1..=2 {
+            assert!(heard.keep(&batch).is_ok());
+            assert_eq!(known(), ["a"], "sent {times} times");
         }
+        assert_eq!(recent.snapshot(&Question::default()).resets.total(), 1);
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn listen(
     let logs = Logs::start(options, move |revision| {
         let is_kept = revise(&revision);
         if let Some(recent) = recent.get() {
-            recent.event(&revision.event);
+            recent.event_of(&revision.sensor, &revision.event);
         }
         is_kept
     })

@@ -45,7 +45,7 @@ impl Kept {
             revisions.tell(revision.clone())
         })?;
         let past: Option<Arc<dyn Past>> = Some(Arc::clone(&store) as _);
-        let heard = Heard { keep: store, logs: logs.clone(), recent: Arc::clone(&recent) };
+        let heard = Heard::new(store, logs.clone(), Arc::clone(&recent));
         let wait = Duration::from_secs_f64(options.wait_s);
         let gather = Gather { records_least: options.records_least, wait };
         Ok(Self { keep: Arc::new(heard), gather, past, logs, recent, hourly: None })
@@ -68,7 +68,7 @@ impl Kept {
             kept.is_ok()
         })?;
         let past: Option<Arc<dyn Past>> = Some(Arc::clone(&store) as _);
-        let heard = Heard { keep: store, logs: logs.clone(), recent: Arc::clone(&recent) };
+        let heard = Heard::new(store, logs.clone(), Arc::clone(&recent));
         Ok(Self { keep: Arc::new(heard), gather: Gather::AT_ONCE, past, logs, recent, hourly })
     }
 }

@@ -13,6 +13,7 @@ mod heard;
 mod hourly;
 mod joined;
 mod kept;
+mod lately;
 mod notify;
 
 use std::io::Write as _;
