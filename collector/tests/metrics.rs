@@ -4,8 +4,11 @@ mod support;
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
-use collector::{DeliveryState, Options, SinkState, SpoolState};
+use collector::{
+    DeliveryState, LogList, LogSourceRow, Offer, Options, Recent, Server, SinkState, SpoolState,
+};
 use events::Event;
 use support::{anywhere, events, fed, recent, serve};
 
@@ -24,8 +27,11 @@ fn scraped() -> String {
     scrape(&recent)
 }
 
-fn scrape(recent: &std::sync::Arc<collector::Recent>) -> String {
-    let server = serve(&anywhere(), recent);
+fn scrape(recent: &Arc<Recent>) -> String {
+    scrape_at(&serve(&anywhere(), recent))
+}
+
+fn scrape_at(server: &Server) -> String {
     let mut response =
         ureq::get(format!("http://{}/metrics", server.local_addr())).call().expect("metrics");
     let content = response.headers().get("content-type").expect("a type").clone();
@@ -97,6 +103,38 @@ fn every_count_of_an_event_is_there() {
     let last =
         format!("rst_time_to_reset_seconds_bucket{{impact=\"aborted\",le=\"+Inf\"}} {with_age}\n");
     assert!(text.contains(&last), "{last}");
+}
+
+#[test]
+fn logs_are_summed_by_the_way_they_come() {
+    let row = |source: &str, via: &str, lines| LogSourceRow {
+        source: source.to_owned(),
+        via: via.to_owned(),
+        lines,
+        sessions: lines - 2,
+        joined: lines - 3,
+        garbage: 2,
+        ..LogSourceRow::default()
+    };
+    let list = LogList {
+        sources: vec![row("10.9.8.7", "udp", 5), row("10.9.8.6", "udp", 6), row("fw", "tls", 9)],
+        losses: [("datagrams_lost_in_kernel".to_owned(), 4)].into(),
+    };
+    let offer =
+        Offer { logs: Some(Arc::new(move || list.clone())), ..fed(&Options::default()).into() };
+    let server = collector::serve(&anywhere(), offer).expect("the port is free").expect("not off");
+    let text = scrape_at(&server);
+    for line in [
+        "rst_log_lines_total{via=\"udp\"} 11\n",
+        "rst_log_lines_total{via=\"tls\"} 9\n",
+        "rst_log_sessions_total{via=\"udp\"} 7\n",
+        "rst_log_joined_total{via=\"udp\"} 5\n",
+        "rst_log_garbage_total{via=\"udp\"} 4\n",
+        "rst_log_lost_total{reason=\"datagrams_lost_in_kernel\"} 4\n",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    assert!(!text.contains("10.9.8"), "names of machines may be addresses");
 }
 
 #[test]

@@ -8,20 +8,23 @@
 //! | `text.rs` | the text format |
 //! | `capture.rs` | interfaces, queues, tap, losses |
 //! | `delivery.rs` | sinks and the spool |
+//! | `logs.rs` | logs of firewalls and servers |
 //! | `receive.rs` | receivers of a collector, commits of its store |
 
 mod capture;
 mod delivery;
+mod logs;
 mod receive;
 mod text;
 
 use classifiers::{Cause, Impact, Origin};
 
+use crate::history::LogList;
 use crate::recent::{Buckets, Facts, Histogram, Recent};
 use text::{Kind, Text};
 
-/// All metrics in the text format 0.0.4.
-pub(crate) fn encode(recent: &Recent) -> String {
+/// All metrics in the text format 0.0.4. `logs` is told where somebody listens for logs.
+pub(crate) fn encode(recent: &Recent, logs: Option<&LogList>) -> String {
     let facts = recent.facts();
     let mut text = Text::default();
     events(&mut text, &facts);
@@ -44,6 +47,9 @@ pub(crate) fn encode(recent: &Recent) -> String {
     delivery::encode(&mut text, &facts);
     if let Some(state) = &facts.receive {
         receive::encode(&mut text, state);
+    }
+    if let Some(list) = logs {
+        logs::encode(&mut text, list);
     }
     let mut family =
         text.family("rst_build_info", Kind::Gauge, "Always 1; its label says which version runs.");

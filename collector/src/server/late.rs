@@ -42,7 +42,9 @@ fn told(is_so: bool, problems: Vec<String>) -> Response {
 }
 
 pub(super) async fn prometheus(State(known): State<Known>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, METRICS_TYPE)], metrics::encode(&known.offer.recent))
+    let logs = known.offer.logs.as_ref().map(|logs| logs());
+    let text = metrics::encode(&known.offer.recent, logs.as_ref());
+    ([(header::CONTENT_TYPE, METRICS_TYPE)], text)
 }
 
 pub(super) async fn version(State(known): State<Known>) -> Json<VersionPage> {
