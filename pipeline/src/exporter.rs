@@ -152,9 +152,7 @@ impl Exporter {
         for name in in_order(&windows, |window| &window.names, |name| name.time) {
             self.context.name(name);
         }
-        for note in in_order(&windows, |window| &window.notes, |note| note.time) {
-            self.context.note(note);
-        }
+        self.context.notes(&in_order(&windows, |window| &window.notes, |note| note.time));
         for finding in in_order(&windows, |window| &window.findings, Finding::order) {
             self.hear(finding, sink)?;
         }

@@ -173,17 +173,18 @@ impl Context {
             + devices::Devices::memory_bytes()
     }
 
-    /// Takes in what a connection did.
-    pub fn note(&mut self, note: &Note) {
-        self.services.note(note);
-        self.timers.note(note);
-        self.fronts.note(note);
-        self.names.note(note);
-        self.sources.note(note);
-        self.limits.note(note);
-        self.loads.note(note);
-        self.tuples.note(note);
-        self.siblings.note(note);
+    /// Takes in what connections did, one table after the other: what a note needs of memory is fetched while the
+    /// one before it is still taken in, since nothing but the table links them.
+    pub fn notes(&mut self, notes: &[&Note]) {
+        notes.iter().for_each(|note| self.services.note(note));
+        notes.iter().for_each(|note| self.timers.note(note));
+        notes.iter().for_each(|note| self.fronts.note(note));
+        notes.iter().for_each(|note| self.names.note(note));
+        notes.iter().for_each(|note| self.sources.note(note));
+        notes.iter().for_each(|note| self.limits.note(note));
+        notes.iter().for_each(|note| self.loads.note(note));
+        notes.iter().for_each(|note| self.tuples.note(note));
+        notes.iter().for_each(|note| self.siblings.note(note));
     }
 
     /// Takes in the name that a client asked for.

@@ -96,7 +96,7 @@ impl Flow {
 impl World {
     fn note(&mut self, flow: &Flow, ms: u64, what: Happening) {
         let Flow { client, server, .. } = *flow;
-        self.context.note(&Note { time: at(ms), flow: 0, client, server, what });
+        self.context.notes(&[&Note { time: at(ms), flow: 0, client, server, what }]);
     }
 
     fn open(&mut self, flow: &Flow) {
