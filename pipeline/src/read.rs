@@ -50,9 +50,9 @@ pub fn read(
     if inputs.is_empty() {
         return Err(Error::NoInput);
     }
-    // One secret for all workers: they must agree on whose a connection is.
-    let options = Options { seed: Some(options.seed_in_force()), ..options.clone() };
     let source = CaptureSource::open(inputs);
+    // One secret for all workers: they must agree on whose a connection is.
+    let options = Options { seed: Some(options.seed_in_force()), ..fitted(options, &source) };
     let names = source.names().to_vec();
     let bytes_read = source.bytes_read();
     let mut counted = CountedSink { sink, bytes_read: &bytes_read, progress: progress.as_deref() };
@@ -79,6 +79,20 @@ pub fn read(
         input.problem = sources.iter().find_map(|source| problem_of(source, index));
     }
     Ok(report)
+}
+
+/// No more room than the files can fill: memory that is touched for nothing is most of what reading a small
+/// capture takes.
+fn fitted(options: &Options, source: &CaptureSource) -> Options {
+    let known = if source.can_be_shared() { source.bytes_total() } else { None };
+    let Some(frames) = known.and_then(|bytes| usize::try_from(bytes / FRAME_BYTES_MIN).ok()) else {
+        return options.clone();
+    };
+    Options {
+        flows: options.flows.min(frames.saturating_mul(SPARSE).max(FLOWS_LEAST)),
+        watches: options.watches.min(frames.max(WATCHES_LEAST)),
+        ..options.clone()
+    }
 }
 
 /// Where a source is in the frames that it and others walk past; `None` for one alone.
@@ -284,3 +298,11 @@ fn problem_of(source: &CaptureSource, input: usize) -> Option<String> {
     let texts: Vec<String> = problems.map(ToString::to_string).collect();
     (!texts.is_empty()).then(|| texts.join("; "))
 }
+
+/// A frame in a pcap file: its header there, and IPv4 and TCP headers without anything else.
+const FRAME_BYTES_MIN: u64 = 16 + 20 + 20;
+/// Places for each flow that there may be: with four to five of sixteen ways taken on average, no set fills up.
+const SPARSE: usize = 4;
+/// A table of two megabytes, a huge page.
+const FLOWS_LEAST: usize = 1 << 14;
+const WATCHES_LEAST: usize = 64;

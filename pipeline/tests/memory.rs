@@ -104,5 +104,32 @@ fn a_scan_of_three_times_the_targets_needs_no_more_memory() {
     assert!(three.peak < three.stated + 4 * SLACK_KIB, "more than was stated: {three:?}");
 }
 
+/// Every packet opens a connection, the most that a file can hold.
+#[test]
+fn a_small_file_takes_little_memory_and_loses_no_connection() {
+    const PACKETS: usize = 20_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("syns.pcap");
+    let file = std::fs::File::create(&path).unwrap();
+    let mut capture = CaptureWriter::begin(BufWriter::new(file)).unwrap();
+    let mix = benches::Options { mix: Mix::SynFlood, ..Default::default() };
+    let (mut traffic, mut frame) = (Traffic::new(&mix), Vec::new());
+    for _ in 0..PACKETS {
+        let time_ns = traffic.next_frame(&mut frame);
+        capture.frame(time_ns, &frame).unwrap();
+    }
+    drop(capture.finish().unwrap());
+    for seed in 1..=8 {
+        let options = Options { seed: Some(seed), ..Options::default() };
+        let (mut sink, stop) = (Nothing { events: false }, AtomicBool::new(false));
+        let report = pipeline::read(&[path.clone()], &options, None, &stop, &mut sink).unwrap();
+        assert_eq!(report.connections.opened, PACKETS as u64, "all are different");
+        assert!(report.losses.is_empty(), "{:?}", report.losses);
+        let table = report.memory.items.iter().find(|item| item.name.starts_with("flow table"));
+        let (table, whole) = (table.unwrap().bytes, options.flows as u64 * 132);
+        assert!(table < whole / 4, "{table} of {whole}");
+    }
+}
+
 /// Heaps of the exporter's events, stacks, and what the allocator keeps.
 const SLACK_KIB: u64 = 6 * 1024;
