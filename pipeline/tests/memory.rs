@@ -109,8 +109,8 @@ fn a_scan_of_three_times_the_targets_needs_no_more_memory() {
 fn a_small_file_takes_little_memory_and_loses_no_connection() {
     const PACKETS: usize = 20_000;
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("syns.pcap");
-    let file = std::fs::File::create(&path).unwrap();
+    let path = [folder.path().join("syns.pcap")];
+    let file = std::fs::File::create(&path[0]).unwrap();
     let mut capture = CaptureWriter::begin(BufWriter::new(file)).unwrap();
     let mix = benches::Options { mix: Mix::SynFlood, ..Default::default() };
     let (mut traffic, mut frame) = (Traffic::new(&mix), Vec::new());
@@ -122,7 +122,7 @@ fn a_small_file_takes_little_memory_and_loses_no_connection() {
     for seed in 1..=8 {
         let options = Options { seed: Some(seed), ..Options::default() };
         let (mut sink, stop) = (Nothing { events: false }, AtomicBool::new(false));
-        let report = pipeline::read(&[path.clone()], &options, None, &stop, &mut sink).unwrap();
+        let report = pipeline::read(&path, &options, None, &stop, &mut sink).unwrap();
         assert_eq!(report.connections.opened, PACKETS as u64, "all are different");
         assert!(report.losses.is_empty(), "{:?}", report.losses);
         let table = report.memory.items.iter().find(|item| item.name.starts_with("flow table"));
