@@ -104,11 +104,12 @@ pub struct ServerSummary {
     pub connections: Connections,
     /// Its resets.
     pub resets: ImpactCounts,
-    /// How many different clients were reset, about; beyond the first 500 of a list, how many at least.
+    /// How many different clients were reset, about; beyond the first 500 of a list, how many at least, by resets of
+    /// whatever kind.
     pub clients: u64,
     /// Its most frequent causes, three at most.
     pub causes: Vec<NameRow>,
-    /// The last minute with a reset.
+    /// The last minute with a reset, in lists of many servers of whatever kind.
     pub last: UtcTime,
 }
 

@@ -112,12 +112,18 @@ fn logs_are_summed_by_the_way_they_come() {
         via: via.to_owned(),
         lines,
         sessions: lines - 2,
-        joined: lines - 3,
+        joined: lines.saturating_sub(3),
         garbage: 2,
         ..LogSourceRow::default()
     };
     let list = LogList {
-        sources: vec![row("10.9.8.7", "udp", 5), row("10.9.8.6", "udp", 6), row("fw", "tls", 9)],
+        sources: vec![
+            row("10.9.8.7", "udp", 5),
+            row("10.9.8.6", "udp", 6),
+            row("fw", "tls", 9),
+            // The same machine by another way: the clock that pairs are joined by is one.
+            LogSourceRow { joined: 6, ..row("fw", "file", 2) },
+        ],
         losses: [("datagrams_lost_in_kernel".to_owned(), 4)].into(),
     };
     let offer =
@@ -128,7 +134,7 @@ fn logs_are_summed_by_the_way_they_come() {
         "rst_log_lines_total{via=\"udp\"} 11\n",
         "rst_log_lines_total{via=\"tls\"} 9\n",
         "rst_log_sessions_total{via=\"udp\"} 7\n",
-        "rst_log_joined_total{via=\"udp\"} 5\n",
+        "rst_log_joined_total 11\n",
         "rst_log_garbage_total{via=\"udp\"} 4\n",
         "rst_log_lost_total{reason=\"datagrams_lost_in_kernel\"} 4\n",
     ] {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::ClickHouse;
+use super::{ClickHouse, ClickHouseError};
 use crate::logs::Revision;
 
 /// The thread; what it was handed before it is dropped is inserted first, if the server takes it then.
@@ -62,7 +62,12 @@ impl Work {
     fn run(self) {
         while let Ok(first) = self.told.recv() {
             let some = self.gather(first);
-            self.insert(&some);
+            if let Err(error) = self.insert(&some) {
+                // All ends, and whoever ends it does not wait for one attempt after the other.
+                let lost = some.len() + self.told.try_iter().count();
+                tracing::warn!("{lost} events as logs have them are lost: {error}");
+                return;
+            }
         }
     }
 
@@ -79,18 +84,18 @@ impl Work {
     }
 
     /// Tries until the server takes it, or all ends.
-    fn insert(&self, some: &[Revision]) {
+    fn insert(&self, some: &[Revision]) -> Result<(), ClickHouseError> {
         let mut has_told = false;
         while let Err(error) = self.store.revise(some) {
             if self.is_ending.load(Ordering::Relaxed) {
-                tracing::warn!("{} events as logs have them are lost: {error}", some.len());
-                return;
+                return Err(error);
             }
             if !std::mem::replace(&mut has_told, true) {
                 tracing::warn!("events as logs have them are not kept: {error}; it is tried again");
             }
             std::thread::park_timeout(PAUSE);
         }
+        Ok(())
     }
 }
 

@@ -168,12 +168,14 @@ pub(super) fn v6(ip: IpAddr) -> Ipv6Addr {
     }
 }
 
-/// The same way back; 0 where there are many, or no prefix.
+/// The same way back; 0 where there are many, or no prefix. No server has the unspecified address: it is that of all
+/// of its family together.
 pub(super) fn server_of(ip: Ipv6Addr, port: u16, prefix: u8) -> ServerRange {
+    let ip = ip.to_canonical();
     ServerRange {
-        ip: ip.to_canonical(),
+        ip,
         port: (port != 0).then_some(port),
-        prefix: (prefix != 0).then_some(prefix),
+        prefix: (prefix != 0 || ip.is_unspecified()).then_some(prefix),
     }
 }
 

@@ -14,6 +14,12 @@ pub(super) fn encode(text: &mut Text, list: &LogList) {
             family.sample(&[("via", via)], count);
         }
     }
+    // A clock, and what was joined by it, is a machine's, by however many ways it writes.
+    let joined: BTreeMap<&str, u64> =
+        list.sources.iter().map(|row| (row.source.as_str(), row.joined)).collect();
+    let help = "Pairs of a session of logs and a reset that were joined.";
+    let mut family = text.family("rst_log_joined_total", Kind::Counter, help);
+    family.sample(&[], joined.values().sum::<u64>());
     let help = "What was not joined with a reset for want of something, by what it wanted; names as in `losses` of \
                 /api/v1/logs.";
     let mut family = text.family("rst_log_lost_total", Kind::Counter, help);
@@ -36,6 +42,5 @@ type Family = (&'static str, &'static str, fn(&LogSourceRow) -> u64);
 const FAMILIES: &[Family] = &[
     ("rst_log_lines_total", "Lines of logs that came, by the way they came.", |row| row.lines),
     ("rst_log_sessions_total", "Lines that tell the end of a TCP session.", |row| row.sessions),
-    ("rst_log_joined_total", "Sessions of logs that were joined with a reset.", |row| row.joined),
     ("rst_log_garbage_total", "Lines of logs that could not be read.", |row| row.garbage),
 ];

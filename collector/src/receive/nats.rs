@@ -170,6 +170,7 @@ impl Nats {
                 Ok(_) => AckKind::Ack,
                 Err(_) => AckKind::Nak(Some(NAK)),
             },
+            Err((Fate::Unstored, _)) => AckKind::Nak(Some(NAK)),
             Err((fate, why)) => {
                 self.desk.counts.request(fate);
                 self.desk.counts.refused(Reason::Malformed, 1);
@@ -202,7 +203,8 @@ impl Nats {
             Ok(Err(InflateError::Damaged(why))) => {
                 Err((Fate::Malformed, format!("it cannot be inflated: {why}")))
             }
-            Err(_) => Err((Fate::Malformed, "it cannot be read".to_owned())),
+            // All ends before it was read: it comes again.
+            Err(_) => Err((Fate::Unstored, "this collector is ending".to_owned())),
         }
     }
 }

@@ -151,8 +151,10 @@ fn fill(store: &Store, other: &ClickHouse, now_s: u64) {
     }
 }
 
-const FILTERS: [&[&str]; 13] = [
+const FILTERS: [&[&str]; 15] = [
     &[],
+    &["server=0.0.0.0/8"],
+    &["server=0.0.0.0/0"],
     &["impact=aborted,refused"],
     &["impact!=benign", "origin=middlebox"],
     &["server=192.168.0.3:443"],

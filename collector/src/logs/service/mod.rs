@@ -217,7 +217,11 @@ impl Work {
                     self.tell(revisions);
                 }
                 // Before the sockets: a flood of lines must not keep files waiting.
-                _ = look.tick() => self.files(&mut files),
+                _ = look.tick() => {
+                    self.files(&mut files);
+                    // A backlog of files must not keep sockets waiting either.
+                    look.reset();
+                }
                 Some(line) = lines.recv() => self.line(&line),
             }
         }
@@ -261,6 +265,7 @@ impl Work {
                     lines.push(Line { peer: peer.clone(), via: "file", zone, bytes });
                 });
                 self.shared.losses.too_long.add(std::mem::take(&mut tail.too_long));
+                self.shared.losses.cut.add(std::mem::take(&mut tail.cut));
                 lines.iter().for_each(|line| self.line(line));
                 match read {
                     Ok(true) => {}

@@ -87,7 +87,7 @@ impl Talk {
         let peer = peer.to_string();
         let mut frames = Frames::default();
         let mut buffer = vec![0; READ];
-        let (mut has_spoken, mut heard) = (false, Instant::now());
+        let (mut has_sent, mut has_spoken, mut heard) = (false, false, Instant::now());
         let mut queue = places.queue();
         loop {
             let patience = places.silence_max(has_spoken);
@@ -102,13 +102,15 @@ impl Talk {
             let mut lines = Vec::new();
             let is_over = match read {
                 Some(Ok(len @ 1..)) => {
+                    has_sent = true;
                     frames.push(&buffer[..len], |line| lines.push(sender.line(&peer, line)));
                     false
                 }
                 Some(Ok(_)) => true,
                 Some(Err(error)) => {
-                    // TLS that ends without its goodbye ends as TCP does.
-                    let is_broken = error.kind() != ErrorKind::UnexpectedEof;
+                    // TLS that ends without its goodbye ends as TCP does; who only looks whether somebody listens
+                    // may leave by a reset.
+                    let is_broken = has_sent && error.kind() != ErrorKind::UnexpectedEof;
                     sender.losses.broken.add(u64::from(is_broken));
                     true
                 }
@@ -140,7 +142,7 @@ impl Talk {
 
 /// TLS with whoever says something; nothing for those who only look whether somebody listens.
 async fn greet(stream: TcpStream, tls: TlsAcceptor) -> io::Result<Option<TlsStream<TcpStream>>> {
-    if stream.peek(&mut [0]).await? == 0 {
+    if !matches!(stream.peek(&mut [0]).await, Ok(1..)) {
         return Ok(None);
     }
     tls.accept(stream).await.map(Some)

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +29,15 @@ pub(crate) struct Tail {
     /// Where to go on when it is found.
     position: Option<Position>,
     from_beginning: bool,
+    /// Since when another file bears the name and this one has not grown.
+    replaced: Option<Instant>,
+    /// How long that must be: whoever writes goes on in the old file until it is told of the new one (logrotate
+    /// does so after it made that).
+    quiet: Duration,
     /// Lines that were too long to be read.
     pub(crate) too_long: u64,
+    /// Lines without their end, of files that are over.
+    pub(crate) cut: u64,
 }
 
 #[derive(Debug)]
@@ -49,7 +57,16 @@ struct Open {
 
 impl Tail {
     pub(crate) fn new(path: &Path, position: Option<Position>, from_beginning: bool) -> Self {
-        Self { path: path.to_owned(), open: None, position, from_beginning, too_long: 0 }
+        Self {
+            path: path.to_owned(),
+            open: None,
+            position,
+            from_beginning,
+            replaced: None,
+            quiet: QUIET,
+            too_long: 0,
+            cut: 0,
+        }
     }
 
     /// How far it is; nothing if the file was never there.
@@ -69,14 +86,21 @@ impl Tail {
         }
         let Some(open) = &mut self.open else { return Ok(false) };
         open.notice_cut()?;
+        let before = open.read;
         let more = open.read_on(&mut told)?;
-        let is_over = !more && is_replaced(&self.path, open.inode);
-        if is_over {
-            open.finish(&mut told);
-        }
         self.too_long += std::mem::take(&mut open.too_long);
+        if more || !is_replaced(&self.path, open.inode) {
+            self.replaced = None;
+            return Ok(more);
+        }
+        if open.read > before {
+            self.replaced = None;
+        }
+        let is_over = self.replaced.get_or_insert_with(Instant::now).elapsed() >= self.quiet;
         if is_over {
-            // The old file was read to its end: on with the new one.
+            // The old file was read to its end: on with the new one. Half a line may lack half of a port: it is not read.
+            self.cut += u64::from(!open.frames.is_empty());
+            self.replaced = None;
             self.open = None;
             self.position = None;
             self.from_beginning = true;
@@ -170,11 +194,6 @@ impl Open {
         self.told = self.read - self.frames.len() as u64;
         Ok(len == READ_MAX)
     }
-
-    fn finish(&mut self, told: &mut impl FnMut(&[u8])) {
-        self.too_long += tell(&self.frames, told);
-        self.frames.clear();
-    }
 }
 
 /// How many were too long.
@@ -199,6 +218,9 @@ fn is_replaced(path: &Path, inode: u64) -> bool {
 
 const HEAD: u64 = 64;
 
+/// How long a file that was replaced must not have grown to be over.
+const QUIET: Duration = Duration::from_secs(5);
+
 /// Bytes read at a time.
 const READ_MAX: usize = 64 * 1024;
 
@@ -207,7 +229,14 @@ mod tests {
     use std::fs::{self, OpenOptions};
     use std::io::Write as _;
 
+    use std::time::Duration;
+
     use super::{Position, Tail};
+
+    /// One that leaves a replaced file at once.
+    fn hasty(path: &std::path::Path, position: Option<Position>, from_beginning: bool) -> Tail {
+        Tail { quiet: Duration::ZERO, ..Tail::new(path, position, from_beginning) }
+    }
 
     fn lines(tail: &mut Tail) -> Vec<String> {
         let mut lines = Vec::new();
@@ -225,14 +254,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         append(&path, "old\n");
-        let mut tail = Tail::new(&path, None, false);
+        let mut tail = hasty(&path, None, false);
         assert!(lines(&mut tail).is_empty(), "what was there before is not wanted");
         append(&path, "one\ntw");
         assert_eq!(lines(&mut tail), ["one"]);
         append(&path, "o\n");
         assert_eq!(lines(&mut tail), ["two"]);
         fs::rename(&path, folder.path().join("log.1")).unwrap();
-        append(&folder.path().join("log.1"), "late\n");
+        append(&folder.path().join("log.1"), "late\nhal");
         assert_eq!(lines(&mut tail), ["late"]);
         append(&path, "new\n");
         assert_eq!(lines(&mut tail), ["new"]);
@@ -241,6 +270,25 @@ mod tests {
         // It is cut and has grown beyond what was read before anybody looks.
         fs::write(&path, "other beginning\nand more\n").unwrap();
         assert_eq!(lines(&mut tail), ["other beginning", "and more"]);
+        assert_eq!(tail.cut, 1, "half a line is none");
+    }
+
+    #[test]
+    fn who_writes_on_in_a_replaced_file_is_heard_until_it_is_quiet() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("log"), folder.path().join("log.1"));
+        append(&path, "one\n");
+        let mut tail = Tail::new(&path, None, true);
+        assert_eq!(lines(&mut tail), ["one"]);
+        fs::rename(&path, &old).unwrap();
+        append(&path, "new\n");
+        for line in ["two", "three"] {
+            assert!(lines(&mut tail).is_empty(), "the old one may not be over");
+            append(&old, &format!("{line}\n"));
+            assert_eq!(lines(&mut tail), [line]);
+        }
+        tail.quiet = Duration::ZERO;
+        assert_eq!(lines(&mut tail), ["new"]);
     }
 
     #[test]
@@ -248,25 +296,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         append(&path, "one\nhalf");
-        let mut tail = Tail::new(&path, None, true);
+        let mut tail = hasty(&path, None, true);
         assert_eq!(lines(&mut tail), ["one"]);
         let kept = serde_json::to_string(&tail.position().unwrap()).unwrap();
         append(&path, " and half\nthree\n");
         let position: Position = serde_json::from_str(&kept).unwrap();
-        let mut tail = Tail::new(&path, Some(position.clone()), false);
+        let mut tail = hasty(&path, Some(position.clone()), false);
         assert_eq!(lines(&mut tail), ["half and half", "three"]);
         // Rotated meanwhile: the new file is read whole.
         fs::remove_file(&path).unwrap();
         append(&folder.path().join("other"), "x");
         append(&path, "fresh\n");
-        assert_eq!(lines(&mut Tail::new(&path, Some(position), false)), ["fresh"]);
+        assert_eq!(lines(&mut hasty(&path, Some(position), false)), ["fresh"]);
     }
 
     #[test]
     fn lines_that_are_too_long_are_left_out_and_counted_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        let mut tail = Tail::new(&path, None, true);
+        let mut tail = hasty(&path, None, true);
         // In one piece, over several, at the end of a file that is rotated away.
         append(
             &path,
@@ -300,7 +348,7 @@ next
     fn a_file_that_comes_later_is_read_from_its_beginning() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        let mut tail = Tail::new(&path, None, false);
+        let mut tail = hasty(&path, None, false);
         assert!(lines(&mut tail).is_empty());
         append(&path, "first\n");
         assert_eq!(lines(&mut tail), ["first"]);

@@ -104,11 +104,12 @@ impl UnaryService<Bytes> for Export {
         Box::pin(async move {
             let body = request.into_inner();
             let read = tokio::task::spawn_blocking(move || protobuf::records(&body)).await;
-            let found =
-                read.unwrap_or_else(|_| Err("it cannot be read".to_owned())).map_err(|why| {
-                    gate.refuse(Fate::Malformed, &why);
-                    Status::invalid_argument(why)
-                })?;
+            // All may end before it was read.
+            let read = read.map_err(|_| unavailable("this collector is ending"))?;
+            let found = read.map_err(|why| {
+                gate.refuse(Fate::Malformed, &why);
+                Status::invalid_argument(why)
+            })?;
             let receipt = gate
                 .desk
                 .store(found)

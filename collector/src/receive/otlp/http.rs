@@ -119,7 +119,11 @@ async fn parsed(gate: &Gate, form: Form, coding: Coding, body: Bytes) -> Result<
             Err(malformed(format!("the body cannot be inflated: {why}")))
         }
         Ok(Err(Err(why))) => Err(malformed(why)),
-        Err(_) => Err(malformed("the body cannot be read".to_owned())),
+        // All ends before it was read.
+        Err(_) => {
+            let text = "this collector is ending";
+            Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Fate::Unstored, text))
+        }
     }
 }
 
