@@ -6,7 +6,8 @@
 //!
 //! **Why the right sum holds.** Rows only come (they go a day after, and then no sum of their day is made any
 //! more), so of two sums of one step that which is made of more rows has seen all that the other has: of two
-//! collectors that are at it together the last to look has both their rows before it.
+//! collectors that are at it together the last to look has both their rows before it. One case is open: a minute that
+//! two collectors are given at once, one before midnight UTC and the other after it, counts on both days.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
