@@ -206,8 +206,7 @@ impl<'p> Conditions<'p> {
                     // A range of servers is meant as a whole or not at all.
                     let is_range = matches!(self.table, Table::Counts(..)) && bits > 0;
                     if is_range && subject == "server" {
-                        let is_one = format!("(server_prefix = 0 AND NOT {IS_ALL})");
-                        all.push(format!("({is_one} OR server_prefix >= {bits})"));
+                        all.push(format!("({IS_ONE} OR server_prefix >= {bits})"));
                     }
                 }
                 if let Some(port) = port {
@@ -245,18 +244,18 @@ pub(super) fn server_name() -> String {
     let is_v4 = format!("(server_ip >= toIPv6('{first}') AND server_ip <= toIPv6('{last}'))");
     // What stands before an address of the older family is "::ffff:".
     let ip = format!("if({is_v4}, substring(toString(server_ip), 8), toString(server_ip))");
-    let is_one = format!("(server_prefix = 0 AND NOT {IS_ALL})");
-    let prefix = format!("if({is_one}, '', concat('/', toString(server_prefix)))");
+    let prefix = format!("if({IS_ONE}, '', concat('/', toString(server_prefix)))");
     let port = "toString(server_port)";
     format!(
         "multiIf(server_port = 0, concat({ip}, {prefix}),
-            {is_one} AND {is_v4}, concat({ip}, ':', {port}),
+            {IS_ONE} AND {is_v4}, concat({ip}, ':', {port}),
             concat('[', {ip}, {prefix}, ']:', {port}))"
     )
 }
 
-/// All servers of a family together, which bear the unspecified address and no bits of a prefix.
-const IS_ALL: &str = "(server_ip = toIPv6('::') OR server_ip = toIPv6('::ffff:0.0.0.0'))";
+/// A server, not a range of them: all servers of a family together bear the unspecified address and no bits of a
+/// prefix either.
+const IS_ONE: &str = "(server_prefix = 0 AND NOT (server_ip = toIPv6('::') OR server_ip = toIPv6('::ffff:0.0.0.0')))";
 /// The first and the last address of the older family.
 const IPV4: [Ipv4Addr; 2] = [Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST];
 /// The last second that `DateTime` knows.

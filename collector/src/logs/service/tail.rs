@@ -228,7 +228,6 @@ const READ_MAX: usize = 64 * 1024;
 mod tests {
     use std::fs::{self, OpenOptions};
     use std::io::Write as _;
-
     use std::time::Duration;
 
     use super::{Position, Tail};
