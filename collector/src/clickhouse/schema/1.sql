@@ -204,62 +204,14 @@ ORDER BY (start, server_ip, server_port, server_prefix, sensor, day)
 TTL start + INTERVAL 14 DAY;
 
 CREATE TABLE IF NOT EXISTS rows_1h
-(
-    start DateTime('UTC'),
-    sensor LowCardinality(String),
-    server_ip IPv6,
-    server_port UInt16,
-    server_prefix UInt8,
-    origin LowCardinality(String),
-    cause LowCardinality(String),
-    stage LowCardinality(String),
-    impact LowCardinality(String),
-    day UInt16,
-    made_of UInt64,
-    count UInt64,
-    last DateTime('UTC'),
-    clients Array(UInt8),
-    top_clients Map(String, UInt64),
-    confidence_sum Float64,
-    confidence_least Float64,
-    age_count UInt64,
-    age_sum Float64,
-    age_zeros UInt64,
-    age_buckets Map(Int16, UInt64),
-    idle_count UInt64,
-    idle_sum Float64,
-    idle_zeros UInt64,
-    idle_buckets Map(Int16, UInt64),
-    bytes_count UInt64,
-    bytes_sum Float64,
-    bytes_zeros UInt64,
-    bytes_buckets Map(Int16, UInt64),
-    idle_timers Map(UInt32, UInt64),
-    example String
-)
+AS rows_10m
 ENGINE = ReplacingMergeTree(made_of)
 PARTITION BY toYYYYMM(start)
 ORDER BY (start, server_ip, server_port, server_prefix, sensor, origin, cause, stage, impact, day)
 TTL start + INTERVAL 400 DAY;
 
 CREATE TABLE IF NOT EXISTS services_1h
-(
-    start DateTime('UTC'),
-    sensor LowCardinality(String),
-    server_ip IPv6,
-    server_port UInt16,
-    server_prefix UInt8,
-    day UInt16,
-    made_of UInt64,
-    opened UInt64,
-    midstream UInt64,
-    established UInt64,
-    closed_well UInt64,
-    reset UInt64,
-    timed_out UInt64,
-    unanswered UInt64,
-    still_open UInt64
-)
+AS services_10m
 ENGINE = ReplacingMergeTree(made_of)
 PARTITION BY toYYYYMM(start)
 ORDER BY (start, server_ip, server_port, server_prefix, sensor, day)
