@@ -161,6 +161,24 @@ impl Ends<EndV6> {
     }
 }
 
+impl From<Ends<EndV4>> for FlowKey {
+    fn from(ends: Ends<EndV4>) -> Self {
+        let end = |EndV4(bits): EndV4| Endpoint {
+            address: Address::v4(((bits >> 16) as u32).to_be_bytes()),
+            port: bits as u16,
+        };
+        Self { low: end(ends.low), high: end(ends.high), scope: ends.scope }
+    }
+}
+
+impl From<Ends<EndV6>> for FlowKey {
+    fn from(ends: Ends<EndV6>) -> Self {
+        let end =
+            |EndV6(bits, port): EndV6| Endpoint { address: Address(bits.to_be_bytes()), port };
+        Self { low: end(ends.low), high: end(ends.high), scope: ends.scope }
+    }
+}
+
 impl<E: Ord + Copy> Ends<E> {
     #[inline(always)]
     fn ordered([from, to]: [E; 2], scope: u32) -> (Self, Direction) {

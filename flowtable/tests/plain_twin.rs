@@ -130,6 +130,14 @@ fn short(frame: &[u8], table: &FlowTable, scope: KeyScope) -> Option<(Plain, u64
     common.is_plain().then(|| (Plain::of_v6(&common), table.hash(&ends).0, direction))
 }
 
+/// The key that the short look makes of a frame.
+fn key_of(frame: &[u8], scope: KeyScope) -> Option<FlowKey> {
+    match CommonV4::find(frame) {
+        Some(common) => Some(Ends::of_v4(&common, scope).0.into()),
+        None => Some(Ends::of_v6(&CommonV6::find(frame)?, scope)?.0.into()),
+    }
+}
+
 fn table() -> FlowTable {
     let timeouts = Timeouts::default();
     FlowTable::new(&TableOptions { flows: 16, hosts: 16, seed: 7, timeouts })
@@ -160,14 +168,18 @@ proptest! {
             let (key, direction) = FlowKey::of(&packet, scope);
             let port = TapPort(shown.card);
             let segment = Segment::of(&packet, time, port);
-            whole.observe(direction, &segment, PORTS);
+            let whole_change = whole.observe(direction, &segment, PORTS);
             match short(&frame, &table, scope) {
                 Some((mut plain, hash, short_direction)) => {
                     plain.set_port(port);
                     prop_assert_eq!((hash, short_direction), (table.hash(&key).0, direction));
+                    prop_assert_eq!(key_of(&frame, scope), Some(key));
                     if mixed.takes_plain(direction, &plain) {
                         mixed.observe_plain(direction, &plain, time.tick());
                         plain_taken += 1;
+                    } else if mixed.takes_handshake_end(direction, &plain) {
+                        let change = mixed.observe_handshake_end(direction, &plain, time.tick());
+                        prop_assert_eq!(change, whole_change);
                     } else {
                         mixed.observe(direction, &segment, PORTS);
                     }

@@ -1,7 +1,7 @@
 //! What is left of a batch of frames between reading their headers and finding their flows.
 
 use flowtable::{
-    Direction, Ends, FlowHash, FlowRecord, FlowTable, KeyScope, Plain, Slot, Timestamp,
+    Direction, Ends, FlowHash, FlowKey, FlowRecord, FlowTable, KeyScope, Plain, Slot, Timestamp,
 };
 use wire::{CommonV4, CommonV6, LinkType};
 use xdp::prefetch;
@@ -120,7 +120,11 @@ impl Batch {
 
     /// `index` is that of its frame, if it has one in the batch.
     pub(crate) fn push_whole(&mut self, index: usize, table: &FlowTable) {
-        let staged = &self.wholes[self.wholes_len];
+        let staged = &mut self.wholes[self.wholes_len];
+        if staged.segment.flags.syn() && staged.segment.flags.ack() {
+            staged.server_hashes = table.host_hashes(staged.key.sender(staged.direction));
+            staged.server_hashes.iter().for_each(|&hash| prefetch(table.hosts().line(hash)));
+        }
         if let Some(place) = self.shorts.get_mut(self.len) {
             prefetch(table.set(staged.hash));
             (place.hash, place.index) = (staged.hash, index as u8);
@@ -163,6 +167,14 @@ impl Short {
             record.observe_plain(self.direction, &self.plain, self.time.tick());
         }
         is_taken
+    }
+
+    /// Who speaks to whom, read out of its frame once more: few need it, and 64 bytes do not hold it.
+    pub(crate) fn key(frame: &[u8], scope: KeyScope) -> Option<FlowKey> {
+        match CommonV4::find(frame) {
+            Some(common) => Some(Ends::of_v4(&common, scope).0.into()),
+            None => Some(Ends::of_v6(&CommonV6::find(frame)?, scope)?.0.into()),
+        }
     }
 
     #[inline(always)]

@@ -24,6 +24,8 @@ pub(crate) struct Staged {
     /// Where the flow was found ahead of time.
     pub(crate) slot: Option<Slot>,
     pub(crate) direction: Direction,
+    /// Of the server that sends a SYN/ACK, with its port and without; stale for all others.
+    pub(crate) server_hashes: [u64; 2],
     pub(crate) segment: Segment,
     /// Payload of a reset; stale for all others.
     pub(crate) note: ResetNote,
@@ -39,11 +41,20 @@ impl Staged {
             hash: FlowHash(0),
             slot: None,
             direction: Direction::FromLow,
+            server_hashes: [0; 2],
             segment: Segment::blank(),
             note: ResetNote::EMPTY,
             receipt: Receipt::default(),
         }
     }
+}
+
+/// Whose segment changed something, and when.
+struct Deed<'k> {
+    slot: Slot,
+    key: &'k FlowKey,
+    hash: FlowHash,
+    time: Timestamp,
 }
 
 /// Huge pages, where the kernel has them.
@@ -139,6 +150,31 @@ impl Shard {
         is_taken
     }
 
+    /// The road of a plain segment that completes a handshake and does nothing else; false if it has to
+    /// go the whole one, [`Shard::take`]. Every connection has one.
+    pub(crate) fn take_handshake_end(
+        &mut self,
+        short: &Short,
+        key: impl FnOnce() -> Option<FlowKey>,
+        outbox: &mut Outbox,
+    ) -> bool {
+        let Short { hash, time, direction, plain, .. } = short;
+        let is_his = |&slot: &Slot| {
+            // Whoever keeps packets is shown the whole segment.
+            !self.keeps_packets()
+                && self.table.is_still(slot, *hash, *time)
+                && self.table.record(slot).takes_handshake_end(*direction, plain)
+        };
+        let Some((slot, key)) = short.slot.filter(is_his).zip(key()) else { return false };
+        self.note_time(*time, outbox);
+        let record = self.table.record_mut(slot);
+        let change = record.observe_handshake_end(*direction, plain, time.tick());
+        let deed = Deed { slot, key: &key, hash: *hash, time: *time };
+        self.tell(&deed, change, false, [None; 2], outbox);
+        self.table.refresh(slot, *time);
+        true
+    }
+
     /// What the time of every segment does: it tells how fine the clock is, and ends watches.
     #[inline(always)]
     fn note_time(&mut self, time: Timestamp, outbox: &mut Outbox) {
@@ -190,20 +226,17 @@ impl Shard {
         let Some(slot) = slot else { return };
         let record = self.table.record(slot);
         let is_new = record.last_activity().is_none() && !record.is_over();
-        let others =
-            outbox.wants_notes().then(|| [first_fin(record, staged), answered(record, staged)]);
+        let others = match outbox.wants_notes() {
+            true => [first_fin(record, staged), answered(record, staged)],
+            false => [None; 2],
+        };
         let is_answer = segment.flags.syn() && segment.flags.ack();
         let is_strained = is_answer && was_asked_twice(record, staged);
         let ports = [staged.key.low.port, staged.key.high.port];
         let change = self.table.record_mut(slot).observe(*direction, segment, ports);
         let midstream = is_new && !change.opened && !segment.flags.rst();
-        outbox.window().counts.change(change, midstream);
-        if outbox.window().tallies.is_wanted() {
-            self.tally(slot, staged, Tally::of(change, midstream), outbox);
-        }
-        if let Some(others) = others {
-            self.note(slot, staged, change, others, outbox);
-        }
+        let deed = Deed { slot, key: &staged.key, hash: staged.hash, time: segment.time };
+        self.tell(&deed, change, midstream, others, outbox);
         if is_answer {
             self.learn_host(slot, staged, is_strained, outbox);
         }
@@ -281,37 +314,43 @@ impl Shard {
         }
     }
 
-    /// Counts by server what began or ended; nothing for most segments.
-    fn tally(&self, slot: Slot, staged: &Staged, tally: Tally, outbox: &mut Outbox) {
-        if tally.is_blank() {
-            return;
-        }
-        let client = self.table.record(slot).client();
-        let server = staged.key.sender(client.opposite());
-        let (hash, minute) = (self.table.hash(&server).0, number_of(staged.segment.time));
-        outbox.window().tallies.count(hash, server, minute, tally);
-    }
-
-    /// Tells what other connections are judged by; nothing for most segments.
-    fn note(
+    /// Counts what a segment changed, in all and by server, and tells what other connections are judged
+    /// by; nothing for most segments.
+    fn tell(
         &self,
-        slot: Slot,
-        staged: &Staged,
+        deed: &Deed<'_>,
         change: Change,
+        midstream: bool,
         others: [Option<Happening>; 2],
         outbox: &mut Outbox,
     ) {
-        let established = change.established.then_some(Happening::Established);
-        let closed = change.closed_well.then_some(Happening::Closed);
-        for what in [established, others[0], others[1], closed].into_iter().flatten() {
-            let client = self.table.record(slot).client();
-            outbox.note(Note {
-                time: staged.segment.time,
-                flow: staged.hash.0,
-                client: staged.key.sender(client),
-                server: staged.key.sender(client.opposite()),
-                what,
-            });
+        outbox.window().counts.change(change, midstream);
+        let tally = Tally::of(change, midstream);
+        let is_tallied = outbox.window().tallies.is_wanted() && !tally.is_blank();
+        let is_change = change.established || change.closed_well;
+        let is_noted = outbox.wants_notes() && (is_change || others.iter().any(Option::is_some));
+        if !is_tallied && !is_noted {
+            return;
+        }
+        let client = self.table.record(deed.slot).client();
+        let server = deed.key.sender(client.opposite());
+        if is_tallied {
+            let (hash, minute) = (self.table.hash(&server).0, number_of(deed.time));
+            outbox.window().tallies.count(hash, server, minute, tally);
+        }
+        if !is_noted {
+            return;
+        }
+        let mut note = |what| {
+            let client = deed.key.sender(client);
+            outbox.note(Note { time: deed.time, flow: deed.hash.0, client, server, what });
+        };
+        if change.established {
+            note(Happening::Established);
+        }
+        others.into_iter().flatten().for_each(&mut note);
+        if change.closed_well {
+            note(Happening::Closed);
         }
     }
 
@@ -335,7 +374,7 @@ impl Shard {
             return;
         }
         let span = record.round_trip(server).filter(|_| record.round_trip_has_handshake(server));
-        let [with_port, address] = self.table.host_hashes(staged.key.sender(server));
+        let [with_port, address] = staged.server_hashes;
         // The same SYN/ACK again, from the host or from the tap, confirms nothing.
         let is_repeated = record.side(server).packets > 1;
         let hosts = self.table.hosts_mut();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use flowtable::{FlowKey, KeyScope, Plain, ResetNote, Segment, Timestamp};
 use wire::{LinkType, parse};
 
-use crate::batch::{Batch, Seen};
+use crate::batch::{Batch, Seen, Short};
 use crate::handover::Handover;
 use crate::names::NameReader;
 use crate::outbox::Outbox;
@@ -207,6 +207,10 @@ impl<S: Source> Worker<S> {
         let short = &self.batch.shorts[place];
         let staged = &mut self.batch.spare;
         let frame = self.source.frame(usize::from(short.index));
+        let key = || Short::key(frame.bytes, self.key_scope);
+        if self.shard.take_handshake_end(short, key, &mut self.outbox) {
+            return;
+        }
         let shard = &self.shard;
         if whole(&frame, self.key_scope, shard, &mut self.outbox, staged).is_some() {
             staged.slot = short.slot;

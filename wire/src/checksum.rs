@@ -1,7 +1,7 @@
 //! The TCP checksum (RFC 9293, section 3.1; RFC 8200, section 8.1; RFC 1071).
 
 use crate::packet::{Address, Packet};
-use crate::{field, ip, tcp};
+use crate::{ip, tcp};
 
 /// Whether a segment's checksum could be checked, and how it came out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,23 +30,24 @@ impl Packet<'_> {
         if self.ip.more_fragments || self.segment.len() as u64 != len {
             return Checksum::Unknown;
         }
-        let addresses = self.addresses_sum() + u64::from(ip::TCP);
-        let pseudo = addresses + (len >> 16) + (len & 0xffff);
+        let number = |number: u64| u64::from(fold(number).to_be());
+        let addresses = self.addresses_sum();
+        let pseudo = addresses + number(u64::from(ip::TCP) + len);
         if fold(pseudo + sum(self.segment)) == 0xffff {
             return Checksum::Valid;
         }
-        let field = field::be16(header[16], header[17]);
-        if field == fold(pseudo) || field == fold(addresses) {
+        let field = u16::from_ne_bytes([header[16], header[17]]);
+        if field == fold(pseudo) || field == fold(addresses + number(ip::TCP.into())) {
             return Checksum::Unknown;
         }
         Checksum::Invalid
     }
 
-    /// The unfolded sum of both addresses as they stand in the pseudo header.
+    /// The sum of both addresses as they stand in the pseudo header.
     fn addresses_sum(&self) -> u64 {
-        let of = |address: Address| {
-            let bytes = address.0;
-            if self.ip.is_v6 { sum(&bytes) } else { sum(&bytes[12..]) }
+        let of = |Address([high @ .., a, b, c, d]): Address| {
+            let low = u64::from(u32::from_ne_bytes([a, b, c, d]));
+            if self.ip.is_v6 { low + sum(&high) } else { low }
         };
         of(self.ip.source) + of(self.ip.destination)
     }
@@ -54,27 +55,33 @@ impl Packet<'_> {
 
 /// The one's complement sum of `bytes`, the last one padded with zero.
 pub(crate) fn folded(bytes: &[u8]) -> u16 {
-    fold(sum(bytes))
+    u16::from_be(fold(sum(bytes)))
 }
 
-/// The unfolded sum: four bytes at a time, as carries may be folded at the end (RFC 1071,
-/// section 2). Fits 2^32 bytes.
+/// The sum of `bytes`, below 2^36, in the byte order of this machine: carries may be folded in at the end,
+/// and a sum be turned round as well as its words (RFC 1071, section 2).
 fn sum(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<4>();
-    let of_words: u64 = words.iter().map(|word| u64::from(u32::from_be_bytes(*word))).sum();
-    let mut last = [0; 4];
-    for (place, byte) in last.iter_mut().zip(rest) {
-        *place = *byte;
-    }
-    of_words + u64::from(u32::from_be_bytes(last))
+    let (words, rest) = bytes.as_chunks::<8>();
+    // 128 bits wide, or the compiler makes vectors of it, which cost more than so short a sum.
+    let mut sum: u128 = words.iter().map(|word| u128::from(u64::from_ne_bytes(*word))).sum();
+    let (word, rest) = rest.split_first_chunk::<4>().unwrap_or((&[0; 4], rest));
+    let last = match *rest {
+        [] => 0,
+        [a] => u32::from_ne_bytes([a, 0, 0, 0]),
+        [a, b] => u32::from_ne_bytes([a, b, 0, 0]),
+        [a, b, c, ..] => u32::from_ne_bytes([a, b, c, 0]),
+    };
+    sum += u128::from(u32::from_ne_bytes(*word)) + u128::from(last);
+    // 2^32 and 2^64, like 2^16, leave 1 when they are divided by 2^16 - 1.
+    let low = sum as u64;
+    (low & 0xffff_ffff) + (low >> 32) + (sum >> 64) as u64
 }
 
-/// Folds the carries in until 16 bits are left.
-fn fold(mut sum: u64) -> u16 {
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    sum as u16
+/// Folds the carries of a sum below 2^48 in until 16 bits are left.
+const fn fold(sum: u64) -> u16 {
+    let sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    ((sum & 0xffff) + (sum >> 16)) as u16
 }
 
 #[cfg(test)]

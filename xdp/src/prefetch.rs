@@ -10,9 +10,9 @@ const LINE_LEN: usize = 64;
 /// (`benches/TABLES.md`, "Loading ahead").
 /// Does nothing where the compiler offers no such instruction.
 #[inline(always)]
-pub fn prefetch<T>(value: &T) {
+pub fn prefetch<T: ?Sized>(value: &T) {
     let start = std::ptr::from_ref(value).cast::<i8>();
-    for line in 0..size_of::<T>().div_ceil(LINE_LEN) {
+    for line in 0..size_of_val(value).div_ceil(LINE_LEN) {
         let address = start.wrapping_add(line * LINE_LEN);
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a prefetch never faults, whatever the address, and changes no contents (Intel SDM

@@ -7,13 +7,16 @@ use flowtable::Timestamp;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Live {
     count: u32,
-    changes: [(Timestamp, i8); CHANGES],
     next: u8,
+    /// Which of the changes were ends, as bits.
+    ends: u32,
+    changes: [Timestamp; CHANGES],
 }
 
 impl Live {
     /// None is open.
-    pub(crate) const NONE: Self = Self { count: 0, changes: [(Timestamp(0), 0); CHANGES], next: 0 };
+    pub(crate) const NONE: Self =
+        Self { count: 0, next: 0, ends: 0, changes: [Timestamp(0); CHANGES] };
 
     /// How many are open by what is known so far.
     pub(crate) const fn now(&self) -> u32 {
@@ -23,38 +26,38 @@ impl Live {
     /// One more since `time`.
     pub(crate) fn opened(&mut self, time: Timestamp) {
         self.count = self.count.saturating_add(1);
-        self.push(time, 1);
+        self.push(time, false);
     }
 
     /// One less since `time`.
     pub(crate) fn closed(&mut self, time: Timestamp) {
         if self.count > 0 {
             self.count -= 1;
-            self.push(time, -1);
+            self.push(time, true);
         }
     }
 
     /// How many were open at `time`; `None` if more has changed since than is remembered.
     pub(crate) fn at(&self, time: Timestamp) -> Option<u32> {
-        let oldest = self.changes[usize::from(self.next) % CHANGES].0;
+        let oldest = self.changes[usize::from(self.next) % CHANGES];
         if oldest > time {
             return None;
         }
-        let later: i64 = self
-            .changes
-            .iter()
-            .filter(|(changed, _)| *changed > time)
-            .map(|(_, step)| i64::from(*step))
-            .sum();
+        let is_later = |place: &usize| self.changes[*place] > time;
+        let step = |place: usize| if self.ends >> place & 1 == 1 { -1 } else { 1 };
+        let later: i64 = (0..CHANGES).filter(is_later).map(step).sum();
         u32::try_from((i64::from(self.count) - later).max(0)).ok()
     }
 
-    fn push(&mut self, time: Timestamp, step: i8) {
-        self.changes[usize::from(self.next) % CHANGES] = (time, step);
+    fn push(&mut self, time: Timestamp, is_end: bool) {
+        let place = usize::from(self.next) % CHANGES;
+        self.changes[place] = time;
+        self.ends = self.ends & !(1 << place) | u32::from(is_end) << place;
         self.next = (self.next + 1) % CHANGES as u8;
     }
 }
 
+/// As many as there are bits of `ends`.
 const CHANGES: usize = 32;
 
 #[cfg(test)]

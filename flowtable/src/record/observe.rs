@@ -68,6 +68,30 @@ impl FlowRecord {
         self.observe_headers(direction, plain, Controls::NONE, now);
     }
 
+    /// Whether a plain segment completes the handshake, and changes nothing else that
+    /// [`FlowRecord::observe_plain`] does not change: the client's ACK without data.
+    #[must_use]
+    pub fn takes_handshake_end(&self, direction: Direction, plain: &Plain) -> bool {
+        let [low, high] = &self.sides;
+        let both_syn = low.marks & high.marks & Side::SYN != 0;
+        let no_fin = (low.marks | high.marks) & Side::FIN == 0;
+        let is_clients = direction == self.client() && !self.handshake_complete();
+        both_syn && no_fin && is_clients && plain.payload_len == 0 && self.watch == 0
+    }
+
+    /// Takes in the end of a handshake, as [`FlowRecord::observe`] would; only where
+    /// [`FlowRecord::takes_handshake_end`] says so.
+    pub fn observe_handshake_end(
+        &mut self,
+        direction: Direction,
+        plain: &Plain,
+        now: Tick,
+    ) -> Change {
+        self.observe_plain(direction, plain, now);
+        self.state.set(State::HANDSHAKE);
+        Change { established: true, ..Change::default() }
+    }
+
     fn observe_reset(&mut self, direction: Direction, segment: &Segment) -> Change {
         let first = !self.state.has(State::RESET_FROM_LOW | State::RESET_FROM_HIGH);
         self.state.set(reset_bit(direction));
