@@ -81,6 +81,8 @@ if [ "${1:-demo}" = test ]; then
     wants llvm-strip-14 llvm-14
     wants valgrind valgrind
     wants tcpdump tcpdump
+    # Community IDs and fields of captures, as another reader has them.
+    wants tshark tshark
     # Reads PAN-OS records, as we do: panos-parser() is one of its scl files.
     wants syslog-ng syslog-ng-core
     [ -e /usr/share/syslog-ng/include/scl/paloalto/panos.conf ] || need+=(syslog-ng-scl)
