@@ -54,7 +54,7 @@ fn one_sided(status: &Status) -> Finding {
     let (name, share) = ("both directions", status.tap.one_sided);
     let what = "connections show one direction only";
     if !status.tap.has(TapFaultKind::OneSided) {
-        return told(name, share, what, TapHealth::CONNECTIONS_LEAST);
+        return told(name, share, what, TapHealth::CONNECTIONS_LEAST, status);
     }
     Finding::fail(name, format!("{} of {} {what}", share.part, share.whole))
         .because("with half a conversation neither sender nor cause can be told: verdicts are wrong")
@@ -68,7 +68,7 @@ fn duplicated(status: &Status) -> Finding {
     let (name, share) = ("packets once", status.tap.duplicated);
     let what = "segments came twice";
     if !status.tap.has(TapFaultKind::Duplicated) {
-        return told(name, share, what, TapHealth::SEGMENTS_LEAST);
+        return told(name, share, what, TapHealth::SEGMENTS_LEAST, status);
     }
     Finding::fail(name, format!("{} of {} {what}", share.part, share.whole))
         .because("packets that come twice look like retransmissions and forged copies")
@@ -84,7 +84,7 @@ fn split(status: &Status, by_queue: bool) -> Finding {
     let what = "connections come by two queues, one a direction";
     let is_split = share.whole >= TapHealth::CONNECTIONS_LEAST && share.value() > TapHealth::SPLIT;
     if !is_split && !status.tap.has(TapFaultKind::SplitQueues) {
-        return told(name, share, what, TapHealth::CONNECTIONS_LEAST);
+        return told(name, share, what, TapHealth::CONNECTIONS_LEAST, status);
     }
     let says = format!("{} of {} {what}", share.part, share.whole);
     // Where segments are handed over, nothing is judged wrongly.
@@ -114,10 +114,10 @@ fn others(status: &Status) -> impl Iterator<Item = Finding> {
 }
 
 /// What is said where no fault is: that all is well only if enough was seen to tell.
-fn told(name: &'static str, share: Share, what: &str, least: u64) -> Finding {
+fn told(name: &'static str, share: Share, what: &str, least: u64, status: &Status) -> Finding {
     if share.whole < least {
-        let why = "too little traffic; \"--watch 60\" looks longer";
-        return Finding::not_checked(name, why);
+        let why = if lost(status).is_empty() { "too little traffic" } else { "too much was lost" };
+        return Finding::not_checked(name, format!("{why}; \"--watch 60\" looks longer"));
     }
     Finding::ok(name, format!("{} of {} {what}", share.part, share.whole))
 }
@@ -152,6 +152,11 @@ mod tests {
         let one_sided = Share { part: 19, whole: 19 };
         let found = check(&status(TapHealth { one_sided, ..TapHealth::default() }), false);
         assert_eq!(found[0].level, Level::NotChecked, "too few to be called good or bad");
+        assert!(found[0].says.contains("too little traffic"), "{}", found[0].says);
+        let mut lossy = status(TapHealth::default());
+        lossy.losses.insert("kernel_receive_dropped".to_owned(), 9);
+        let found = check(&lossy, false);
+        assert!(found[0].says.contains("too much was lost"), "{}", found[0].says);
     }
 
     #[test]

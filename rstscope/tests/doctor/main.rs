@@ -70,14 +70,14 @@ fn sh(command: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The program, with small queues.
+/// The program, with small tables, and queues that hold a burst while another process has the core.
 fn program(arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rstscope"));
     command
         .arg("doctor")
         .args(arguments.split_ascii_whitespace())
         .env_remove("RUST_LOG")
-        .env("RSTSCOPE_CAPTURE__FRAMES", "64")
+        .env("RSTSCOPE_CAPTURE__FRAMES", "1024")
         .env("RSTSCOPE_SENSOR__FLOWS", "1024")
         // Whether this machine's disk has room for the store is not what is tested.
         .env("RSTSCOPE_STORE__ENABLED", "false");

@@ -42,12 +42,10 @@ impl Traffic {
             let mut senders: Vec<Sender> = (0..queues).map(open).collect();
             let mut number = 0;
             while !is_over.load(Ordering::Relaxed) {
-                for _ in 0..CONVERSATIONS_AT_A_TIME {
-                    talk(mirror, number, &mut senders);
-                    number += 1;
-                }
-                // A pace, not a wait: some thousand packets a second.
-                std::thread::sleep(Duration::from_millis(10));
+                talk(mirror, number, &mut senders);
+                number += 1;
+                // A pace, not a wait: some thousand packets a second, which no core is too slow for.
+                std::thread::sleep(Duration::from_millis(5));
             }
         });
         Self { stop, thread: Some(thread) }
@@ -62,7 +60,6 @@ impl Drop for Traffic {
     }
 }
 
-const CONVERSATIONS_AT_A_TIME: u32 = 8;
 const CLIENT: usize = 0;
 
 /// One conversation: handshake, requests and answers, both ends close.
