@@ -97,12 +97,6 @@ impl HostTable {
         size_of_val(&*self.entries)
     }
 
-    /// The line that a look-up reads, for whoever loads it ahead of time.
-    #[must_use]
-    pub fn line(&self, hash: u64) -> &[HostBaseline] {
-        self.set(hash)
-    }
-
     /// What is known under `hash`.
     #[must_use]
     pub fn find(&self, hash: u64) -> Option<&HostBaseline> {
@@ -153,7 +147,9 @@ impl HostTable {
         }
     }
 
-    fn set(&self, hash: u64) -> &[HostBaseline] {
+    /// The entries that a look-up reads, for whoever loads them ahead of time.
+    #[must_use]
+    pub fn set(&self, hash: u64) -> &[HostBaseline] {
         let start = (hash as usize & self.mask) * WAYS;
         &self.entries[start..start + WAYS]
     }

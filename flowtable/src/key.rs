@@ -80,6 +80,15 @@ impl FlowKey {
         }
     }
 
+    /// The key of a frame of a common shape, without reading more of it; `None` for all others.
+    #[must_use]
+    pub fn of_common(frame: &[u8], scope: KeyScope) -> Option<Self> {
+        match CommonV4::find(frame) {
+            Some(common) => Some(Ends::of_v4(&common, scope).0.into()),
+            None => Some(Ends::of_v6(&CommonV6::find(frame)?, scope)?.0.into()),
+        }
+    }
+
     /// The endpoint that sends in `direction`.
     #[must_use]
     pub const fn sender(&self, direction: Direction) -> Endpoint {

@@ -130,14 +130,6 @@ fn short(frame: &[u8], table: &FlowTable, scope: KeyScope) -> Option<(Plain, u64
     common.is_plain().then(|| (Plain::of_v6(&common), table.hash(&ends).0, direction))
 }
 
-/// The key that the short look makes of a frame.
-fn key_of(frame: &[u8], scope: KeyScope) -> Option<FlowKey> {
-    match CommonV4::find(frame) {
-        Some(common) => Some(Ends::of_v4(&common, scope).0.into()),
-        None => Some(Ends::of_v6(&CommonV6::find(frame)?, scope)?.0.into()),
-    }
-}
-
 fn table() -> FlowTable {
     let timeouts = Timeouts::default();
     FlowTable::new(&TableOptions { flows: 16, hosts: 16, seed: 7, timeouts })
@@ -173,7 +165,7 @@ proptest! {
                 Some((mut plain, hash, short_direction)) => {
                     plain.set_port(port);
                     prop_assert_eq!((hash, short_direction), (table.hash(&key).0, direction));
-                    prop_assert_eq!(key_of(&frame, scope), Some(key));
+                    prop_assert_eq!(FlowKey::of_common(&frame, scope), Some(key));
                     if mixed.takes_plain(direction, &plain) {
                         mixed.observe_plain(direction, &plain, time.tick());
                         plain_taken += 1;

@@ -1,7 +1,7 @@
 //! What is left of a batch of frames between reading their headers and finding their flows.
 
 use flowtable::{
-    Direction, Ends, FlowHash, FlowKey, FlowRecord, FlowTable, KeyScope, Plain, Slot, Timestamp,
+    Direction, Ends, FlowHash, FlowRecord, FlowTable, KeyScope, Plain, Slot, Timestamp,
 };
 use wire::{CommonV4, CommonV6, LinkType};
 use xdp::prefetch;
@@ -123,7 +123,7 @@ impl Batch {
         let staged = &mut self.wholes[self.wholes_len];
         if staged.segment.flags.syn() && staged.segment.flags.ack() {
             staged.server_hashes = table.host_hashes(staged.key.sender(staged.direction));
-            staged.server_hashes.iter().for_each(|&hash| prefetch(table.hosts().line(hash)));
+            staged.server_hashes.iter().for_each(|&hash| prefetch(table.hosts().set(hash)));
         }
         if let Some(place) = self.shorts.get_mut(self.len) {
             prefetch(table.set(staged.hash));
@@ -167,14 +167,6 @@ impl Short {
             record.observe_plain(self.direction, &self.plain, self.time.tick());
         }
         is_taken
-    }
-
-    /// Who speaks to whom, read out of its frame once more: few need it, and 64 bytes do not hold it.
-    pub(crate) fn key(frame: &[u8], scope: KeyScope) -> Option<FlowKey> {
-        match CommonV4::find(frame) {
-            Some(common) => Some(Ends::of_v4(&common, scope).0.into()),
-            None => Some(Ends::of_v6(&CommonV6::find(frame)?, scope)?.0.into()),
-        }
     }
 
     #[inline(always)]

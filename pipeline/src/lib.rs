@@ -20,6 +20,7 @@ mod capture;
 mod card_clock;
 mod clock;
 mod crew;
+mod deed;
 mod error;
 mod exporter;
 mod gauge;

@@ -3,14 +3,14 @@
 use std::mem::MaybeUninit;
 
 use flowtable::{
-    Change, ClockStep, Direction, EarlierReset, Endpoint, FlowHash, FlowKey, FlowRecord, FlowTable,
+    ClockStep, Direction, EarlierReset, Endpoint, FlowHash, FlowKey, FlowRecord, FlowTable,
     Happening, HostBaseline, Look, Note, Pages, ResetNote, Segment, Side, Sight, Slot, Stack,
     TableOptions, Ticks, Timestamp, WATCHES_PER_FLOW, Watch, WatchPool,
 };
 use wire::SeqNumber;
 
 use crate::batch::Short;
-use crate::minutes::{Tally, number_of};
+use crate::deed::Deed;
 use crate::outbox::Outbox;
 use crate::source::Receipt;
 use crate::trail::{EARLY_MAX, EvidenceOptions, Head, Kept, Raw, Trail};
@@ -47,14 +47,6 @@ impl Staged {
             receipt: Receipt::default(),
         }
     }
-}
-
-/// Whose segment changed something, and when.
-struct Deed<'k> {
-    slot: Slot,
-    key: &'k FlowKey,
-    hash: FlowHash,
-    time: Timestamp,
 }
 
 /// Huge pages, where the kernel has them.
@@ -165,12 +157,13 @@ impl Shard {
                 && self.table.is_still(slot, *hash, *time)
                 && self.table.record(slot).takes_handshake_end(*direction, plain)
         };
-        let Some((slot, key)) = short.slot.filter(is_his).zip(key()) else { return false };
+        let Some(slot) = short.slot.filter(is_his) else { return false };
+        let Some(key) = key() else { return false };
         self.note_time(*time, outbox);
         let record = self.table.record_mut(slot);
         let change = record.observe_handshake_end(*direction, plain, time.tick());
-        let deed = Deed { slot, key: &key, hash: *hash, time: *time };
-        self.tell(&deed, change, false, [None; 2], outbox);
+        let deed = Deed { table: &self.table, slot, key: &key, hash: *hash, time: *time };
+        deed.tell(change, false, [None; 2], outbox);
         self.table.refresh(slot, *time);
         true
     }
@@ -235,8 +228,9 @@ impl Shard {
         let ports = [staged.key.low.port, staged.key.high.port];
         let change = self.table.record_mut(slot).observe(*direction, segment, ports);
         let midstream = is_new && !change.opened && !segment.flags.rst();
-        let deed = Deed { slot, key: &staged.key, hash: staged.hash, time: segment.time };
-        self.tell(&deed, change, midstream, others, outbox);
+        let (key, hash, time) = (&staged.key, staged.hash, segment.time);
+        let deed = Deed { table: &self.table, slot, key, hash, time };
+        deed.tell(change, midstream, others, outbox);
         if is_answer {
             self.learn_host(slot, staged, is_strained, outbox);
         }
@@ -311,46 +305,6 @@ impl Shard {
         match self.first_packets {
             Some(first) if reset.tunnel.is_none() => before.sight(first, reset.time.tick()),
             _ => Sight::Whole,
-        }
-    }
-
-    /// Counts what a segment changed, in all and by server, and tells what other connections are judged
-    /// by; nothing for most segments.
-    fn tell(
-        &self,
-        deed: &Deed<'_>,
-        change: Change,
-        midstream: bool,
-        others: [Option<Happening>; 2],
-        outbox: &mut Outbox,
-    ) {
-        outbox.window().counts.change(change, midstream);
-        let tally = Tally::of(change, midstream);
-        let is_tallied = outbox.window().tallies.is_wanted() && !tally.is_blank();
-        let is_change = change.established || change.closed_well;
-        let is_noted = outbox.wants_notes() && (is_change || others.iter().any(Option::is_some));
-        if !is_tallied && !is_noted {
-            return;
-        }
-        let client = self.table.record(deed.slot).client();
-        let server = deed.key.sender(client.opposite());
-        if is_tallied {
-            let (hash, minute) = (self.table.hash(&server).0, number_of(deed.time));
-            outbox.window().tallies.count(hash, server, minute, tally);
-        }
-        if !is_noted {
-            return;
-        }
-        let mut note = |what| {
-            let client = deed.key.sender(client);
-            outbox.note(Note { time: deed.time, flow: deed.hash.0, client, server, what });
-        };
-        if change.established {
-            note(Happening::Established);
-        }
-        others.into_iter().flatten().for_each(&mut note);
-        if change.closed_well {
-            note(Happening::Closed);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use flowtable::{FlowKey, KeyScope, Plain, ResetNote, Segment, Timestamp};
 use wire::{LinkType, parse};
 
-use crate::batch::{Batch, Seen, Short};
+use crate::batch::{Batch, Seen};
 use crate::handover::Handover;
 use crate::names::NameReader;
 use crate::outbox::Outbox;
@@ -207,7 +207,8 @@ impl<S: Source> Worker<S> {
         let short = &self.batch.shorts[place];
         let staged = &mut self.batch.spare;
         let frame = self.source.frame(usize::from(short.index));
-        let key = || Short::key(frame.bytes, self.key_scope);
+        // Few need the key, and 64 bytes do not hold it.
+        let key = || FlowKey::of_common(frame.bytes, self.key_scope);
         if self.shard.take_handshake_end(short, key, &mut self.outbox) {
             return;
         }

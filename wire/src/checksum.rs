@@ -30,14 +30,14 @@ impl Packet<'_> {
         if self.ip.more_fragments || self.segment.len() as u64 != len {
             return Checksum::Unknown;
         }
-        let number = |number: u64| u64::from(fold(number).to_be());
+        let in_order = |number: u64| u64::from(fold(number).to_be());
         let addresses = self.addresses_sum();
-        let pseudo = addresses + number(u64::from(ip::TCP) + len);
+        let pseudo = addresses + in_order(u64::from(ip::TCP) + len);
         if fold(pseudo + sum(self.segment)) == 0xffff {
             return Checksum::Valid;
         }
         let field = u16::from_ne_bytes([header[16], header[17]]);
-        if field == fold(pseudo) || field == fold(addresses + number(ip::TCP.into())) {
+        if field == fold(pseudo) || field == fold(addresses + in_order(ip::TCP.into())) {
             return Checksum::Unknown;
         }
         Checksum::Invalid

@@ -52,8 +52,7 @@ impl FlowRecord {
     pub fn takes_plain(&self, direction: Direction, plain: &Plain) -> bool {
         let side = &self.sides[direction.index()];
         // The client's ACK completes a handshake that both sides began.
-        let is_past_handshake = self.state.has(State::HANDSHAKE)
-            || self.sides[0].marks & self.sides[1].marks & Side::SYN == 0;
+        let is_past_handshake = self.state.has(State::HANDSHAKE) || !self.both_have(Side::SYN);
         let is_more_of_the_same = plain.payload_len == 0 || side.marks & Side::DATA != 0;
         side.packets > 0 && is_past_handshake && is_more_of_the_same && self.watch == 0
     }
@@ -73,10 +72,13 @@ impl FlowRecord {
     #[must_use]
     pub fn takes_handshake_end(&self, direction: Direction, plain: &Plain) -> bool {
         let [low, high] = &self.sides;
-        let both_syn = low.marks & high.marks & Side::SYN != 0;
         let no_fin = (low.marks | high.marks) & Side::FIN == 0;
         let is_clients = direction == self.client() && !self.handshake_complete();
-        both_syn && no_fin && is_clients && plain.payload_len == 0 && self.watch == 0
+        self.both_have(Side::SYN)
+            && no_fin
+            && is_clients
+            && plain.payload_len == 0
+            && self.watch == 0
     }
 
     /// Takes in the end of a handshake, as [`FlowRecord::observe`] would; only where
@@ -90,6 +92,12 @@ impl FlowRecord {
         self.observe_plain(direction, plain, now);
         self.state.set(State::HANDSHAKE);
         Change { established: true, ..Change::default() }
+    }
+
+    /// Whether both sides have a mark.
+    #[inline(always)]
+    const fn both_have(&self, mark: u8) -> bool {
+        self.sides[0].marks & self.sides[1].marks & mark != 0
     }
 
     fn observe_reset(&mut self, direction: Direction, segment: &Segment) -> Change {
@@ -360,14 +368,16 @@ impl FlowRecord {
 
     fn note_progress(&mut self, opened: bool, direction: Direction, segment: &Segment) -> Change {
         let mut change = Change { opened, ..Change::default() };
-        let both_syn = self.sides[0].has(Side::SYN) && self.sides[1].has(Side::SYN);
         let acks = segment.flags.ack() && !segment.flags.syn();
-        if !self.handshake_complete() && both_syn && acks && direction == self.client() {
+        if !self.handshake_complete()
+            && self.both_have(Side::SYN)
+            && acks
+            && direction == self.client()
+        {
             self.state.set(State::HANDSHAKE);
             change.established = true;
         }
-        let both_fin = self.sides[0].has(Side::FIN) && self.sides[1].has(Side::FIN);
-        if both_fin && !self.is_over() {
+        if self.both_have(Side::FIN) && !self.is_over() {
             self.state.set(State::CLOSED_WELL);
             change.closed_well = true;
         }

@@ -98,6 +98,7 @@ const STAGES: [(&str, &[&str]); 11] = [
             "pipeline/src/worker",
             "pipeline/src/shard",
             "pipeline/src/batch",
+            "pipeline/src/deed",
             "pipeline/src/source",
             "pipeline/src/tap/sampler",
             "pipeline/src/untangle",
