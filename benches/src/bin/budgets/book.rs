@@ -24,6 +24,9 @@ pub(crate) struct Chapter {
     pub(crate) rows: Vec<(String, Vec<f64>)>,
     /// Whether these numbers are budgets; else they only explain.
     pub(crate) is_budget: bool,
+    /// By how many instructions more than the tolerance a number may grow. Which of two stages an
+    /// instruction belongs to is the compiler's word, and it changes with the path of a checkout.
+    pub(crate) leeway: f64,
 }
 
 /// What a comparison found.
@@ -35,6 +38,13 @@ pub(crate) struct Verdict {
 }
 
 type Key = (String, String, String);
+
+/// A number to hold to, and its [`Chapter::leeway`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Budget {
+    value: f64,
+    leeway: f64,
+}
 
 impl Book {
     /// Reads back what [`fmt::Display`] wrote.
@@ -54,12 +64,13 @@ impl Book {
         book
     }
 
-    fn budgets(&self) -> BTreeMap<Key, f64> {
+    fn budgets(&self) -> BTreeMap<Key, Budget> {
         let mut budgets = BTreeMap::new();
         for chapter in self.chapters.iter().filter(|chapter| chapter.is_budget) {
             for (row, values) in &chapter.rows {
                 for (column, value) in chapter.columns.iter().skip(1).zip(values) {
-                    budgets.insert((chapter.title.clone(), row.clone(), column.clone()), *value);
+                    let key = (chapter.title.clone(), row.clone(), column.clone());
+                    budgets.insert(key, Budget { value: *value, leeway: chapter.leeway });
                 }
             }
         }
@@ -70,9 +81,9 @@ impl Book {
     pub(crate) fn compare(&self, before: &Self) -> Verdict {
         let (now, mut before) = (self.budgets(), before.budgets());
         let mut verdict = Verdict::default();
-        for ((chapter, row, column), value) in now {
+        for ((chapter, row, column), Budget { value, leeway }) in now {
             let name = format!("{chapter}: {row}, {column}");
-            let Some(budget) = before.remove(&(chapter, row, column)) else {
+            let Some(Budget { value: budget, .. }) = before.remove(&(chapter, row, column)) else {
                 verdict.exceeded.push(format!("{name} has no budget yet; it is {value:.1}"));
                 continue;
             };
@@ -81,11 +92,12 @@ impl Book {
                 "{name} is {value:.1}, its budget {budget:.1}: {change:+.1} %, {:+.1}",
                 value - budget
             );
-            if value > budget * (1.0 + TOLERANCE) + ROUNDING {
+            let leeway = leeway.max(ROUNDING);
+            if value > budget * (1.0 + TOLERANCE) + leeway {
                 verdict.exceeded.push(line);
             } else {
                 verdict.kept += 1;
-                if value < budget * (1.0 - TOLERANCE) - ROUNDING {
+                if value < budget * (1.0 - TOLERANCE) - leeway {
                     verdict.cheaper.push(line);
                 }
             }
@@ -160,9 +172,10 @@ const HEAD: &str = "\
 
 What the road costs, in instructions a packet. Times lie on shared machines, instruction counts do
 not: the same program takes the same number of them every time. `cargo run -p benches --bin budgets -- check`
-counts again and fails if anything costs more than its budget by 3 % (and half an instruction);
-`-- write` writes this file anew after a change that is worth it; `-- show CASE` lists where a case
-spends its instructions, file by file.
+counts again and fails if anything costs more than its budget by 3 % (and half an instruction, a
+stage of the worker and five: which stage an inlined instruction belongs to is the compiler's word,
+and changes with the path of a checkout); `-- write` writes this file anew after a change that is
+worth it; `-- show CASE` lists where a case spends its instructions, file by file.
 
 callgrind counts `pipeline::replay`, worker and exporter, over frames in memory. Each case begins
 with a warm-up that opens its connections and five seconds of traffic; then the worker is counted
@@ -186,6 +199,7 @@ mod tests {
             columns: vec!["mix".into(), "worker".into()],
             rows: vec![("small, no resets".into(), vec![value])],
             is_budget,
+            ..Chapter::default()
         };
         Book {
             made_with: "rustc 1.95.0".into(),
@@ -198,7 +212,7 @@ mod tests {
         let read = Book::parse(&book(12_345.67, 1.0).to_string());
         assert_eq!(read.made_with, "rustc 1.95.0");
         let key = ("Turn".to_owned(), "small, no resets".to_owned(), "worker".to_owned());
-        assert_eq!(read.budgets(), BTreeMap::from([(key, 12_345.7)]));
+        assert_eq!(read.budgets(), BTreeMap::from([(key, Budget { value: 12_345.7, leeway: 0.0 })]));
     }
 
     #[test]
@@ -211,6 +225,15 @@ mod tests {
             ["Turn: small, no resets, worker is 1031.0, its budget 1000.0: +3.1 %, +31.0"]
         );
         assert_eq!(book(900.0, 1.0).compare(&budget).cheaper.len(), 1);
+    }
+
+    #[test]
+    fn a_chapter_with_leeway_lets_some_instructions_move() {
+        let mut now = book(7.0, 1.0);
+        assert_eq!(now.compare(&book(3.9, 1.0)).exceeded.len(), 1);
+        now.chapters[0].leeway = 5.0;
+        assert!(now.compare(&book(3.9, 1.0)).exceeded.is_empty());
+        assert_eq!(now.compare(&book(1.9, 1.0)).exceeded.len(), 1);
     }
 
     #[test]

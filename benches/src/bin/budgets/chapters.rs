@@ -61,6 +61,7 @@ fn turn(counts: &Counts) -> Chapter {
         columns: columns(&["case", "worker", "exporter"]),
         rows: counts.cases.iter().map(row).collect(),
         is_budget: true,
+        leeway: 0.0,
     }
 }
 
@@ -87,6 +88,7 @@ fn compositions(counts: &Counts) -> Chapter {
         columns: columns(&["case"]).into_iter().chain(sorts).chain(more).collect(),
         rows: counts.cases.iter().map(row).collect(),
         is_budget: false,
+        leeway: 0.0,
     }
 }
 
@@ -108,6 +110,7 @@ fn stages_of(counts: &Counts) -> anyhow::Result<Chapter> {
             .filter(|(_, costs)| costs.iter().any(|c| *c > 0.0))
             .collect(),
         is_budget: true,
+        leeway: 5.0,
     })
 }
 
@@ -140,6 +143,7 @@ fn reset(counts: &Counts) -> anyhow::Result<Chapter> {
         columns: columns(&["stage", "worker", "exporter"]),
         rows: [("all".to_owned(), by(&total))].into_iter().chain(parts).collect(),
         is_budget: true,
+        leeway: 0.0,
     })
 }
 
@@ -179,6 +183,7 @@ fn evidence(counts: &Counts) -> anyhow::Result<Chapter> {
         columns: columns(&["part", "worker", "exporter"]),
         rows: clues.into_iter().chain(parts).collect(),
         is_budget: false,
+        leeway: 0.0,
     })
 }
 
@@ -196,6 +201,7 @@ fn context(counts: &Counts) -> anyhow::Result<Chapter> {
         columns: columns(&["table", "exporter"]),
         rows,
         is_budget: false,
+        leeway: 0.0,
     })
 }
 
@@ -209,6 +215,7 @@ fn walk(counts: &Counts) -> Chapter {
         columns: columns(&["capture", "walk"]),
         rows: counts.cases.iter().filter_map(row).collect(),
         is_budget: true,
+        leeway: 0.0,
     }
 }
 
@@ -228,6 +235,7 @@ fn memory(counts: &Counts) -> anyhow::Result<Chapter> {
         columns: columns(&["what", "bytes a flow slot", "MiB"]),
         rows,
         is_budget: true,
+        leeway: 0.0,
     })
 }
 
