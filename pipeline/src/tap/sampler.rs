@@ -96,10 +96,8 @@ impl Sampler {
     #[inline(never)]
     pub(crate) fn see(&mut self, staged: &Staged) {
         self.looked += 1;
-        if self.looked >= LOOKED_MAX {
-            // A single connection may be all the traffic there is: enough for this second.
-            self.next_mask = (self.mask << 1 | 1) & MASK_MAX;
-            self.mask = u64::MAX;
+        if self.looked.is_multiple_of(LOOKED_MAX) {
+            self.refine();
         }
         if staged.segment.flags.rst() {
             return;
@@ -111,6 +109,19 @@ impl Sampler {
             return;
         }
         place.see(staged);
+    }
+
+    /// Looks at half of the connections from here on. What others have shown so far would be told as
+    /// if it were all of them.
+    #[cold]
+    fn refine(&mut self) {
+        self.next_mask = (self.mask << 1 | 1) & MASK_MAX;
+        // A single connection may be all the traffic there is: enough for this second.
+        self.mask = if self.looked < LOOKED_STOP { self.next_mask } else { u64::MAX };
+        let mask = self.next_mask;
+        for place in self.places.iter_mut().filter(|place| place.sample.hash & mask != 0) {
+            place.is_taken = false;
+        }
     }
 
     /// Tells what has been looked at long enough, about once a second; `is_last` tells all.
@@ -286,10 +297,12 @@ const PRINTS: usize = 4;
 pub(crate) const SAMPLES_MAX: usize = 128;
 /// How long a connection is looked at: both directions have spoken by then.
 const LOOK_NS: u64 = 3_000_000_000;
-/// Segments looked at in a second: beyond the upper number half of the connections will do, below the
-/// lower one twice as many can be had. Each costs some 1,000 instructions.
+/// Segments looked at in a second: each time that there are so many, half of the connections will do;
+/// below the lower number twice as many can be had. Each costs some 1,000 instructions.
 const LOOKED_MAX: u32 = 256;
 const LOOKED_MIN: u32 = 64;
+/// After so many, the coarsest sample is not coarse enough.
+const LOOKED_STOP: u32 = 16 * LOOKED_MAX;
 /// One connection in 4,096 at least.
 const MASK_MAX: u64 = 0xfff;
 /// A mirror port that shows a packet twice does so within a moment.
@@ -305,15 +318,39 @@ mod tests {
     fn one_connection_that_is_all_the_traffic_costs_no_more_than_its_second() {
         let (mut sampler, mut window) = (Sampler::new(), Window::new(1, 1, 0, false));
         let mut staged = Staged::blank();
-        staged.segment.time = Timestamp(1);
+        // One that every sample holds.
+        (staged.segment.time, staged.hash.0) = (Timestamp(1), 1 << 40);
         let looked = (0..1_000_000).take_while(|_| {
-            let is_wanted = sampler.wants(staged.hash.0 | 1 << 40);
+            let is_wanted = sampler.wants(staged.hash.0);
             sampler.see(&staged);
             is_wanted
         });
-        assert_eq!(looked.count(), LOOKED_MAX as usize);
+        assert_eq!(looked.count(), LOOKED_STOP as usize);
         sampler.tell(Timestamp(2), false, &mut window);
         assert!(sampler.wants(1 << 40), "the next second begins anew");
         assert!(!sampler.wants(1), "with fewer of them");
+    }
+
+    #[test]
+    fn a_fast_link_is_sampled_from_its_first_second_on() {
+        let (mut sampler, mut window) = (Sampler::new(), Window::new(1, 1, 0, false));
+        let (packets, connections) = (1_000_000_u64, 20_000_u64);
+        let mut staged = Staged::blank();
+        for number in 0..packets {
+            let connection = number % connections;
+            let hash = connection.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            staged.hash.0 = hash ^ hash >> 32;
+            staged.segment.time = Timestamp(1 + number * 1_000_000_000 / packets);
+            if sampler.wants(staged.hash.0) {
+                sampler.see(&staged);
+            }
+        }
+        assert!(sampler.looked < LOOKED_STOP, "it never went blind: {}", sampler.looked);
+        let whole = |place: &&Place| place.is_taken && sampler.wants(place.sample.hash);
+        let seen = sampler.places.iter().filter(whole).count();
+        assert!(seen >= 3, "{seen} of {connections} connections are looked at");
+        sampler.tell(Timestamp(1_000_000_001), false, &mut window);
+        let mask = sampler.mask;
+        assert!(mask > 0xff && mask <= MASK_MAX, "and goes on with as many: {mask:#x}");
     }
 }

@@ -37,8 +37,6 @@ pub(super) fn losses(watched: &Watched) -> Vec<Finding> {
 
 /// What the running sensor says it lost, by name.
 pub(super) fn lost(status: &Status) -> Vec<Finding> {
-    // In copy mode it counts packets that another name counts too.
-    let is_told_twice = |name: &str| name == "kernel_fill_ring_empty";
     let lost = status.losses.iter().filter(|(name, count)| **count > 0 && !is_told_twice(name));
     lost.map(|(name, count)| {
         let advice = ADVICE.iter().find(|(known, _)| known == name);
@@ -116,10 +114,24 @@ fn others(status: &Status) -> impl Iterator<Item = Finding> {
 /// What is said where no fault is: that all is well only if enough was seen to tell.
 fn told(name: &'static str, share: Share, what: &str, least: u64, status: &Status) -> Finding {
     if share.whole < least {
-        let why = if lost(status).is_empty() { "too little traffic" } else { "too much was lost" };
+        let why = if is_lossy(status) { "too much was lost" } else { "too little traffic" };
         return Finding::not_checked(name, format!("{why}; \"--watch 60\" looks longer"));
     }
     Finding::ok(name, format!("{} of {} {what}", share.part, share.whole))
+}
+
+/// In copy mode this counts packets that another name counts too.
+fn is_told_twice(name: &str) -> bool {
+    name == "kernel_fill_ring_empty"
+}
+
+/// Whether a tenth of the packets was lost on the way in. Flows that found no place were seen.
+fn is_lossy(status: &Status) -> bool {
+    let is_of_packets =
+        |name: &str| ["kernel_", "xdp_", "handover_"].iter().any(|begin| name.starts_with(begin));
+    let lost = status.losses.iter().filter(|(name, _)| is_of_packets(name) && !is_told_twice(name));
+    let lost = lost.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+    lost > 0 && lost >= status.packets / 10
 }
 
 const ADVICE: [(&str, &str); 6] = [
@@ -157,6 +169,9 @@ mod tests {
         lossy.losses.insert("kernel_receive_dropped".to_owned(), 9);
         let found = check(&lossy, false);
         assert!(found[0].says.contains("too much was lost"), "{}", found[0].says);
+        lossy.packets = 1_000;
+        let found = check(&lossy, false);
+        assert!(found[0].says.contains("too little traffic"), "{}", found[0].says);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use xdp::Sender;
 use crate::{SENDING, doctor, with_veth};
 
 /// Long enough for twenty connections, also on a busy machine.
-const WATCH: &str = "--watch 8";
+const WATCH: &str = "--watch 10";
 
 /// What a mirror port does to conversations.
 #[derive(Clone, Copy, PartialEq, Eq)]

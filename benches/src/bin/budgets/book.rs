@@ -212,7 +212,10 @@ mod tests {
         let read = Book::parse(&book(12_345.67, 1.0).to_string());
         assert_eq!(read.made_with, "rustc 1.95.0");
         let key = ("Turn".to_owned(), "small, no resets".to_owned(), "worker".to_owned());
-        assert_eq!(read.budgets(), BTreeMap::from([(key, Budget { value: 12_345.7, leeway: 0.0 })]));
+        assert_eq!(
+            read.budgets(),
+            BTreeMap::from([(key, Budget { value: 12_345.7, leeway: 0.0 })])
+        );
     }
 
     #[test]
