@@ -71,8 +71,9 @@ impl Desk {
         let mut receipt = Receipt::default();
         self.refuse(&mut receipt, Reason::Foreign, foreign, None);
         for (reason, json, why) in wrong {
-            self.refuse(&mut receipt, *reason, 1, why.as_deref());
+            // Whoever sees it counted finds it kept.
             self.aside.keep(*reason, json);
+            self.refuse(&mut receipt, *reason, 1, why.as_deref());
         }
         receipt
     }

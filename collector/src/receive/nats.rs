@@ -172,10 +172,11 @@ impl Nats {
             },
             Err((Fate::Unstored, _)) => AckKind::Nak(Some(NAK)),
             Err((fate, why)) => {
+                // Whoever sees it counted finds it kept.
+                self.desk.aside.keep(Reason::Malformed, &message.payload);
                 self.desk.counts.request(fate);
                 self.desk.counts.refused(Reason::Malformed, 1);
                 self.desk.counts.trouble(&why);
-                self.desk.aside.keep(Reason::Malformed, &message.payload);
                 tracing::warn!("a batch of {} is refused for good: {why}", message.subject);
                 AckKind::Term
             }
